@@ -1,0 +1,50 @@
+# Compiler settings that every target shares, and where programs and plug-ins are put.
+# Programs go to build/<preset>/bin, plug-ins to build/<preset>/lib/halfstep/plugins: the same tree
+# relative to the prefix when installed.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+set(HALFSTEP_PLUGIN_DIR "${CMAKE_BINARY_DIR}/lib/halfstep/plugins")
+set(HALFSTEP_INSTALL_PLUGIN_DIR "lib/halfstep/plugins")
+set(CMAKE_INSTALL_LIBDIR "lib")
+
+find_program(HALFSTEP_CCACHE ccache)
+if(HALFSTEP_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${HALFSTEP_CCACHE}")
+endif()
+
+# Linked by every target of this project.
+add_library(halfstep_settings INTERFACE)
+target_compile_features(halfstep_settings INTERFACE cxx_std_20)
+target_include_directories(halfstep_settings INTERFACE "${CMAKE_SOURCE_DIR}")
+# -ffp-contract=off: a fused multiply-add rounds once where the specification rounds twice, and codes change.
+target_compile_options(halfstep_settings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers
+                                                   -ffp-contract=off)
+if(HALFSTEP_ASSERTIONS)
+  target_compile_options(halfstep_settings INTERFACE -UNDEBUG -D_GLIBCXX_ASSERTIONS)
+endif()
+if(HALFSTEP_SANITIZE)
+  target_compile_options(halfstep_settings INTERFACE -fsanitize=${HALFSTEP_SANITIZE} -fno-omit-frame-pointer
+                                                     -fno-sanitize-recover=all)
+  target_link_options(halfstep_settings INTERFACE -fsanitize=${HALFSTEP_SANITIZE})
+endif()
+
+# halfstep_plugin(NAME SOURCES...): a loadable module in the plug-in folder. Sources are added with
+# target_sources because qt_add_plugin of Qt 6.4 ignores them.
+function(halfstep_plugin name)
+  add_library(${name} MODULE)
+  target_sources(${name} PRIVATE ${ARGN})
+  set_target_properties(${name} PROPERTIES
+    AUTOMOC ON
+    PREFIX ""
+    LIBRARY_OUTPUT_DIRECTORY "${HALFSTEP_PLUGIN_DIR}"
+    INSTALL_RPATH "$ORIGIN/../..")
+  target_link_libraries(${name} PRIVATE halfstep_settings halfstep_plugin_api)
+  install(TARGETS ${name} LIBRARY DESTINATION "${HALFSTEP_INSTALL_PLUGIN_DIR}")
+endfunction()

@@ -1,0 +1,31 @@
+// What reads a model file. Implemented by loader plug-ins; chosen by content first, by suffix second.
+#pragma once
+
+#include "core/model/model.h"
+#include "core/support/job_context.h"
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace halfstep {
+
+class ModelLoader {
+public:
+  virtual ~ModelLoader() = default;
+
+  /// "ONNX".
+  virtual std::string formatName() const = 0;
+  /// Without dots: {"onnx"}.
+  virtual std::vector<std::string> suffixes() const = 0;
+  /// How sure the loader is that a file with these first bytes (at most 4096) is its own: 0 no … 100 certain.
+  virtual int recognise(std::span<const std::byte> head) const = 0;
+  /// Reads the model; its weights stay in the mapped file. Any thread; several at a time. Errors name the
+  /// file and the place in it. Nothing in the file is ever executed.
+  virtual Result<std::shared_ptr<const Model>> load(const std::filesystem::path& path,
+                                                    const JobContext& context) const = 0;
+};
+
+} // namespace halfstep

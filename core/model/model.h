@@ -1,0 +1,67 @@
+// What a file held: tensors and, where it has one, the graph; and the layers found in it. Immutable and
+// shared (std::shared_ptr<const Model>); weights stay in the mapped file.
+#pragma once
+
+#include "core/model/graph.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace halfstep {
+
+/// A weight that the file already holds quantized: its codes with what decodes them,
+/// real = scale·(code − zero point). Source of the layouts: ONNX DequantizeLinear and com.microsoft
+/// MatMulNBits.
+struct StoredQuantization {
+  Tensor codes;                     ///< the weight's shape (MatMulNBits: [N, K] after unpacking)
+  Tensor scales;                    ///< a scalar, one per index of `axis`, or blocked
+  std::optional<Tensor> zeroPoints; ///< the shape of `scales`; without it 0
+  std::optional<int> axis;          ///< nothing: one scale for the tensor
+  std::int64_t blockSize = 0;       ///< > 0: that many values along `axis` share a scale
+  std::string origin;               ///< "DequantizeLinear", "QLinearConv", "MatMulNBits", …
+};
+
+/// One quantizable weight with the operation that uses it. Unique name within its model.
+struct Layer {
+  std::string name;       ///< the node's name; the weight's where the node has none
+  std::string op;         ///< "Conv", "Gemm", "MatMul", "Gather", "LSTM", …
+  std::string domain;     ///< of the operator; empty is ONNX's own
+  std::string weightName; ///< the tensor's name in the file
+  Tensor weight;          ///< float values; for a stored quantization its codes
+  std::optional<StoredQuantization> stored;
+  /// The axes of the weight whose indices together number the channels (usually one: Conv 0, ConvTranspose 1,
+  /// Gemm transB=1 0, MatMul last; LSTM directions and gate rows 0 and 1). In ascending order.
+  std::vector<int> channelAxes;
+  std::vector<std::string> nodes; ///< names of all nodes that use this weight (empty names left out)
+  std::string input;              ///< name of the activation that the weight is applied to; may be empty
+  std::string output;             ///< name of the first output of the operation
+  std::string note;               ///< something a person should know, e.g. "shared by 3 nodes"
+
+  std::size_t parameters() const { return weight.count(); }
+};
+
+/// A model as loaded.
+struct Model {
+  std::string name; ///< the file's name without folders
+  std::filesystem::path path;
+  std::string format; ///< "ONNX"
+  std::string producer;
+  std::int64_t irVersion = 0;
+  std::map<std::string, std::int64_t> opsets; ///< domain → version; "" is ONNX's own
+  std::map<std::string, std::string> metadata;
+  Graph graph;
+  std::vector<Function> functions;
+  std::vector<Layer> layers;
+  std::int64_t parameters = 0;       ///< elements of all weight tensors in the file (see the loader)
+  std::int64_t bytes = 0;            ///< of the file and its external data
+  std::vector<std::string> warnings; ///< what is odd about the file, for the log
+
+  /// The index of the layer called `layerName`, or nothing.
+  std::optional<std::size_t> layerIndex(std::string_view layerName) const;
+};
+
+} // namespace halfstep

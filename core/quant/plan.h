@@ -1,0 +1,38 @@
+// A plan: a scheme for every layer. A value; edits make a new one.
+#pragma once
+
+#include "core/quant/scheme.h"
+
+#include <map>
+#include <string>
+
+namespace halfstep {
+
+/// What a layer's input (its activation) is quantized to.
+struct ActivationScheme {
+  bool dynamic = false; ///< the range is found at run time, from each input; otherwise from calibration
+  Scheme scheme;        ///< fp32: not quantized (weight-only)
+  bool operator==(const ActivationScheme&) const = default;
+};
+
+struct LayerPlan {
+  Scheme weights;
+  ActivationScheme activations;
+  bool operator==(const LayerPlan&) const = default;
+};
+
+struct Plan {
+  std::string modelFile;                   ///< the file's name, for people
+  std::string modelSha256;                 ///< of the model file; empty where not known yet
+  LayerPlan fallback;                      ///< the plan file's "default"
+  std::map<std::string, LayerPlan> layers; ///< by layer name; the others have `fallback`
+
+  const LayerPlan& forLayer(const std::string& layer) const;
+  bool operator==(const Plan&) const = default;
+};
+
+/// "fp32", a scheme, or "dynamic:SCHEME".
+std::string printActivationScheme(const ActivationScheme& activations);
+Result<ActivationScheme> parseActivationScheme(std::string_view text);
+
+} // namespace halfstep

@@ -1,0 +1,33 @@
+// A file mapped read-only into memory: pages come in when they are read and count as the system's cache.
+#pragma once
+
+#include "core/support/result.h"
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+
+namespace halfstep {
+
+/// Shared ownership of a read-only mapping. `bytes()` stays valid as long as any copy of the pointer lives.
+/// If another program truncates the file while it is mapped, reading past its end raises SIGBUS.
+class MappedFile {
+public:
+  /// Errors: the file does not exist, is a folder, or cannot be read (kind `failed`, naming the file).
+  static Result<std::shared_ptr<const MappedFile>> open(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  std::span<const std::byte> bytes() const { return {m_data, m_size}; }
+  const std::filesystem::path& path() const { return m_path; }
+
+private:
+  MappedFile(std::filesystem::path path, const std::byte* data, std::size_t size);
+  std::filesystem::path m_path;
+  const std::byte* m_data = nullptr;
+  std::size_t m_size = 0;
+};
+
+} // namespace halfstep

@@ -1,0 +1,49 @@
+#include "core/support/parallel.h"
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include <omp.h>
+
+namespace halfstep {
+
+int parallelThreads() {
+  return omp_get_max_threads();
+}
+
+#if defined(__SANITIZE_THREAD__)
+
+void parallelFor(std::size_t count, const std::function<void(std::size_t)>& body) {
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t index = next++; index < count; index = next++) {
+      body(index);
+    }
+  };
+  std::vector<std::jthread> threads;
+  for (int i = 1; i < parallelThreads() && static_cast<std::size_t>(i) < count; ++i) {
+    threads.emplace_back(work);
+  }
+  work();
+}
+
+#else
+
+void parallelFor(std::size_t count, const std::function<void(std::size_t)>& body) {
+  if (count <= 1) {
+    if (count == 1) {
+      body(0);
+    }
+    return;
+  }
+  const auto last = static_cast<std::ptrdiff_t>(count);
+#pragma omp parallel for schedule(dynamic, 1)
+  for (std::ptrdiff_t index = 0; index < last; ++index) {
+    body(static_cast<std::size_t>(index));
+  }
+}
+
+#endif
+
+} // namespace halfstep
