@@ -141,12 +141,18 @@ struct TotalSums {
       , squaredClipErrors(squares)
       , maxError(hn::Zero(FloatTag())) {}
 
-  /// False, and nothing is added, where a sum of the block is not finite.
-  HWY_INLINE bool add(const BlockSums& block, std::size_t values) {
+  /// False, and nothing is added, where a sum of the block is not finite, or where its values are so small
+  /// that their squares may have vanished.
+  HWY_INLINE bool add(const BlockSums& block, std::span<const float> values) {
     if (!allFinite(hn::Add(hn::Add(block.squares, block.decodedSquares), block.squaredErrors))) {
       return false;
     }
-    squares = hn::Add(squares, promotedSum(block.squares));
+    const Doubles blockSquares = promotedSum(block.squares);
+    if (HWY_UNLIKELY(sumOf(blockSquares) < 1e-24) &&
+        std::any_of(values.begin(), values.end(), [](float x) { return x != 0.0f; })) {
+      return false;
+    }
+    squares = hn::Add(squares, blockSquares);
     decodedSquares = hn::Add(decodedSquares, promotedSum(block.decodedSquares));
     products = hn::Add(products, promotedSum(block.products));
     errors = hn::Add(errors, promotedSum(block.errors));
@@ -154,7 +160,7 @@ struct TotalSums {
     squaredClipErrors = hn::Add(squaredClipErrors, promotedSum(block.squaredClipErrors));
     maxError = hn::Max(maxError, block.maxError);
     clipped += block.clipped;
-    count += values;
+    count += values.size();
     return true;
   }
 
@@ -241,7 +247,8 @@ HWY_INLINE ErrorPartials allErrors(std::span<const float> values, const Grids& g
     }
     const bool sameKey = (firstIndex + at) >> 32 == (firstIndex + end - 1) >> 32 &&
                          (firstIndex + at) >> 32 == firstIndex >> 32;
-    if (!sameKey || !safeScales(grids.scales, segment, (end - 1) / length) || !total.add(sums, end - at)) {
+    if (!sameKey || !safeScales(grids.scales, segment, (end - 1) / length) ||
+        !total.add(sums, values.subspan(at, end - at))) {
       rest.merge(scalarErrors(values.subspan(at, end - at), grids, segment, at));
     }
     at = end;

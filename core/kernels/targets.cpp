@@ -20,6 +20,8 @@ constexpr std::array kKernels = {
     KernelFacts{"float_errors", "every error sum of fp16, bf16 and fp8 in one reading (fused)"},
     KernelFacts{"shrink_errors", "squared errors of many clipping ranges"},
     KernelFacts{"absolute_deviations", "sum of distances from a centre"},
+    KernelFacts{"kth_largest", "order statistics near the top"},
+    KernelFacts{"collect_bin", "the values that fall into one bin"},
     KernelFacts{"pack_codes", "codes of 2 to 8 bits into bytes"},
     KernelFacts{"unpack_codes", "bytes into codes of 2 to 8 bits"},
 };
