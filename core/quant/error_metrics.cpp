@@ -6,20 +6,6 @@
 
 namespace halfstep {
 
-ErrorSums& ErrorSums::operator+=(const ErrorSums& other) {
-  count += other.count;
-  nonFinite += other.nonFinite;
-  clipped += other.clipped;
-  squares += other.squares;
-  decodedSquares += other.decodedSquares;
-  products += other.products;
-  errors += other.errors;
-  squaredErrors += other.squaredErrors;
-  squaredClipErrors += other.squaredClipErrors;
-  maxError = std::max(maxError, other.maxError);
-  return *this;
-}
-
 double ErrorSums::mse() const {
   return count == 0 ? 0.0 : squaredErrors / static_cast<double>(count);
 }

@@ -22,7 +22,19 @@ struct ErrorSums {
   double squaredClipErrors = 0.0; ///< the part of the above from clipped values
   double maxError = 0.0;          ///< max |x̂ − x|
 
-  ErrorSums& operator+=(const ErrorSums& other);
+  ErrorSums& operator+=(const ErrorSums& other) {
+    count += other.count;
+    nonFinite += other.nonFinite;
+    clipped += other.clipped;
+    squares += other.squares;
+    decodedSquares += other.decodedSquares;
+    products += other.products;
+    errors += other.errors;
+    squaredErrors += other.squaredErrors;
+    squaredClipErrors += other.squaredClipErrors;
+    maxError = other.maxError > maxError ? other.maxError : maxError;
+    return *this;
+  }
 
   double mse() const;         ///< mean squared error; 0 where there are no values
   double mseRounding() const; ///< its part from values that are not clipped (÷ all values)

@@ -76,11 +76,13 @@ QuantizationParameters emptyParameters(const WeightMatrix& matrix, const Scheme&
   return parameters;
 }
 
-/// Total, bytes and bits, once the channels are known.
-void finish(LayerQuantization& result, const WeightMatrix& matrix) {
-  for (const ErrorSums& channel : result.channels) {
-    result.total += channel;
+/// Total (of `parts`, in order), bytes and bits.
+void finish(LayerQuantization& result, const WeightMatrix& matrix, std::span<const ErrorSums> parts) {
+  ErrorSums total;
+  for (const ErrorSums& part : parts) {
+    total += part;
   }
+  result.total = total;
   result.bytes = quantizedBytes(result.parameters, matrix.originalBits());
   result.bitsPerWeight = matrix.count() == 0
                              ? 0.0
@@ -174,25 +176,39 @@ Result<QuantizationParameters> chooseParameters(const WeightMatrix& matrix, cons
   return parameters;
 }
 
+Result<void> evaluateInto(const WeightMatrix& matrix, LayerQuantization& result, const JobContext& context) {
+  result.channels.resize(matrix.channels());
+  const RowTasks tasks(result.parameters.segmentation);
+  const bool wholeRows = tasks.piecesPerRow() == 1;
+  std::vector<ErrorSums> parts(tasks.tasks()); // a task's rows together, or its piece of one row
+  HALFSTEP_CHECK(parallelTasks(tasks.tasks(), tasks.valuesPerTask(), context, [&](std::size_t task) {
+    ErrorSums part;
+    tasks.forEach(task, [&](const RowPiece& piece) {
+      const ErrorSums sums = errorsOf(matrix.row(piece.channel).subspan(piece.first, piece.count),
+                                      result.parameters, piece.channel, piece.first, context.seed());
+      part += sums;
+      if (wholeRows) {
+        result.channels[piece.channel] = sums;
+      }
+    });
+    parts[task] = part;
+  }));
+  for (std::size_t task = 0; task < parts.size() && !wholeRows; ++task) {
+    ErrorSums& channel = result.channels[task / tasks.piecesPerRow()];
+    if (task % tasks.piecesPerRow() == 0) {
+      channel = {};
+    }
+    channel += parts[task];
+  }
+  finish(result, matrix, parts);
+  return {};
+}
+
 Result<LayerQuantization> evaluateParameters(const WeightMatrix& matrix, QuantizationParameters parameters,
                                              const JobContext& context) {
   LayerQuantization result;
   result.parameters = std::move(parameters);
-  result.channels.resize(matrix.channels());
-  const RowTasks tasks(result.parameters.segmentation);
-  const std::size_t perRow = tasks.piecesPerRow();
-  std::vector<ErrorSums> parts(perRow == 1 ? 0 : tasks.tasks());
-  HALFSTEP_CHECK(parallelTasks(tasks.tasks(), tasks.valuesPerTask(), context, [&](std::size_t task) {
-    tasks.forEach(task, [&](const RowPiece& piece) {
-      (perRow == 1 ? result.channels[piece.channel] : parts[task]) =
-          errorsOf(matrix.row(piece.channel).subspan(piece.first, piece.count), result.parameters,
-                   piece.channel, piece.first, context.seed());
-    });
-  }));
-  for (std::size_t task = 0; task < parts.size(); ++task) {
-    result.channels[task / perRow] += parts[task];
-  }
-  finish(result, matrix);
+  HALFSTEP_CHECK(evaluateInto(matrix, result, context));
   return result;
 }
 
@@ -213,15 +229,20 @@ Result<LayerQuantization> quantizeLayer(const WeightMatrix& matrix, const Scheme
   const std::size_t perRow = result.parameters.segmentation.segmentsPerChannel;
   HALFSTEP_TRY(const RangeEstimator estimator,
                RangeEstimator::forScheme(matrix, scheme, result.parameters.segmentation, context));
-  const auto quantizeRow = [&](const RowPiece& row) {
+  std::vector<ErrorSums> parts(tasks.tasks());
+  const auto quantizeRow = [&](const RowPiece& row, ErrorSums& part) {
     setSegments(result.parameters, row.channel * perRow, perRow, estimator);
     result.channels[row.channel] =
         errorsOf(matrix.row(row.channel), result.parameters, row.channel, 0, context.seed());
+    part += result.channels[row.channel];
   };
   HALFSTEP_CHECK(parallelTasks(
       tasks.tasks(), tasks.valuesPerTask(), context,
-      [&](std::size_t task) { tasks.forEach(task, quantizeRow); }, costOf(scheme)));
-  finish(result, matrix);
+      [&](std::size_t task) {
+        tasks.forEach(task, [&](const RowPiece& row) { quantizeRow(row, parts[task]); });
+      },
+      costOf(scheme)));
+  finish(result, matrix, parts);
   return result;
 }
 

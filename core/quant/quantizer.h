@@ -70,6 +70,10 @@ Result<QuantizationParameters> chooseParameters(const WeightMatrix& matrix, cons
 Result<LayerQuantization> evaluateParameters(const WeightMatrix& matrix, QuantizationParameters parameters,
                                              const JobContext& context);
 
+/// The same for `result.parameters`, in the memory that `result` has already: for callers that evaluate again
+/// and again. After an error `result` holds nothing of use.
+Result<void> evaluateInto(const WeightMatrix& matrix, LayerQuantization& result, const JobContext& context);
+
 /// chooseParameters, then evaluateParameters.
 Result<LayerQuantization> quantizeLayer(const WeightMatrix& matrix, const Scheme& scheme,
                                         const JobContext& context);
