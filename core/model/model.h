@@ -56,7 +56,9 @@ struct Model {
   Graph graph;
   std::vector<Function> functions;
   std::vector<Layer> layers;
-  std::int64_t parameters = 0;       ///< elements of all weight tensors in the file (see the loader)
+  /// Elements of all constants of the file. ONNX: every initializer and every Constant node's value, of all
+  /// element types, in the graph, its subgraphs and functions (values of ConstantOfShape do not count).
+  std::int64_t parameters = 0;
   std::int64_t bytes = 0;            ///< of the file and its external data
   std::vector<std::string> warnings; ///< what is odd about the file, for the log
 
