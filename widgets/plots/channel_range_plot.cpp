@@ -58,6 +58,7 @@ int ChannelRangePlot::channelCount() const {
 void ChannelRangePlot::setView(std::shared_ptr<const LayerView> view) {
   const bool otherLayer = !m_view || !view || m_view->layer != view->layer;
   m_view = std::move(view);
+  setEmptyText(m_view ? QString() : tr("No layer selected"));
   rebuild();
   if (otherLayer) {
     showAll();

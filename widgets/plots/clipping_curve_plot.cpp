@@ -65,7 +65,7 @@ void ClippingCurvePlot::setCurve(std::shared_ptr<const ClippingCurve> curve) {
     }
   }
   const bool drawable = std::any_of(total.begin(), total.end(), [](double value) { return value > 0.0; });
-  setEmptyText(drawable ? QString() : tr("There is no clipping range here"));
+  setEmptyText(drawable ? QString() : tr("No clipping range"));
   m_rounding->setData(keys, rounding, true);
   m_clipping->setData(keys, clipping, true);
   m_total->setData(keys, total, true);
