@@ -14,9 +14,10 @@ namespace halfstep {
 class WeightMatrix {
 public:
   /// From a layer: its float values, or the decoded values of a stored quantization, the channel axes moved
-  /// to the front (the other axes keep their order). Peak memory: 4 bytes per value, none for float32 weights
-  /// whose channel axes lead and whose bytes are aligned. Errors: a stored quantization whose parts do not
-  /// fit together.
+  /// to the front (the other axes keep their order). Peak memory: none for float32 weights whose channel axes
+  /// lead and whose bytes are aligned, otherwise 4 bytes per value, 8 where values that had to be decoded are
+  /// also moved. A weight without values has no channels. Errors: a stored quantization whose parts do not
+  /// fit together; channel axes that the shape does not have; cancelled.
   static Result<std::shared_ptr<const WeightMatrix>> fromLayer(const Layer& layer, const JobContext& context);
   /// From values that are already one row per channel; `channels` × `valuesPerChannel` == values.size().
   static std::shared_ptr<const WeightMatrix> fromRows(std::vector<float> values, std::size_t channels);

@@ -1,0 +1,222 @@
+#include "core/quant/quantizer.h"
+
+#include "core/kernels/quantize.h"
+#include "core/quant/format_grids.h"
+#include "core/quant/pieces.h"
+#include "core/quant/range_estimator.h"
+#include "core/tensor/float_formats.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace halfstep {
+
+namespace {
+
+std::int64_t packedBytesOf(std::size_t codes, int bits) {
+  return static_cast<std::int64_t>((codes * static_cast<std::size_t>(bits) + 7) / 8);
+}
+
+/// The values of segment `index`.
+std::span<const float> segmentValues(const WeightMatrix& matrix, const Segmentation& segmentation,
+                                     std::size_t index) {
+  if (segmentation.kind == Granularity::Kind::tensor) {
+    return matrix.values();
+  }
+  const std::span<const float> row = matrix.row(index / segmentation.segmentsPerChannel);
+  const std::size_t at = index % segmentation.segmentsPerChannel * segmentation.segmentLength;
+  return row.subspan(at, std::min(segmentation.segmentLength, row.size() - at));
+}
+
+void setSegment(QuantizationParameters& parameters, std::size_t index, const SegmentRange& range,
+                const ScaleRule& rule) {
+  const SegmentGrid grid = rule.gridFor(range);
+  parameters.scales[index] = grid.scale;
+  parameters.zeroPoints[index] = grid.zeroPoint;
+  parameters.ranges[index] = range.range;
+}
+
+Result<void> estimateSegments(const WeightMatrix& matrix, QuantizationParameters& parameters,
+                              const RangeEstimator& estimator, const JobContext& context) {
+  const Segmentation& segmentation = parameters.segmentation;
+  const std::size_t count = segmentation.count();
+  const std::size_t length =
+      segmentation.kind == Granularity::Kind::tensor ? matrix.count() : segmentation.segmentLength;
+  if (length >= kLargeSegment || count == 1) {
+    for (std::size_t index = 0; index < count; ++index) {
+      HALFSTEP_TRY(const SegmentRange range,
+                   estimator.estimate(segmentValues(matrix, segmentation, index), Threads::several, context));
+      setSegment(parameters, index, range, estimator.scaleRule());
+    }
+    return {};
+  }
+  const std::size_t perTask = std::max<std::size_t>(1, kPieceValues / std::max<std::size_t>(1, length));
+  return parallelTasks((count + perTask - 1) / perTask, perTask * length, context, [&](std::size_t task) {
+    for (std::size_t index = task * perTask; index < std::min(count, (task + 1) * perTask); ++index) {
+      const Result<SegmentRange> range =
+          estimator.estimate(segmentValues(matrix, segmentation, index), Threads::one, context);
+      setSegment(parameters, index, range.value(), estimator.scaleRule());
+    }
+  });
+}
+
+/// The bit pattern of x / scale in a floating-point format.
+std::int32_t floatCode(float value, float scale, NumberFormat format) {
+  switch (format) {
+  case NumberFormat::fp16:
+    return halfFromFloat(value);
+  case NumberFormat::bf16:
+    return bfloat16FromFloat(value);
+  case NumberFormat::fp8e4m3:
+    return float8e4m3fnFromFloat(value / scale);
+  default:
+    return float8e5m2FromFloat(value / scale);
+  }
+}
+
+float floatValue(std::int32_t code, float scale, NumberFormat format) {
+  switch (format) {
+  case NumberFormat::fp16:
+    return floatFromHalf(static_cast<std::uint16_t>(code));
+  case NumberFormat::bf16:
+    return floatFromBfloat16(static_cast<std::uint16_t>(code));
+  case NumberFormat::fp8e4m3:
+    return scale * floatFromFloat8e4m3fn(static_cast<std::uint8_t>(code));
+  default:
+    return scale * floatFromFloat8e5m2(static_cast<std::uint8_t>(code));
+  }
+}
+
+void floatCodes(std::span<const float> values, const QuantizationParameters& parameters,
+                const RowPiece& piece, std::span<std::int32_t> codes, std::span<float> decoded) {
+  const kernels::FloatGrids grids = floatGrids(parameters, piece.channel, piece.first);
+  const NumberFormat format = parameters.scheme.format;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float scale = grids.scales[i / grids.segmentLength];
+    codes[i] = floatCode(values[i], scale, format);
+    decoded[i] = floatValue(codes[i], scale, format);
+  }
+}
+
+} // namespace
+
+Segmentation Segmentation::of(const WeightMatrix& matrix, const Granularity& granularity) {
+  Segmentation segmentation{matrix.channels(), matrix.valuesPerChannel(), granularity.kind, 0, 1};
+  switch (granularity.kind) {
+  case Granularity::Kind::tensor:
+    segmentation.segmentLength = matrix.count();
+    break;
+  case Granularity::Kind::channel:
+    segmentation.segmentLength = matrix.valuesPerChannel();
+    break;
+  case Granularity::Kind::group: {
+    const auto size = static_cast<std::size_t>(std::max(1, granularity.groupSize));
+    segmentation.segmentLength = size;
+    segmentation.segmentsPerChannel = (matrix.valuesPerChannel() + size - 1) / size;
+    break;
+  }
+  }
+  return segmentation;
+}
+
+std::int64_t quantizedBytes(const QuantizationParameters& parameters, int originalBits) {
+  const std::size_t count = parameters.segmentation.channels * parameters.segmentation.valuesPerChannel;
+  const FormatFacts& facts = formatFacts(parameters.scheme.format);
+  if (facts.format == NumberFormat::fp32) {
+    return packedBytesOf(count, originalBits);
+  }
+  std::int64_t bytes = packedBytesOf(count, facts.bits);
+  if (facts.family != FormatFamily::floating) {
+    bytes += static_cast<std::int64_t>(parameters.scales.size() * sizeof(float));
+  }
+  if (facts.family == FormatFamily::integer && parameters.scheme.mapping == Mapping::asymmetric) {
+    bytes += packedBytesOf(parameters.zeroPoints.size(), facts.bits);
+  }
+  return bytes;
+}
+
+Result<QuantizationParameters> chooseParameters(const WeightMatrix& matrix, const Scheme& scheme,
+                                                const JobContext& context) {
+  HALFSTEP_CHECK(checkSupported(scheme));
+  QuantizationParameters parameters;
+  parameters.scheme = scheme;
+  parameters.segmentation = Segmentation::of(matrix, scheme.granularity);
+  if (scheme.format == NumberFormat::fp32) {
+    return parameters;
+  }
+  const std::size_t count = parameters.segmentation.count();
+  HALFSTEP_TRY(const RangeEstimator estimator,
+               RangeEstimator::forScheme(matrix, scheme, parameters.segmentation, context));
+  parameters.scales.assign(count, 1.0f);
+  parameters.zeroPoints.assign(count, estimator.scaleRule().limits().middle);
+  parameters.ranges.assign(count, {});
+  HALFSTEP_CHECK(estimateSegments(matrix, parameters, estimator, context));
+  return parameters;
+}
+
+Result<LayerQuantization> evaluateParameters(const WeightMatrix& matrix, QuantizationParameters parameters,
+                                             const JobContext& context) {
+  LayerQuantization result;
+  result.parameters = std::move(parameters);
+  result.channels.resize(matrix.channels());
+  const RowTasks tasks(result.parameters.segmentation);
+  const std::size_t perRow = tasks.piecesPerRow();
+  std::vector<ErrorSums> parts(perRow == 1 ? 0 : tasks.tasks());
+  HALFSTEP_CHECK(parallelTasks(tasks.tasks(), tasks.valuesPerTask(), context, [&](std::size_t task) {
+    tasks.forEach(task, [&](const RowPiece& piece) {
+      (perRow == 1 ? result.channels[piece.channel] : parts[task]) =
+          errorsOf(matrix.row(piece.channel).subspan(piece.first, piece.count), result.parameters,
+                   piece.channel, piece.first, context.seed());
+    });
+  }));
+  for (std::size_t task = 0; task < parts.size(); ++task) {
+    result.channels[task / perRow] += parts[task];
+  }
+  for (const ErrorSums& channel : result.channels) {
+    result.total += channel;
+  }
+  result.bytes = quantizedBytes(result.parameters, matrix.originalBits());
+  result.bitsPerWeight = matrix.count() == 0
+                             ? 0.0
+                             : 8.0 * static_cast<double>(result.bytes) / static_cast<double>(matrix.count());
+  return result;
+}
+
+Result<LayerQuantization> quantizeLayer(const WeightMatrix& matrix, const Scheme& scheme,
+                                        const JobContext& context) {
+  HALFSTEP_TRY(QuantizationParameters parameters, chooseParameters(matrix, scheme, context.part(0.0, 0.5)));
+  return evaluateParameters(matrix, std::move(parameters), context.part(0.5, 1.0));
+}
+
+Result<QuantizedValues> quantizeValues(const WeightMatrix& matrix, const QuantizationParameters& parameters,
+                                       const JobContext& context) {
+  QuantizedValues result;
+  const NumberFormat format = parameters.scheme.format;
+  if (format == NumberFormat::fp32) {
+    result.dequantized.assign(matrix.values().begin(), matrix.values().end());
+    return result;
+  }
+  result.codes.resize(matrix.count());
+  result.dequantized.resize(matrix.count());
+  const bool integers = formatFacts(format).family == FormatFamily::integer;
+  const RowTasks tasks(parameters.segmentation);
+  HALFSTEP_CHECK(parallelTasks(tasks.tasks(), tasks.valuesPerTask(), context, [&](std::size_t task) {
+    tasks.forEach(task, [&](const RowPiece& piece) {
+      const std::size_t at = piece.channel * matrix.valuesPerChannel() + piece.first;
+      const std::span<const float> values = matrix.values().subspan(at, piece.count);
+      const std::span<std::int32_t> codes = std::span(result.codes).subspan(at, piece.count);
+      const std::span<float> decoded = std::span(result.dequantized).subspan(at, piece.count);
+      if (!integers) {
+        floatCodes(values, parameters, piece, codes, decoded);
+        return;
+      }
+      const kernels::IntegerGrids grids =
+          integerGrids(parameters, piece.channel, piece.first, context.seed());
+      kernels::quantize(values, grids, codes);
+      kernels::dequantize(codes, grids, decoded);
+    });
+  }));
+  return result;
+}
+
+} // namespace halfstep
