@@ -1,6 +1,7 @@
 #include "app/cli/dump.h"
 
 #include "app/cli/npy_file.h"
+#include "app/cli/output.h"
 
 #include <cstring>
 
@@ -73,7 +74,7 @@ std::string Dump::fileName(const std::string& layer) {
   if (name.empty() || name[0] == '.') { // neither hidden nor "..", whatever a file calls its layers
     name = "_" + name.substr(name.empty() ? 0 : 1);
   }
-  name = name.substr(0, kLongestName);
+  name = displayText(name.substr(0, kLongestName)); // what is not UTF-8 is replaced: not every tool can name it
   std::string unique = name;
   for (int i = 2; !m_taken.insert(unique).second; ++i) {
     unique = name + "_" + std::to_string(i);

@@ -24,10 +24,27 @@ constexpr const char* kFooter = R"(Examples:
 Exit status: 0 done; 1 the work failed; 2 wrong usage; 3 a file is damaged; 4 something in it is not supported;
 130 interrupted.)";
 
+/// What is wrong with the command's name, or empty: the parser only says that one is missing.
+std::string commandProblem(const CLI::App& main, int argc, char** argv) {
+  std::string names;
+  for (const CLI::App* command :
+       main.get_subcommands([](const CLI::App* app) { return !app->get_group().empty(); })) {
+    names += (names.empty() ? "" : ", ") + command->get_name();
+  }
+  for (int i = 1; i < argc; ++i) {
+    if (argv[i][0] != '-') {
+      return "there is no command \"" + std::string(argv[i]) + "\"; there are: " + names;
+    }
+  }
+  return "which command? There are: " + names;
+}
+
 /// Wrong usage is one line too; the parser's own text may have several.
-int sayUsage(const CLI::ParseError& error, const CLI::App& main) {
-  std::string what = error.what();
-  for (const CLI::App* command : main.get_subcommands()) {
+int sayUsage(const CLI::ParseError& error, const CLI::App& main, int argc, char** argv) {
+  const auto given = main.get_subcommands();
+  std::string what = given.empty() && error.get_name() == "RequiredError" ? commandProblem(main, argc, argv)
+                                                                          : std::string(error.what());
+  for (const CLI::App* command : given) {
     what += "; halfstep-cli " + command->get_name() + " --help tells more";
   }
   cli::printError({ErrorKind::usage, what});
@@ -78,7 +95,7 @@ int main(int argc, char** argv) {
     if (error.get_exit_code() == 0) { // --help, --version
       return main.exit(error);
     }
-    return sayUsage(error, main);
+    return sayUsage(error, main, argc, argv);
   }
   try {
     return run(main, commands, json);

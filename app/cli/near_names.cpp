@@ -1,7 +1,6 @@
 #include "app/cli/near_names.h"
 
 #include <algorithm>
-#include <numeric>
 
 namespace halfstep::cli {
 
@@ -10,20 +9,20 @@ namespace {
 constexpr std::size_t kMost = 3;
 constexpr std::size_t kLongest = 200; // of a name that is compared
 
-/// Levenshtein distance in bytes.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
+/// The fewest changed, added or removed bytes that turn `wanted` into some part of `name` (Sellers'
+/// algorithm).
+std::size_t distanceToPart(std::string_view wanted, std::string_view name) {
+  std::vector<std::size_t> row(name.size() + 1, 0);
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
     std::size_t diagonal = row[0];
     row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+    for (std::size_t j = 0; j < name.size(); ++j) {
+      const std::size_t replaced = diagonal + (wanted[i] == name[j] ? 0 : 1);
       diagonal = row[j + 1];
       row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
     }
   }
-  return row[b.size()];
+  return *std::min_element(row.begin(), row.end());
 }
 
 } // namespace
@@ -37,10 +36,8 @@ std::vector<std::string> nearNames(std::string_view wanted, const std::vector<st
   }
   std::vector<std::pair<std::size_t, std::string>> scored;
   for (const std::string& name : names) {
-    const std::string_view compared = std::string_view(name).substr(0, kLongest);
-    const bool contains = !plain.empty() && compared.find(plain) != std::string_view::npos;
-    const std::size_t score = contains ? 0 : distance(plain, compared);
-    if (contains || score <= std::max<std::size_t>(2, std::max(plain.size(), compared.size()) / 2)) {
+    const std::size_t score = distanceToPart(plain, std::string_view(name).substr(0, kLongest));
+    if (score <= std::max<std::size_t>(1, plain.size() / 3)) {
       scored.emplace_back(score, name);
     }
   }

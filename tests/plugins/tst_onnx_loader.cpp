@@ -418,7 +418,7 @@ private slots:
   void namesTheFault() {
     const std::string good = test::convolutionModel();
     expectError("", ErrorKind::damagedFile, "is empty");
-    expectError("hello, this is text\n", ErrorKind::damagedFile, "byte");
+    expectError("hello, this is text\n", ErrorKind::damagedFile, "is not an ONNX model");
     expectError("\x08\x08", ErrorKind::damagedFile, "holds no graph");
     expectError(good.substr(0, good.size() / 2), ErrorKind::damagedFile, "cut short");
     onnx::ModelProto model;
@@ -479,7 +479,9 @@ private slots:
     const qint64 grown = anonymousMemory() - before;
     qInfo("%s; %lld MB for a file of %lld MB", loaded ? "opens" : loaded.error().message().c_str(),
           grown >> 20, qint64(content.size()) >> 20);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // they keep freed memory and pad every block
     QVERIFY(grown < (qint64{64} << 20) + 40 * content.size());
+#endif
   }
 
   void sparseBombs() {

@@ -17,6 +17,7 @@ using google::protobuf::internal::WireFormatLite;
 constexpr std::uint32_t kIrVersionField = 1;
 constexpr std::uint32_t kGraphField = 7;
 constexpr std::uint64_t kLargestPlausibleIrVersion = 1000;
+constexpr std::size_t kHeadBytes = 4096;
 
 Error inFile(Error error, const std::filesystem::path& path) {
   if (error.file.empty()) {
@@ -117,10 +118,15 @@ int OnnxLoader::recognise(std::span<const std::byte> head) const {
 
 Result<std::shared_ptr<const Model>> OnnxLoader::load(const std::filesystem::path& path,
                                                       const JobContext& context) const {
-  HALFSTEP_TRY(auto file, MappedFile::open(path));
+  HALFSTEP_TRY(const auto file, MappedFile::open(path));
+  const auto head = file->bytes().first(std::min(kHeadBytes, file->bytes().size()));
   try {
-    auto model = loadMapped(std::move(file), context);
+    auto model = loadMapped(file, context);
     if (!model) {
+      if (model.error().kind == ErrorKind::damagedFile && recognise(head) == 0 && !head.empty()) {
+        model.error().what =
+            "is not an ONNX model, or damaged from its start"; // rather than details of protobuf
+      }
       return inFile(std::move(model.error()), path);
     }
     return model;
