@@ -166,7 +166,8 @@ void MainWindow::showModel() {
 void MainWindow::shareWidth() {
   // The page in the middle gets what is left; at 1280 pixels names and schemes still read.
   constexpr int kSchemeWidth = 290;
-  resizeDocks({m_layersDock, m_schemeDock}, {std::clamp(width() * 32 / 100, 330, 520), kSchemeWidth}, Qt::Horizontal);
+  resizeDocks({m_layersDock, m_schemeDock}, {std::clamp(width() * 32 / 100, 330, 520), kSchemeWidth},
+              Qt::Horizontal);
 }
 
 void MainWindow::restoreWindow() {

@@ -88,11 +88,13 @@ void ChannelRangePlot::rebuild() {
     clipHigh << static_cast<double>(clip.hi);
     clipLow << static_cast<double>(clip.lo);
   }
-  if (keys.size() == 1) { // one channel: a band instead of a point
+  if (!keys.isEmpty()) { // the first and the last column in full width
+    keys.prepend(-0.5);
+    keys.append(channels - 0.5);
     for (QVector<double>* series : {&high, &low, &clipHigh, &clipLow}) {
-      *series << series->front();
+      series->prepend(series->front());
+      series->append(series->back());
     }
-    keys = {-0.5, 0.5};
   }
   m_high->setData(keys, high, true);
   m_low->setData(keys, low, true);

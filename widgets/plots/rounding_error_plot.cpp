@@ -42,7 +42,8 @@ void RoundingErrorPlot::setView(std::shared_ptr<const LayerView> view) {
       shares << 0.0;
     }
   }
-  setEmptyText(!m_view ? tr("No layer selected") : (keys.isEmpty() ? tr("This format has no steps") : QString()));
+  setEmptyText(!m_view ? tr("No layer selected")
+                       : (keys.isEmpty() ? tr("This format has no steps") : QString()));
   m_errors->setData(keys, shares, true);
   dataChanged();
 }
