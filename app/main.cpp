@@ -97,7 +97,7 @@ void drawAndQuit(Session& session, MainWindow& window, const Arguments& argument
   const auto draw = [&session, &window, arguments, finish] {
     takeScreenshot(session, window, *arguments.screenshot, finish);
   };
-  window.resize(arguments.screenshot->size);
+  window.resize(arguments.screenshot->size); // before the docks share its width
   QObject::connect(&session, &Session::openFailed, &window,
                    [finish](const QString& message, int status) { finish(status, message); });
   if (arguments.model.isEmpty() || arguments.screenshot->page == QLatin1String("start")) {

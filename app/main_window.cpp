@@ -135,8 +135,12 @@ void MainWindow::connectSession() {
 void MainWindow::showModel() {
   const auto& model = m_session.document().model();
   m_center->setCurrentWidget(model ? static_cast<QWidget*>(m_distribution) : m_start);
+  const bool appears = model && !m_layersDock->isVisible();
   m_layersDock->setVisible(model != nullptr);
   m_schemeDock->setVisible(model != nullptr);
+  if (appears && !m_session.settings().contains(QStringLiteral("window/state"))) {
+    shareWidth();
+  }
   if (!model) {
     m_modelName->clear();
     m_modelFacts->clear();
@@ -159,9 +163,15 @@ void MainWindow::showModel() {
   setWindowTitle(QStringLiteral("%1[*] – Halfstep").arg(name));
 }
 
+void MainWindow::shareWidth() {
+  // The page in the middle gets what is left; at 1280 pixels names and schemes still read.
+  constexpr int kSchemeWidth = 290;
+  resizeDocks({m_layersDock, m_schemeDock}, {std::clamp(width() * 32 / 100, 330, 520), kSchemeWidth},
+              Qt::Horizontal);
+}
+
 void MainWindow::restoreWindow() {
   resize(1440, 900);
-  resizeDocks({m_layersDock, m_schemeDock}, {460, 290}, Qt::Horizontal);
   QSettings& settings = m_session.settings();
   restoreGeometry(settings.value(QStringLiteral("window/geometry")).toByteArray());
   restoreState(settings.value(QStringLiteral("window/state")).toByteArray(), kStateVersion);

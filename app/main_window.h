@@ -41,6 +41,7 @@ private:
   void connectSession();
   void showModel();
   void restoreWindow();
+  void shareWidth();
   void note(const QString& text);
 
   Session& m_session;

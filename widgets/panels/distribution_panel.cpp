@@ -9,6 +9,7 @@
 #include "widgets/plots/transfer_plot.h"
 #include "widgets/viewmodels/layers_model.h"
 
+#include <QEvent>
 #include <QLabel>
 #include <QVBoxLayout>
 
@@ -76,6 +77,8 @@ QWidget* DistributionPanel::card(const QString& title, QWidget* content, QWidget
   }
   if (content == m_histogram) {
     m_histogramTitle = caption;
+  } else if (content == m_curve) {
+    m_curveTitle = caption;
   }
   auto* layout = new QVBoxLayout(frame);
   layout->setContentsMargins(kSpace, kSpaceSmall + 2, kSpace, kSpaceSmall);
@@ -92,7 +95,7 @@ void DistributionPanel::layOut() {
   header->addWidget(m_facts);
   auto* row = new QHBoxLayout;
   row->setSpacing(kSpace);
-  row->addWidget(card(tr("Error against clipping"), m_curve), 4);
+  row->addWidget(card(m_curve->legendText(), m_curve), 4);
   row->addWidget(card(tr("Transfer function"), m_transfer), 3);
   row->addWidget(card(tr("Rounding error"), m_errors), 3);
   auto* layout = new QVBoxLayout(this);
@@ -126,6 +129,13 @@ void DistributionPanel::connectPlots() {
   connect(&m_explorer, &LayerExplorer::curveChanged, this, [this] { m_curve->setCurve(m_explorer.curve()); });
   connect(&m_selection, &Selection::currentLayerChanged, this, &DistributionPanel::showHeader);
   connect(&m_document, &Document::modelChanged, this, &DistributionPanel::showHeader);
+}
+
+void DistributionPanel::changeEvent(QEvent* event) {
+  QWidget::changeEvent(event);
+  if (event->type() == QEvent::PaletteChange || event->type() == QEvent::StyleChange) {
+    m_curveTitle->setText(m_curve->legendText());
+  }
 }
 
 std::vector<Plot*> DistributionPanel::plots() const {
@@ -185,7 +195,7 @@ void DistributionPanel::showHeader() {
         segmentation.count() > 1
             ? tr("Weights (grey) and dequantized values (blue); ticks: levels of channel %1")
                   .arg(view->channel)
-            : tr("Weights and quantization levels. Drag a handle to clip; double-click it to go back"));
+            : tr("Weights and quantization levels; drag a handle to clip"));
     m_origin->setText(
         tr("Figures: all %1 values, exact").arg(count(view->matrix->count())) +
         (sampled

@@ -32,6 +32,9 @@ public:
 signals:
   void failed(const QString& message);
 
+protected:
+  void changeEvent(QEvent* event) override;
+
 private:
   QWidget* card(const QString& title, QWidget* content, QWidget* corner = nullptr);
   void layOut();
@@ -52,6 +55,7 @@ private:
   TransferPlot* m_transfer;
   RoundingErrorPlot* m_errors;
   QLabel* m_histogramTitle = nullptr;
+  QLabel* m_curveTitle = nullptr;
   int m_gesture = -1;
 };
 

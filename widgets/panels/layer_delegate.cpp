@@ -40,13 +40,15 @@ void paintSize(QPainter& painter, const QRect& cell, const QModelIndex& index, c
   painter.drawRoundedRect(bar, 2.5, 2.5);
 }
 
+QString chipText(const QModelIndex& index) {
+  return index.data().toString().replace(':', QStringLiteral(" · "));
+}
+
 void paintChip(QPainter& painter, const QRect& cell, const QModelIndex& index, const Theme& theme,
                bool selected) {
   const QFontMetrics metrics(painter.font());
-  QString text = index.data().toString();
-  text.replace(':', QStringLiteral(" · "));
   const int room = cell.width() - 2 * kPadding;
-  text = metrics.elidedText(text, Qt::ElideRight, room - 16);
+  const QString text = metrics.elidedText(chipText(index), Qt::ElideRight, room - 16);
   const int width = std::min(room, metrics.horizontalAdvance(text) + 16);
   const QRectF chip(cell.left() + kPadding, cell.center().y() - 10.5, width, 22);
   painter.setRenderHint(QPainter::Antialiasing);
@@ -95,10 +97,9 @@ void LayerDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
 
 QSize LayerDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const {
   const QFontMetrics metrics(option.font);
-  int width = metrics.horizontalAdvance(index.data().toString()) + 2 * kPadding;
-  if (index.column() == LayersModel::schemeColumn) {
-    width += 24;
-  }
+  const bool chip = index.column() == LayersModel::schemeColumn;
+  const int width = metrics.horizontalAdvance(chip ? chipText(index) : index.data().toString()) +
+                    2 * kPadding + (chip ? 20 : 4);
   return {width, kRowHeight};
 }
 

@@ -11,6 +11,17 @@
 
 namespace halfstep {
 
+namespace {
+
+/// Opens up what the view knows about the width that its visible rows want.
+class LayersTable : public QTableView {
+public:
+  using QTableView::QTableView;
+  using QTableView::sizeHintForColumn;
+};
+
+} // namespace
+
 LayersPanel::LayersPanel(Document& document, Selection& selection, QWidget* parent)
     : QWidget(parent)
     , m_document(document)
@@ -19,7 +30,7 @@ LayersPanel::LayersPanel(Document& document, Selection& selection, QWidget* pare
     , m_proxy(document, m_model)
     , m_filter(new QLineEdit(this))
     , m_count(new QLabel(this))
-    , m_table(new QTableView(this)) {
+    , m_table(new LayersTable(this)) {
   setObjectName(QStringLiteral("layers_panel"));
   setAutoFillBackground(true);
   setBackgroundRole(QPalette::Base);
@@ -71,6 +82,7 @@ LayersPanel::LayersPanel(Document& document, Selection& selection, QWidget* pare
           &LayersPanel::writeSelection);
   connect(m_table->selectionModel(), &QItemSelectionModel::currentChanged, this,
           &LayersPanel::writeSelection);
+  connect(&m_document, &Document::plansChanged, this, &LayersPanel::layOutColumns);
   connect(&m_selection, &Selection::layersChanged, this, &LayersPanel::readSelection);
   connect(&m_model, &LayersModel::schemeRejected, this, &LayersPanel::failed);
   connect(&m_proxy, &QAbstractItemModel::modelReset, this, [this] {
@@ -157,8 +169,12 @@ void LayersPanel::layOutColumns() {
   const int bits = 44;
   const int sqnr = 68;
   const int size = 62;
+  const auto* table = static_cast<const LayersTable*>(m_table);
   const int rest = std::max(180, m_table->viewport()->width() - bits - sqnr - size);
-  const int scheme = std::clamp(rest * 45 / 100, 90, 220);
+  const int wanted = std::max(70, table->sizeHintForColumn(LayersModel::schemeColumn));
+  const int names = table->sizeHintForColumn(LayersModel::layerColumn);
+  const int scheme =
+      names + wanted <= rest ? wanted + (rest - names - wanted) / 3 : std::min(wanted, rest * 45 / 100);
   m_table->setColumnWidth(LayersModel::layerColumn, rest - scheme);
   m_table->setColumnWidth(LayersModel::sizeColumn, size);
   m_table->setColumnWidth(LayersModel::schemeColumn, scheme);

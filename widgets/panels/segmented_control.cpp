@@ -35,6 +35,7 @@ void SegmentedControl::setChoices(const std::vector<Choice>& choices) {
     made->setProperty("role", "segment");
     made->setProperty(kValue, choice.value);
     made->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+    made->setMinimumWidth(fontMetrics().horizontalAdvance(choice.text) + 4); // the style would ask for more
     made->installEventFilter(this);
     connect(made, &QToolButton::clicked, this, [this, value = choice.value] {
       setCurrentValue(value); // a second click leaves it chosen

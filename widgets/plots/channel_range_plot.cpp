@@ -58,6 +58,7 @@ int ChannelRangePlot::channelCount() const {
 void ChannelRangePlot::setView(std::shared_ptr<const LayerView> view) {
   const bool otherLayer = !m_view || !view || m_view->layer != view->layer;
   m_view = std::move(view);
+  setEmptyText(m_view ? QString() : tr("No layer selected"));
   rebuild();
   if (otherLayer) {
     showAll();
@@ -87,11 +88,13 @@ void ChannelRangePlot::rebuild() {
     clipHigh << static_cast<double>(clip.hi);
     clipLow << static_cast<double>(clip.lo);
   }
-  if (keys.size() == 1) { // one channel: a band instead of a point
+  if (!keys.isEmpty()) { // the first and the last column in full width
+    keys.prepend(-0.5);
+    keys.append(channels - 0.5);
     for (QVector<double>* series : {&high, &low, &clipHigh, &clipLow}) {
-      *series << series->front();
+      series->prepend(series->front());
+      series->append(series->back());
     }
-    keys = {-0.5, 0.5};
   }
   m_high->setData(keys, high, true);
   m_low->setData(keys, low, true);

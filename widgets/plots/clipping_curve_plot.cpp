@@ -65,7 +65,7 @@ void ClippingCurvePlot::setCurve(std::shared_ptr<const ClippingCurve> curve) {
     }
   }
   const bool drawable = std::any_of(total.begin(), total.end(), [](double value) { return value > 0.0; });
-  setEmptyText(drawable ? QString() : tr("There is no clipping range here"));
+  setEmptyText(drawable ? QString() : tr("No clipping range"));
   m_rounding->setData(keys, rounding, true);
   m_clipping->setData(keys, clipping, true);
   m_total->setData(keys, total, true);
@@ -94,6 +94,15 @@ void ClippingCurvePlot::setCurve(std::shared_ptr<const ClippingCurve> curve) {
   }
   dataChanged();
   placeMarks();
+}
+
+QString ClippingCurvePlot::legendText() const {
+  const auto word = [](const QString& text, const QColor& color) {
+    return QStringLiteral("<span style='color:%1'>%2</span>").arg(color.name(), text);
+  };
+  return tr("Error: %1, %2, %3")
+      .arg(word(tr("rounding"), theme().accent), word(tr("clipping"), theme().clipping),
+           word(tr("total"), theme().text));
 }
 
 double ClippingCurvePlot::totalAt(double ratio) const {
@@ -139,12 +148,19 @@ void ClippingCurvePlot::resizeEvent(QResizeEvent* event) {
 }
 
 void ClippingCurvePlot::fitAxes() {
+  // From where the total is a few hundred times the optimum: narrower ranges are nobody's choice and would
+  // flatten the part that matters.
+  constexpr double kFar = 500.0;
   double least = std::numeric_limits<double>::infinity();
-  double most = 0.0;
   for (const QCPGraphData& point : *m_total->data()) {
-    if (point.value > 0.0) {
-      least = std::min(least, point.value);
+    least = point.value > 0.0 ? std::min(least, point.value) : least;
+  }
+  double most = 0.0;
+  double first = 1.0;
+  for (const QCPGraphData& point : *m_total->data()) {
+    if (point.value > 0.0 && point.value <= kFar * least) {
       most = std::max(most, point.value);
+      first = std::min(first, point.key);
     }
   }
   if (!(most > 0.0)) {
@@ -152,9 +168,9 @@ void ClippingCurvePlot::fitAxes() {
     yAxis->setRange(1e-6, 1.0);
     return;
   }
-  xAxis->setRange(m_curve->ratio.front(), 1.03);
+  xAxis->setRange(std::min(first, 0.9), 1.0 + 0.04 * (1.0 - std::min(first, 0.9)));
   // Head room for the labels; the error parts far below the optimum do not matter.
-  yAxis->setRange(least / 10.0, most * std::pow(most / least, 0.35) * 3.0);
+  yAxis->setRange(least / 10.0, most * std::pow(10.0 * most / least, 0.35) * 3.0);
 }
 
 QString ClippingCurvePlot::describe(double key, double) const {

@@ -14,6 +14,8 @@ public:
   explicit ClippingCurvePlot(QWidget* parent = nullptr);
   void setCurve(std::shared_ptr<const ClippingCurve> curve);
   PlotTable table() const override;
+  /// What the colours mean, as rich text in the colours of the theme.
+  QString legendText() const;
 
 protected:
   void applyColors(const Theme& theme) override;

@@ -10,7 +10,7 @@ namespace halfstep {
 namespace {
 
 constexpr int kGrabPixels = 7;
-constexpr int kMostColumns = 256;
+constexpr double kMostColumns = 256;
 constexpr double kLogFloor = 0.7; // below one value per bin, so that single values still show
 
 QString number(double value) {
@@ -44,10 +44,11 @@ HistogramPlot::HistogramPlot(QWidget* parent)
     m_zones[side]->setLayer(QStringLiteral("background"));
     m_zones[side]->setPen(Qt::NoPen);
     m_zones[side]->setSelectable(false);
-    for (QCPItemPosition* corner : {m_zones[side]->topLeft, m_zones[side]->bottomRight}) {
-      corner->setTypeX(QCPItemPosition::ptPlotCoords);
-      corner->setTypeY(QCPItemPosition::ptAxisRectRatio);
-    }
+    // One side at the handle, the other at the plot's edge.
+    m_zones[side]->topLeft->setType(QCPItemPosition::ptAxisRectRatio);
+    m_zones[side]->bottomRight->setType(QCPItemPosition::ptAxisRectRatio);
+    (side == 0 ? m_zones[side]->bottomRight : m_zones[side]->topLeft)
+        ->setTypeX(QCPItemPosition::ptPlotCoords);
   }
   const auto graph = [this](QCPGraph::LineStyle style) {
     QCPGraph* made = addGraph();
@@ -81,7 +82,7 @@ HistogramPlot::HistogramPlot(QWidget* parent)
   }
   m_clippedShare = new QCPItemText(this);
   m_clippedShare->position->setType(QCPItemPosition::ptAxisRectRatio);
-  m_clippedShare->position->setCoords(0.0, 0.14);
+  m_clippedShare->position->setCoords(0.0, 0.16);
   m_clippedShare->setPositionAlignment(Qt::AlignLeft | Qt::AlignTop);
   m_clippedShare->setPadding(QMargins(6, 2, 6, 2));
   m_clippedShare->setSelectable(false);
@@ -156,8 +157,11 @@ void HistogramPlot::rebuild() {
   const Histogram& histogram = m_view->profile->histogram;
   const double shown = std::min(1.0, xAxis->range().size() / std::max(histogram.hi - histogram.lo, 1e-30));
   const int bins = static_cast<int>(histogram.counts.size());
+  // Few values make a comb of many columns; the cube root is Rice's rule, with room for detail.
+  const double wanted =
+      std::clamp(6.0 * std::cbrt(static_cast<double>(m_view->matrix->count())), 32.0, kMostColumns);
   m_binsPerColumn = 1;
-  while (bins * shown / m_binsPerColumn > kMostColumns) {
+  while (bins * shown / m_binsPerColumn > wanted) {
     m_binsPerColumn *= 2;
   }
   QVector<double> keys;
@@ -209,7 +213,6 @@ void HistogramPlot::rebuild() {
 
 void HistogramPlot::placeHandles() {
   const bool visible = canClip();
-  constexpr double kFar = 1e30;
   for (int side = 0; side < 2; ++side) {
     for (QCPAbstractItem* item : std::initializer_list<QCPAbstractItem*>{m_zones[side], m_lines[side],
                                                                          m_grips[side], m_values[side]}) {
@@ -225,8 +228,14 @@ void HistogramPlot::placeHandles() {
     m_grips[side]->position->setCoords(at, 0.0);
     m_values[side]->position->setCoords(at, 0.0);
     m_values[side]->setText(number(at));
-    m_zones[side]->topLeft->setCoords(side == 0 ? -kFar : at, 0.0);
-    m_zones[side]->bottomRight->setCoords(side == 0 ? at : kFar, 1.0);
+    // Outside the range where there is room for it, otherwise inside.
+    const int room = QFontMetrics(m_values[side]->font()).horizontalAdvance(number(at)) + 18;
+    const double pixel = xAxis->coordToPixel(at);
+    const bool outside = side == 0 ? pixel - axisRect()->left() > room : axisRect()->right() - pixel > room;
+    m_values[side]->setPositionAlignment(((side == 0) == outside ? Qt::AlignRight : Qt::AlignLeft) |
+                                         Qt::AlignTop);
+    m_zones[side]->topLeft->setCoords(side == 0 ? 0.0 : at, 0.0);
+    m_zones[side]->bottomRight->setCoords(side == 0 ? at : 1.0, 1.0);
   }
   const bool anything = visible && m_view->quantization->total.clipped > 0;
   m_clippedShare->setVisible(anything);
@@ -239,6 +248,11 @@ void HistogramPlot::placeHandles() {
 
 bool HistogramPlot::canClip() const {
   return m_view && formatFacts(m_view->scheme.format).family != FormatFamily::floating;
+}
+
+void HistogramPlot::resizeEvent(QResizeEvent* event) {
+  Plot::resizeEvent(event);
+  placeHandles();
 }
 
 void HistogramPlot::fitAxes() {

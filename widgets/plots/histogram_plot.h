@@ -34,6 +34,7 @@ protected:
   QString describe(double key, double value) const override;
   bool takesPress(const QPoint& position) override;
   bool takesDoubleClick(const QPoint& position) override;
+  void resizeEvent(QResizeEvent* event) override;
   void mouseMoveEvent(QMouseEvent* event) override;
   void mouseReleaseEvent(QMouseEvent* event) override;
   void keyPressEvent(QKeyEvent* event) override;

@@ -53,8 +53,8 @@ Plot::Plot(const QString& name, const QString& keyTitle, const QString& valueTit
   setPlottingHint(QCP::phCacheLabels, true);
   setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
   axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom);
-  axisRect()->setMargins(QMargins(0, 16, 10, 0));
-  axisRect()->setMinimumMargins(QMargins(34, 16, 10, 30));
+  axisRect()->setMargins(QMargins(0, 22, 10, 0));
+  axisRect()->setMinimumMargins(QMargins(34, 22, 10, 30));
   for (QCPAxis* axis : {xAxis, yAxis}) {
     axis->setTicker(QSharedPointer<QCPAxisTicker>(new NumberTicker));
     axis->setSubTicks(false);
@@ -106,6 +106,16 @@ void Plot::recolor() {
 void Plot::setEmptyText(const QString& text) {
   m_empty->setText(text);
   m_empty->setVisible(!text.isEmpty());
+  for (QCPAxis* axis : {xAxis, yAxis}) { // numbers on an empty axis mean nothing
+    axis->setTickLabels(text.isEmpty());
+    axis->grid()->setVisible(text.isEmpty() && axis == yAxis);
+  }
+}
+
+void Plot::resizeEvent(QResizeEvent* event) {
+  constexpr int kPixelsPerLabel = 46;
+  QCustomPlot::resizeEvent(event);
+  xAxis->ticker()->setTickCount(std::clamp(width() / kPixelsPerLabel, 2, 8));
 }
 
 void Plot::dataChanged() {

@@ -13,7 +13,6 @@ RoundingErrorPlot::RoundingErrorPlot(QWidget* parent)
   m_errors->setAntialiased(false);
   m_errors->setAntialiasedFill(false);
   m_errors->setSelectable(QCP::stNone);
-  xAxis->ticker()->setTickCount(4);
   setView(nullptr);
   recolor();
 }
@@ -43,7 +42,8 @@ void RoundingErrorPlot::setView(std::shared_ptr<const LayerView> view) {
       shares << 0.0;
     }
   }
-  setEmptyText(m_view && keys.isEmpty() ? tr("There are no steps in this format") : QString());
+  setEmptyText(!m_view ? tr("No layer selected")
+                       : (keys.isEmpty() ? tr("This format has no steps") : QString()));
   m_errors->setData(keys, shares, true);
   dataChanged();
 }

@@ -23,7 +23,6 @@ TransferPlot::TransferPlot(QWidget* parent)
   m_transfer->setAntialiased(false);
   m_identity->setSelectable(QCP::stNone);
   m_transfer->setSelectable(QCP::stNone);
-  xAxis->ticker()->setTickCount(4);
   setView(nullptr);
   recolor();
 }
@@ -58,6 +57,7 @@ void TransferPlot::setView(std::shared_ptr<const LayerView> view) {
     m_identity->addData(-m_reach, -m_reach);
     m_identity->addData(m_reach, m_reach);
   }
+  setEmptyText(m_view ? QString() : tr("No layer selected"));
   m_transfer->setData(keys, values, true);
   dataChanged();
 }

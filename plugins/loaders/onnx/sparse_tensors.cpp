@@ -38,6 +38,9 @@ Result<std::size_t> denseIndex(const std::vector<std::int64_t>& indices, bool pe
 Result<Tensor> TensorReader::readSparse(const onnx::SparseTensorProto& proto) {
   HALFSTEP_TRY(const Tensor values, read(proto.values()));
   HALFSTEP_TRY(const Tensor indexTensor, read(proto.indices()));
+  if (proto.dims_size() > 255) {
+    return damaged("has " + std::to_string(proto.dims_size()) + " dimensions");
+  }
   Shape shape(proto.dims().begin(), proto.dims().end());
   HALFSTEP_TRY(const std::size_t count, elementCount(shape));
   const int bits = elementBits(values.type());

@@ -18,6 +18,8 @@ constexpr std::uint32_t kRawData = 9;
 constexpr std::uint32_t kDoubleData = 10;
 constexpr std::uint32_t kUint64Data = 11;
 
+constexpr int kMaxRank = 255; // ONNX sets no limit; what is beyond is no tensor but an attack
+
 constexpr std::uint64_t kFixedDenseBudget = std::uint64_t{64} << 20;
 constexpr std::uint64_t kDensePerByte = 64;
 
@@ -72,6 +74,9 @@ Result<Tensor> TensorReader::read(const onnx::TensorProto& proto) const {
   if (!type) {
     return Error{ErrorKind::unsupported,
                  "element type " + std::to_string(proto.data_type()) + " is not known"};
+  }
+  if (proto.dims_size() > kMaxRank) {
+    return damaged("has " + std::to_string(proto.dims_size()) + " dimensions");
   }
   Shape shape(proto.dims().begin(), proto.dims().end());
   HALFSTEP_CHECK(elementCount(shape));
