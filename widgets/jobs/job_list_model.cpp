@@ -1,5 +1,6 @@
 #include "widgets/jobs/job_list_model.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace halfstep {
@@ -47,22 +48,21 @@ JobListModel::JobListModel(JobRunner& runner, QObject* parent)
 }
 
 void JobListModel::update() {
+  // What stands in the common rows changes first; then rows are added or taken away at the end.
   std::vector<JobStatus> jobs = m_runner.jobs();
-  const int before = static_cast<int>(m_jobs.size());
-  const int after = static_cast<int>(jobs.size());
-  if (after > before) {
-    beginInsertRows({}, before, after - 1);
+  const std::size_t common = std::min(jobs.size(), m_jobs.size());
+  std::copy(jobs.begin(), jobs.begin() + static_cast<std::ptrdiff_t>(common), m_jobs.begin());
+  if (common > 0) {
+    emit dataChanged(index(0, 0), index(static_cast<int>(common) - 1, columnCountValue - 1));
+  }
+  if (jobs.size() > common) {
+    beginInsertRows({}, static_cast<int>(common), static_cast<int>(jobs.size()) - 1);
     m_jobs = std::move(jobs);
     endInsertRows();
-  } else if (after < before) {
-    beginRemoveRows({}, after, before - 1);
-    m_jobs = std::move(jobs);
+  } else if (m_jobs.size() > common) {
+    beginRemoveRows({}, static_cast<int>(common), static_cast<int>(m_jobs.size()) - 1);
+    m_jobs.resize(common);
     endRemoveRows();
-  } else {
-    m_jobs = std::move(jobs);
-  }
-  if (!m_jobs.empty()) {
-    emit dataChanged(index(0, 0), index(rowCount() - 1, columnCountValue - 1));
   }
 }
 

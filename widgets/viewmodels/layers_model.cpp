@@ -177,7 +177,10 @@ QVariant LayersModel::headerData(int section, Qt::Orientation orientation, int r
 }
 
 Qt::ItemFlags LayersModel::flags(const QModelIndex& index) const {
-  Qt::ItemFlags flags = QAbstractTableModel::flags(index) | Qt::ItemNeverHasChildren;
+  if (!index.isValid()) {
+    return Qt::NoItemFlags;
+  }
+  const Qt::ItemFlags flags = QAbstractTableModel::flags(index) | Qt::ItemNeverHasChildren;
   return index.column() == schemeColumn ? flags | Qt::ItemIsEditable : flags;
 }
 
