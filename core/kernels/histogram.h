@@ -12,12 +12,16 @@ struct HistogramGrid {
   float binsPerUnit = 1.0f; ///< finite, > 0
 };
 
-/// What falls into the bins; the spans have one entry per bin. `sums` and `squares` may both be empty: counts
-/// alone are several times faster.
+/// Σx and Σx² of the values in a bin.
+struct BinMoments {
+  double sum = 0.0;
+  double squares = 0.0;
+};
+
+/// What falls into the bins, one entry per bin. `moments` may be empty: counts alone are faster.
 struct HistogramBins {
   std::span<std::int64_t> counts;
-  std::span<double> sums;
-  std::span<double> squares;
+  std::span<BinMoments> moments;
 };
 
 /// Adds `values` to `bins`. NaN and ±∞ are left out. Counts are exact; the sums, in double, differ between

@@ -15,10 +15,10 @@ void add(float value, const HistogramGrid& grid, const HistogramBins& bins) {
   const float place = std::clamp((value - grid.lo) * grid.binsPerUnit, 0.0f, last);
   const auto bin = static_cast<std::size_t>(place);
   ++bins.counts[bin];
-  if (!bins.sums.empty()) {
+  if (!bins.moments.empty()) {
     const auto x = static_cast<double>(value);
-    bins.sums[bin] += x;
-    bins.squares[bin] += x * x;
+    bins.moments[bin].sum += x;
+    bins.moments[bin].squares += x * x;
   }
 }
 

@@ -74,18 +74,23 @@ Result<Histogram> histogramOf(std::span<const float> values, double lo, double h
       static_cast<float>(lo),
       static_cast<float>(std::min(perUnit, static_cast<double>(std::numeric_limits<float>::max())))};
   const std::size_t tasks = (values.size() + kHistogramValues - 1) / kHistogramValues;
-  std::vector<Histogram> parts(tasks);
+  struct Part {
+    std::vector<std::int64_t> counts;
+    std::vector<kernels::BinMoments> moments;
+  };
+  std::vector<Part> parts(tasks);
   HALFSTEP_CHECK(parallelTasks(tasks, kHistogramValues, context, [&](std::size_t task) {
-    parts[task] = emptyHistogram(lo, hi, kProfileBins);
+    parts[task].counts.resize(kProfileBins);
+    parts[task].moments.resize(kProfileBins);
     const std::size_t at = task * kHistogramValues;
     kernels::addToHistogram(values.subspan(at, std::min(kHistogramValues, values.size() - at)), grid,
-                            {parts[task].counts, parts[task].sums, parts[task].squares});
+                            {parts[task].counts, parts[task].moments});
   }));
-  for (const Histogram& part : parts) {
+  for (const Part& part : parts) {
     for (std::size_t bin = 0; bin < kProfileBins; ++bin) {
       total.counts[bin] += part.counts[bin];
-      total.sums[bin] += part.sums[bin];
-      total.squares[bin] += part.squares[bin];
+      total.sums[bin] += part.moments[bin].sum;
+      total.squares[bin] += part.moments[bin].squares;
     }
   }
   return total;

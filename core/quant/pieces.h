@@ -19,9 +19,14 @@ inline constexpr std::size_t kPieceValues = std::size_t{1} << 16;
 /// A segment from here on is cut into pieces itself; smaller ones are worked on whole, several at a time.
 inline constexpr std::size_t kLargeSegment = std::size_t{1} << 20;
 
-/// Calls body(0) … body(tasks − 1) in parallel, with a checkpoint about every `kStepValues` values.
+/// What working on a value costs beside the fused pass: sets how often there is a checkpoint.
+enum class Cost : std::size_t { light = 1, heavy = 8 };
+
+/// Calls body(0) … body(tasks − 1) in parallel, with a checkpoint every few milliseconds; once the context
+/// asks to stop the rest is skipped. Few, long parallel loops: on a busy machine each of them ends up to a
+/// time slice late.
 Result<void> parallelTasks(std::size_t tasks, std::size_t valuesPerTask, const JobContext& context,
-                           const std::function<void(std::size_t)>& body);
+                           const std::function<void(std::size_t)>& body, Cost cost = Cost::light);
 
 /// Whether a function may use several threads. Where it may not it runs inside a parallel loop already, on
 /// less than `kLargeSegment` values, and does not look at the context.
@@ -29,7 +34,8 @@ enum class Threads { one, several };
 
 /// Calls body(piece index, values of the piece) for each kPieceValues-sized piece of `values`.
 Result<void> forPieces(std::span<const float> values, Threads threads, const JobContext& context,
-                       const std::function<void(std::size_t, std::span<const float>)>& body);
+                       const std::function<void(std::size_t, std::span<const float>)>& body,
+                       Cost cost = Cost::light);
 inline std::size_t pieceCount(std::size_t values) {
   return (values + kPieceValues - 1) / kPieceValues;
 }

@@ -96,19 +96,28 @@ void merge(Histogram& into, const Histogram& from) {
   }
 }
 
-/// The two histograms of a share of the runs.
-struct Histograms {
+/// What a share of the runs gives.
+struct Part {
   Histogram dequantized;
   Histogram roundingError;
+  std::vector<std::int64_t> levelCounts;
 };
 
-void addRun(Histograms& histograms, std::span<const float> values, const Decoded& decoded) {
+void merge(Part& into, const Part& from) {
+  merge(into.dequantized, from.dequantized);
+  merge(into.roundingError, from.roundingError);
+  for (std::size_t level = 0; level < into.levelCounts.size(); ++level) {
+    into.levelCounts[level] += from.levelCounts[level];
+  }
+}
+
+void addRun(Part& part, std::span<const float> values, const Decoded& decoded) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (std::isfinite(values[i]) && std::isfinite(decoded.values[i])) {
-      addValue(histograms.dequantized, decoded.values[i]);
+      addValue(part.dequantized, decoded.values[i]);
     }
     if (decoded.steps[i] != 0.0f) {
-      addValue(histograms.roundingError, (decoded.values[i] - values[i]) / decoded.steps[i]);
+      addValue(part.roundingError, (decoded.values[i] - values[i]) / decoded.steps[i]);
     }
   }
 }
@@ -141,56 +150,46 @@ std::vector<float> levelsOf(const QuantizationParameters& parameters, std::size_
   return levels;
 }
 
-void countLevels(std::span<const float> decoded, std::span<const float> levels,
-                 std::span<std::int64_t> counts) {
-  for (const float value : decoded) {
-    const auto place = std::lower_bound(levels.begin(), levels.end(), value);
-    if (place != levels.end() && *place == value) {
-      ++counts[static_cast<std::size_t>(place - levels.begin())];
+/// The place of a decoded value among the ascending `levels`.
+std::size_t levelOf(float decoded, std::span<const float> levels, float scale, bool integers) {
+  if (integers) { // equal steps
+    const float place = std::nearbyint((decoded - levels.front()) / std::abs(scale));
+    return static_cast<std::size_t>(std::clamp(place, 0.0f, static_cast<float>(levels.size() - 1)));
+  }
+  const auto place = std::lower_bound(levels.begin(), levels.end(), decoded);
+  return std::min(static_cast<std::size_t>(place - levels.begin()), levels.size() - 1);
+}
+
+/// Whose levels to count.
+struct LevelCount {
+  std::span<const float> levels;
+  float scale = 1.0f;
+  bool integers = true;
+};
+
+void countLevels(std::span<const float> values, const Decoded& decoded, const LevelCount& what,
+                 std::vector<std::int64_t>& counts) {
+  counts.resize(what.levels.size());
+  for (std::size_t i = 0; i < values.size() && !counts.empty(); ++i) {
+    if (std::isfinite(values[i])) {
+      ++counts[levelOf(decoded.values[i], what.levels, what.scale, what.integers)];
     }
   }
 }
 
-/// Counts of the chosen segment's levels over all its finite values, or, above the limit, over an evenly
-/// spaced sample, scaled up.
-std::vector<std::int64_t> levelCountsOf(const WeightMatrix& matrix, const QuantizationParameters& parameters,
-                                        std::size_t segment, std::span<const float> levels,
-                                        std::uint64_t seed) {
-  const Segmentation& segmentation = parameters.segmentation;
-  const std::size_t length = std::min(segmentation.segmentLength, matrix.valuesPerChannel());
-  std::vector<RowPiece> runs;
-  std::size_t whole = matrix.count();
-  if (segmentation.kind == Granularity::Kind::tensor) {
-    runs = sampleRuns(segmentation, kSampleLimit);
-  } else {
-    const std::size_t first = segment % segmentation.segmentsPerChannel * length;
-    runs = {{segment / segmentation.segmentsPerChannel, first,
-             std::min(length, matrix.valuesPerChannel() - first)}};
-    whole = runs.front().count;
+/// The values of the chosen segment, where it is not the whole tensor.
+RowPiece segmentPiece(const Segmentation& segmentation, std::size_t segment) {
+  const std::size_t first = segment % segmentation.segmentsPerChannel * segmentation.segmentLength;
+  return {segment / segmentation.segmentsPerChannel, first,
+          std::min(segmentation.segmentLength, segmentation.valuesPerChannel - first)};
+}
+
+/// Counts of a sample as counts of the whole.
+void scaleUp(std::vector<std::int64_t>& counts, std::size_t sampled, std::size_t whole) {
+  for (std::int64_t& count : counts) {
+    count =
+        std::llround(static_cast<double>(count) * static_cast<double>(whole) / static_cast<double>(sampled));
   }
-  std::vector<std::int64_t> counts(levels.size());
-  std::size_t seen = 0;
-  for (const RowPiece& run : runs) {
-    std::vector<float> values;
-    for (const float value : matrix.row(run.channel).subspan(run.first, run.count)) {
-      values.push_back(value);
-    }
-    std::vector<float> decoded = decodedOf(values, parameters, run, seed).values;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if (!std::isfinite(values[i])) {
-        decoded[i] = std::numeric_limits<float>::quiet_NaN();
-      }
-    }
-    countLevels(decoded, levels, counts);
-    seen += run.count;
-  }
-  if (seen < whole) {
-    for (std::int64_t& count : counts) {
-      count =
-          std::llround(static_cast<double>(count) * static_cast<double>(whole) / static_cast<double>(seen));
-    }
-  }
-  return counts;
 }
 
 } // namespace
@@ -205,32 +204,47 @@ Result<QuantizedShape> shapeOf(const WeightMatrix& matrix, const WeightProfile& 
                                        " with " + std::to_string(bins) + " bins does not exist"};
   }
   const std::vector<RowPiece> runs = sampleRuns(parameters.segmentation, kSampleLimit);
-  const auto emptyHistograms = [&] {
-    return Histograms{histogramOver(profile.moments.min, profile.moments.max, static_cast<std::size_t>(bins)),
-                      histogramOver(-1.0, 1.0, kErrorBins)};
+  QuantizedShape shape;
+  if (!identity && !runs.empty()) {
+    shape.levels = levelsOf(parameters, segment);
+  }
+  const bool wholeTensor = parameters.segmentation.kind == Granularity::Kind::tensor;
+  const LevelCount counted{shape.levels, identity || runs.empty() ? 1.0f : parameters.scales[segment],
+                           formatFacts(parameters.scheme.format).family == FormatFamily::integer};
+  const auto emptyPart = [&] {
+    return Part{histogramOver(profile.moments.min, profile.moments.max, static_cast<std::size_t>(bins)),
+                histogramOver(-1.0, 1.0, kErrorBins), std::vector<std::int64_t>(shape.levels.size())};
   };
   constexpr std::size_t kRunsPerTask = 8;
-  std::vector<Histograms> parts((runs.size() + kRunsPerTask - 1) / kRunsPerTask);
+  std::vector<Part> parts((runs.size() + kRunsPerTask - 1) / kRunsPerTask);
   HALFSTEP_CHECK(parallelTasks(parts.size(), kRunsPerTask * kRunValues, context, [&](std::size_t task) {
-    parts[task] = emptyHistograms();
+    parts[task] = emptyPart();
     for (std::size_t i = task * kRunsPerTask; i < std::min(runs.size(), (task + 1) * kRunsPerTask); ++i) {
       const std::span<const float> values = matrix.row(runs[i].channel).subspan(runs[i].first, runs[i].count);
-      addRun(parts[task], values, decodedOf(values, parameters, runs[i], context.seed()));
+      const Decoded decoded = decodedOf(values, parameters, runs[i], context.seed());
+      addRun(parts[task], values, decoded);
+      if (wholeTensor) {
+        countLevels(values, decoded, counted, parts[task].levelCounts);
+      }
     }
   }));
-  Histograms total = emptyHistograms();
-  for (const Histograms& part : parts) {
-    merge(total.dequantized, part.dequantized);
-    merge(total.roundingError, part.roundingError);
+  Part total = emptyPart();
+  for (const Part& part : parts) {
+    merge(total, part);
   }
-  QuantizedShape shape{std::move(total.dequantized), std::move(total.roundingError), {}, {}, 0};
   for (const RowPiece& run : runs) {
     shape.sampled += run.count;
   }
-  if (!identity && !runs.empty()) {
-    shape.levels = levelsOf(parameters, segment);
-    shape.levelCounts = levelCountsOf(matrix, parameters, segment, shape.levels, context.seed());
+  if (wholeTensor && shape.sampled < matrix.count()) {
+    scaleUp(total.levelCounts, shape.sampled, matrix.count());
+  } else if (!wholeTensor && !shape.levels.empty()) {
+    const RowPiece piece = segmentPiece(parameters.segmentation, segment);
+    const std::span<const float> values = matrix.row(piece.channel).subspan(piece.first, piece.count);
+    countLevels(values, decodedOf(values, parameters, piece, context.seed()), counted, total.levelCounts);
   }
+  shape.dequantized = std::move(total.dequantized);
+  shape.roundingError = std::move(total.roundingError);
+  shape.levelCounts = std::move(total.levelCounts);
   return shape;
 }
 

@@ -17,17 +17,6 @@ std::int64_t packedBytesOf(std::size_t codes, int bits) {
   return static_cast<std::int64_t>((codes * static_cast<std::size_t>(bits) + 7) / 8);
 }
 
-/// The values of segment `index`.
-std::span<const float> segmentValues(const WeightMatrix& matrix, const Segmentation& segmentation,
-                                     std::size_t index) {
-  if (segmentation.kind == Granularity::Kind::tensor) {
-    return matrix.values();
-  }
-  const std::span<const float> row = matrix.row(index / segmentation.segmentsPerChannel);
-  const std::size_t at = index % segmentation.segmentsPerChannel * segmentation.segmentLength;
-  return row.subspan(at, std::min(segmentation.segmentLength, row.size() - at));
-}
-
 void setSegment(QuantizationParameters& parameters, std::size_t index, const SegmentRange& range,
                 const ScaleRule& rule) {
   const SegmentGrid grid = rule.gridFor(range);
@@ -36,28 +25,59 @@ void setSegment(QuantizationParameters& parameters, std::size_t index, const Seg
   parameters.ranges[index] = range.range;
 }
 
-Result<void> estimateSegments(const WeightMatrix& matrix, QuantizationParameters& parameters,
-                              const RangeEstimator& estimator, const JobContext& context) {
-  const Segmentation& segmentation = parameters.segmentation;
-  const std::size_t count = segmentation.count();
-  const std::size_t length =
-      segmentation.kind == Granularity::Kind::tensor ? matrix.count() : segmentation.segmentLength;
+/// Searching rules look at every value many times.
+Cost costOf(const Scheme& scheme) {
+  return scheme.range.kind == RangeRule::Kind::mse || scheme.range.kind == RangeRule::Kind::percentile
+             ? Cost::heavy
+             : Cost::light;
+}
+
+Result<void> estimateSegments(QuantizationParameters& parameters, const RangeEstimator& estimator,
+                              const JobContext& context) {
+  const std::size_t count = parameters.segmentation.count();
+  const std::size_t length = std::max<std::size_t>(1, parameters.segmentation.segmentLength);
   if (length >= kLargeSegment || count == 1) {
     for (std::size_t index = 0; index < count; ++index) {
-      HALFSTEP_TRY(const SegmentRange range,
-                   estimator.estimate(segmentValues(matrix, segmentation, index), Threads::several, context));
+      HALFSTEP_TRY(const SegmentRange range, estimator.estimate(index, Threads::several, context));
       setSegment(parameters, index, range, estimator.scaleRule());
     }
     return {};
   }
-  const std::size_t perTask = std::max<std::size_t>(1, kPieceValues / std::max<std::size_t>(1, length));
-  return parallelTasks((count + perTask - 1) / perTask, perTask * length, context, [&](std::size_t task) {
-    for (std::size_t index = task * perTask; index < std::min(count, (task + 1) * perTask); ++index) {
-      const Result<SegmentRange> range =
-          estimator.estimate(segmentValues(matrix, segmentation, index), Threads::one, context);
-      setSegment(parameters, index, range.value(), estimator.scaleRule());
-    }
-  });
+  const std::size_t perTask = std::max<std::size_t>(1, kPieceValues / length);
+  return parallelTasks(
+      (count + perTask - 1) / perTask, perTask * length, context,
+      [&](std::size_t task) {
+        for (std::size_t index = task * perTask; index < std::min(count, (task + 1) * perTask); ++index) {
+          setSegment(parameters, index, estimator.estimate(index, Threads::one, context).value(),
+                     estimator.scaleRule());
+        }
+      },
+      costOf(parameters.scheme));
+}
+
+/// Segments with scale 1, still without ranges; none for fp32.
+QuantizationParameters emptyParameters(const WeightMatrix& matrix, const Scheme& scheme) {
+  QuantizationParameters parameters;
+  parameters.scheme = scheme;
+  parameters.segmentation = Segmentation::of(matrix, scheme.granularity);
+  if (scheme.format != NumberFormat::fp32) {
+    const std::size_t count = parameters.segmentation.count();
+    parameters.scales.assign(count, 1.0f);
+    parameters.zeroPoints.assign(count, ScaleRule(scheme).limits().middle);
+    parameters.ranges.assign(count, {});
+  }
+  return parameters;
+}
+
+/// Total, bytes and bits, once the channels are known.
+void finish(LayerQuantization& result, const WeightMatrix& matrix) {
+  for (const ErrorSums& channel : result.channels) {
+    result.total += channel;
+  }
+  result.bytes = quantizedBytes(result.parameters, matrix.originalBits());
+  result.bitsPerWeight = matrix.count() == 0
+                             ? 0.0
+                             : 8.0 * static_cast<double>(result.bytes) / static_cast<double>(matrix.count());
 }
 
 /// The bit pattern of x / scale in a floating-point format.
@@ -138,19 +158,12 @@ std::int64_t quantizedBytes(const QuantizationParameters& parameters, int origin
 Result<QuantizationParameters> chooseParameters(const WeightMatrix& matrix, const Scheme& scheme,
                                                 const JobContext& context) {
   HALFSTEP_CHECK(checkSupported(scheme));
-  QuantizationParameters parameters;
-  parameters.scheme = scheme;
-  parameters.segmentation = Segmentation::of(matrix, scheme.granularity);
-  if (scheme.format == NumberFormat::fp32) {
-    return parameters;
+  QuantizationParameters parameters = emptyParameters(matrix, scheme);
+  if (scheme.format != NumberFormat::fp32) {
+    HALFSTEP_TRY(const RangeEstimator estimator,
+                 RangeEstimator::forScheme(matrix, scheme, parameters.segmentation, context));
+    HALFSTEP_CHECK(estimateSegments(parameters, estimator, context));
   }
-  const std::size_t count = parameters.segmentation.count();
-  HALFSTEP_TRY(const RangeEstimator estimator,
-               RangeEstimator::forScheme(matrix, scheme, parameters.segmentation, context));
-  parameters.scales.assign(count, 1.0f);
-  parameters.zeroPoints.assign(count, estimator.scaleRule().limits().middle);
-  parameters.ranges.assign(count, {});
-  HALFSTEP_CHECK(estimateSegments(matrix, parameters, estimator, context));
   return parameters;
 }
 
@@ -172,20 +185,40 @@ Result<LayerQuantization> evaluateParameters(const WeightMatrix& matrix, Quantiz
   for (std::size_t task = 0; task < parts.size(); ++task) {
     result.channels[task / perRow] += parts[task];
   }
-  for (const ErrorSums& channel : result.channels) {
-    result.total += channel;
-  }
-  result.bytes = quantizedBytes(result.parameters, matrix.originalBits());
-  result.bitsPerWeight = matrix.count() == 0
-                             ? 0.0
-                             : 8.0 * static_cast<double>(result.bytes) / static_cast<double>(matrix.count());
+  finish(result, matrix);
   return result;
 }
 
 Result<LayerQuantization> quantizeLayer(const WeightMatrix& matrix, const Scheme& scheme,
                                         const JobContext& context) {
-  HALFSTEP_TRY(QuantizationParameters parameters, chooseParameters(matrix, scheme, context.part(0.0, 0.5)));
-  return evaluateParameters(matrix, std::move(parameters), context.part(0.5, 1.0));
+  HALFSTEP_CHECK(checkSupported(scheme));
+  QuantizationParameters parameters = emptyParameters(matrix, scheme);
+  const RowTasks tasks(parameters.segmentation);
+  if (scheme.format == NumberFormat::fp32 || parameters.segmentation.kind == Granularity::Kind::tensor ||
+      tasks.piecesPerRow() > 1) {
+    HALFSTEP_TRY(parameters, chooseParameters(matrix, scheme, context.part(0.0, 0.5)));
+    return evaluateParameters(matrix, std::move(parameters), context.part(0.5, 1.0));
+  }
+  // Rows that fit into a cache are searched and evaluated in one reading.
+  LayerQuantization result;
+  result.parameters = std::move(parameters);
+  result.channels.resize(matrix.channels());
+  const std::size_t perRow = result.parameters.segmentation.segmentsPerChannel;
+  HALFSTEP_TRY(const RangeEstimator estimator,
+               RangeEstimator::forScheme(matrix, scheme, result.parameters.segmentation, context));
+  const auto quantizeRow = [&](const RowPiece& row) {
+    for (std::size_t index = row.channel * perRow; index < (row.channel + 1) * perRow; ++index) {
+      setSegment(result.parameters, index, estimator.estimate(index, Threads::one, context).value(),
+                 estimator.scaleRule());
+    }
+    result.channels[row.channel] =
+        errorsOf(matrix.row(row.channel), result.parameters, row.channel, 0, context.seed());
+  };
+  HALFSTEP_CHECK(parallelTasks(
+      tasks.tasks(), tasks.valuesPerTask(), context,
+      [&](std::size_t task) { tasks.forEach(task, quantizeRow); }, costOf(scheme)));
+  finish(result, matrix);
+  return result;
 }
 
 Result<QuantizedValues> quantizeValues(const WeightMatrix& matrix, const QuantizationParameters& parameters,

@@ -11,16 +11,34 @@
 
 namespace halfstep {
 
-RangeEstimator::RangeEstimator(const Scheme& scheme)
-    : m_scheme(scheme)
-    , m_rule(scheme) {}
+RangeEstimator::RangeEstimator(const WeightMatrix& matrix, const Scheme& scheme,
+                               const Segmentation& segmentation)
+    : m_matrix(matrix)
+    , m_scheme(scheme)
+    , m_segmentation(segmentation)
+    , m_rule(scheme) {
+  if (scheme.range.kind == RangeRule::Kind::aciq) {
+    const int bits = formatFacts(scheme.format).bits;
+    m_laplace = aciqLaplaceRatio(bits);
+    m_gauss = aciqGaussRatio(bits);
+  }
+}
 
 Result<RangeEstimator> RangeEstimator::forScheme(const WeightMatrix& matrix, const Scheme& scheme,
                                                  const Segmentation& segmentation,
                                                  const JobContext& context) {
-  RangeEstimator estimator(scheme);
+  RangeEstimator estimator(matrix, scheme, segmentation);
   if (scheme.range.kind == RangeRule::Kind::kl) {
-    HALFSTEP_TRY(estimator.m_ratio, klRatio(matrix, scheme, segmentation, context));
+    HALFSTEP_TRY(PooledMagnitudes pooled, poolMagnitudes(matrix, segmentation, context));
+    bool negative = false;
+    bool positive = false;
+    for (const kernels::RangePartials& range : pooled.ranges) {
+      negative = negative || range.min < 0.0f;
+      positive = positive || range.max > 0.0f;
+    }
+    const bool oneSided = scheme.mapping == Mapping::asymmetric && negative != positive;
+    estimator.m_ratio = klRatio(pooled.counts, formatFacts(scheme.format).bits - (oneSided ? 0 : 1));
+    estimator.m_ranges = std::move(pooled.ranges);
   }
   return estimator;
 }
@@ -33,15 +51,10 @@ SegmentRange RangeEstimator::shaped(double lo, double hi, bool negativeExtreme) 
   return {{-magnitude, magnitude}, negativeExtreme};
 }
 
-SegmentRange RangeEstimator::shrunk(const SegmentRange& full, double ratio) const {
-  return shaped(full.range.lo * ratio, full.range.hi * ratio, full.negativeExtreme);
-}
-
-Result<SegmentRange> RangeEstimator::minMax(std::span<const float> values, Threads threads,
-                                            const JobContext& context) const {
-  HALFSTEP_TRY(const kernels::RangePartials range, rangeOf(values, threads, context));
+SegmentRange RangeEstimator::minMax(std::span<const float> values,
+                                    const kernels::RangePartials& range) const {
   if (range.empty()) {
-    return SegmentRange{};
+    return {};
   }
   bool negative = -range.min >= range.max;
   if (m_scheme.codeRange == CodeRange::absmax && -range.min == range.max) {
@@ -50,19 +63,29 @@ Result<SegmentRange> RangeEstimator::minMax(std::span<const float> values, Threa
         std::find_if(values.begin(), values.end(), [&](float x) { return x == range.min || x == range.max; });
     negative = first != values.end() && *first < 0.0f;
   }
-  return shaped(range.min, range.max, negative);
+  return shaped(static_cast<double>(range.min), static_cast<double>(range.max), negative);
 }
 
 Result<SegmentRange> RangeEstimator::percentile(std::span<const float> values,
-                                                const SegmentRange& full) const {
+                                                const kernels::RangePartials& range, bool negativeExtreme,
+                                                Threads threads, const JobContext& context) const {
   const double p = m_scheme.range.percentile;
+  if (range.empty()) {
+    return SegmentRange{};
+  }
   if (m_scheme.mapping != Mapping::asymmetric) {
-    const float magnitude = orderStatistic(values, p, Side::magnitude);
-    return shaped(-magnitude, magnitude, full.negativeExtreme);
+    HALFSTEP_TRY(const float magnitude,
+                 orderStatistic(values, p, kernels::RankedBy::magnitude, {0.0f, range.magnitude()},
+                                range.nonFinite, threads, context));
+    return shaped(-static_cast<double>(magnitude), static_cast<double>(magnitude), negativeExtreme);
   }
   const double tail = 50.0 + p / 2.0;
-  return shaped(-orderStatistic(values, tail, Side::lower), orderStatistic(values, tail, Side::upper),
-                full.negativeExtreme);
+  const ValueRange ends{range.min, range.max};
+  HALFSTEP_TRY(const float low, orderStatistic(values, tail, kernels::RankedBy::negated, ends,
+                                               range.nonFinite, threads, context));
+  HALFSTEP_TRY(const float high, orderStatistic(values, tail, kernels::RankedBy::value, ends, range.nonFinite,
+                                                threads, context));
+  return shaped(-static_cast<double>(low), static_cast<double>(high), negativeExtreme);
 }
 
 Result<SegmentRange> RangeEstimator::aciq(std::span<const float> values, const SegmentRange& full,
@@ -75,35 +98,40 @@ Result<SegmentRange> RangeEstimator::aciq(std::span<const float> values, const S
   const auto count = static_cast<double>(moments.finite);
   const double sigma = std::sqrt(moments.m2 / count);
   const double b = deviations / count;
-  const int bits = formatFacts(m_scheme.format).bits;
   // The likelier of the two: log-likelihoods −n(ln 2b + 1) and −n(ln 2πσ² + 1)/2 cross at b/σ = √(2π/e)/2.
   constexpr double kCrossing = 0.76017345053314;
-  const double alpha = b <= kCrossing * sigma ? aciqLaplaceRatio(bits) * b : aciqGaussRatio(bits) * sigma;
+  const double alpha = b <= kCrossing * sigma ? m_laplace * b : m_gauss * sigma;
   const double lo = std::max(static_cast<double>(moments.min), moments.mean - alpha);
   const double hi = std::min(static_cast<double>(moments.max), moments.mean + alpha);
   return shaped(lo, hi, full.negativeExtreme);
 }
 
-Result<SegmentRange> RangeEstimator::leastSquares(std::span<const float> values, const SegmentRange& full,
-                                                  Threads threads, const JobContext& context) const {
-  HALFSTEP_TRY(const int percent, bestShrinkPercent(values, m_scheme, m_rule, full, threads, context));
-  return shrunkToPercent(full, percent);
-}
-
-Result<SegmentRange> RangeEstimator::estimate(std::span<const float> values, Threads threads,
+Result<SegmentRange> RangeEstimator::estimate(std::size_t index, Threads threads,
                                               const JobContext& context) const {
   if (m_scheme.range.kind == RangeRule::Kind::fixed) {
     const RangeRule& rule = m_scheme.range;
     return shaped(rule.lo, rule.hi, std::abs(rule.lo) >= std::abs(rule.hi));
   }
-  HALFSTEP_TRY(const SegmentRange full, minMax(values, threads, context));
+  const std::span<const float> values = segmentValues(m_matrix, m_segmentation, index);
+  kernels::RangePartials range;
+  if (!m_ranges.empty()) {
+    range = m_ranges[index];
+  } else {
+    HALFSTEP_TRY(range, rangeOf(values, threads, context));
+  }
+  const SegmentRange full = minMax(values, range);
   switch (m_scheme.range.kind) {
   case RangeRule::Kind::percentile:
-    return percentile(values, full);
-  case RangeRule::Kind::mse:
-    return leastSquares(values, full, threads, context);
+    return percentile(values, range, full.negativeExtreme, threads, context);
+  case RangeRule::Kind::mse: {
+    const SearchDepth depth =
+        m_matrix.count() <= kExhaustiveValues ? SearchDepth::exhaustive : SearchDepth::coarseToFine;
+    HALFSTEP_TRY(const int percent,
+                 bestShrinkPercent(values, m_scheme, m_rule, full, depth, threads, context));
+    return shrunkToPercent(full, percent);
+  }
   case RangeRule::Kind::kl:
-    return shrunk(full, m_ratio);
+    return SegmentRange{{full.range.lo * m_ratio, full.range.hi * m_ratio}, full.negativeExtreme};
   case RangeRule::Kind::aciq:
     return aciq(values, full, threads, context);
   case RangeRule::Kind::minmax:

@@ -100,6 +100,12 @@ std::size_t klBins(std::span<const std::int64_t> histogram, std::size_t levels, 
   return best;
 }
 
+float klRatio(std::span<const std::int64_t> histogram, int levelBits) {
+  constexpr std::size_t kStart = 128;
+  const std::size_t kept = klBins(histogram, std::size_t{1} << levelBits, kStart);
+  return static_cast<float>(static_cast<double>(kept) / static_cast<double>(histogram.size()));
+}
+
 double aciqLaplaceRatio(int bits) {
   // d/dα = 0: e^(−t) = t / (3·4^bits), t = α/b.
   const double steps = 3.0 * std::exp2(2.0 * bits);

@@ -25,6 +25,10 @@ std::vector<double> klDivergences(std::span<const std::int64_t> histogram, std::
 /// many bin widths.
 std::size_t klBins(std::span<const std::int64_t> histogram, std::size_t levels, std::size_t start);
 
+/// The share of the histogram's range (its bins over 0…1) that this keeps with 2^levelBits levels, from 128
+/// bins on, as NVIDIA's calibrator does.
+float klRatio(std::span<const std::int64_t> histogram, int levelBits);
+
 /// The best clipping range for `bits`, in units of the mean absolute deviation (Laplace) or of the standard
 /// deviation (Gauss): the minimum of 2b²e^(−α/b) + α²/(3·4^bits) and its Gaussian counterpart. Source: Banner
 /// et al., "Post training 4-bit quantization of convolutional networks", arXiv 1810.05723.

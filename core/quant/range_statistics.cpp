@@ -1,15 +1,97 @@
 #include "core/quant/range_statistics.h"
 
+#include "core/kernels/deviations.h"
 #include "core/kernels/histogram.h"
 #include "core/quant/range_rules.h"
 
-#include <array>
-#include <cmath>
+#include <limits>
 
 namespace halfstep {
 
+namespace {
+
+constexpr std::size_t kBins = 2048;
+/// A task counts into its own bins, which are merged once per so many values.
+constexpr std::size_t kCountingValues = std::size_t{1} << 19;
+
+kernels::HistogramGrid gridOver(float lo, float hi) {
+  const double width = static_cast<double>(hi) - static_cast<double>(lo);
+  const double perUnit = width > 0.0 ? static_cast<double>(kBins) / width : 1.0;
+  return {lo, static_cast<float>(std::min(perUnit, static_cast<double>(std::numeric_limits<float>::max())))};
+}
+
+void addCounts(std::vector<std::int64_t>& total, const std::vector<std::int64_t>& part) {
+  for (std::size_t bin = 0; bin < total.size(); ++bin) {
+    total[bin] += part[bin];
+  }
+}
+
+/// How |x| or x of `values` fall into the bins of `grid`.
+Result<std::vector<std::int64_t>> pieceCounts(std::span<const float> values,
+                                              const kernels::HistogramGrid& grid, kernels::RankedBy key,
+                                              Threads threads, const JobContext& context) {
+  const std::size_t tasks = (values.size() + kCountingValues - 1) / kCountingValues;
+  std::vector<std::vector<std::int64_t>> parts(tasks);
+  const auto count = [&](std::size_t task) {
+    parts[task].resize(kBins);
+    const std::size_t at = task * kCountingValues;
+    const std::span<const float> some = values.subspan(at, std::min(kCountingValues, values.size() - at));
+    key == kernels::RankedBy::magnitude ? kernels::addMagnitudesToHistogram(some, grid, {parts[task], {}})
+                                        : kernels::addToHistogram(some, grid, {parts[task], {}});
+  };
+  if (threads == Threads::several) {
+    HALFSTEP_CHECK(parallelTasks(tasks, kCountingValues, context, count));
+  } else {
+    for (std::size_t task = 0; task < tasks; ++task) {
+      count(task);
+    }
+  }
+  std::vector<std::int64_t> total(kBins);
+  for (const std::vector<std::int64_t>& part : parts) {
+    addCounts(total, part);
+  }
+  return total;
+}
+
+/// The keys of all values in one bin.
+Result<std::vector<float>> keysInBin(std::span<const float> values, kernels::RankedBy key,
+                                     const kernels::HistogramGrid& grid, std::size_t bin, Threads threads,
+                                     const JobContext& context) {
+  std::vector<std::vector<float>> parts(pieceCount(values.size()));
+  HALFSTEP_CHECK(forPieces(values, threads, context, [&](std::size_t i, std::span<const float> piece) {
+    kernels::collectBin(piece, key, grid, bin, kBins, parts[i]);
+  }));
+  std::vector<float> keys;
+  for (const std::vector<float>& part : parts) {
+    keys.insert(keys.end(), part.begin(), part.end());
+  }
+  return keys;
+}
+
+/// The rank-th smallest (from 1) of |x| or x: by counting into bins, then ranking the bin that holds the
+/// rank.
+Result<float> largeOrderStatistic(std::span<const float> values, std::size_t rank, kernels::RankedBy key,
+                                  ValueRange keyRange, Threads threads, const JobContext& context) {
+  const kernels::HistogramGrid grid = gridOver(keyRange.lo, keyRange.hi);
+  HALFSTEP_TRY(const std::vector<std::int64_t> counts, pieceCounts(values, grid, key, threads, context));
+  std::size_t before = 0;
+  std::size_t bin = 0;
+  while (bin + 1 < kBins && before + static_cast<std::size_t>(counts[bin]) < rank) {
+    before += static_cast<std::size_t>(counts[bin++]);
+  }
+  HALFSTEP_TRY(std::vector<float> keys, keysInBin(values, key, grid, bin, threads, context));
+  const auto nth = keys.begin() + static_cast<std::ptrdiff_t>(rank - before - 1);
+  std::nth_element(keys.begin(), nth, keys.end());
+  return *nth;
+}
+
+} // namespace
+
 Result<kernels::RangePartials> rangeOf(std::span<const float> values, Threads threads,
                                        const JobContext& context) {
+  if (values.size() <= kPieceValues) {
+    return kernels::valueRange(values);
+  }
   std::vector<kernels::RangePartials> parts(pieceCount(values.size()));
   HALFSTEP_CHECK(forPieces(values, threads, context, [&](std::size_t i, std::span<const float> piece) {
     parts[i] = kernels::valueRange(piece);
@@ -23,6 +105,9 @@ Result<kernels::RangePartials> rangeOf(std::span<const float> values, Threads th
 
 Result<kernels::MomentPartials> momentPartialsOf(std::span<const float> values, Threads threads,
                                                  const JobContext& context) {
+  if (values.size() <= kPieceValues) {
+    return kernels::moments(values);
+  }
   std::vector<kernels::MomentPartials> parts(pieceCount(values.size()));
   HALFSTEP_CHECK(forPieces(values, threads, context, [&](std::size_t i, std::span<const float> piece) {
     parts[i] = kernels::moments(piece);
@@ -36,13 +121,12 @@ Result<kernels::MomentPartials> momentPartialsOf(std::span<const float> values, 
 
 Result<double> absoluteDeviations(std::span<const float> values, double center, Threads threads,
                                   const JobContext& context) {
+  if (values.size() <= kPieceValues) {
+    return kernels::absoluteDeviations(values, static_cast<float>(center));
+  }
   std::vector<double> parts(pieceCount(values.size()));
   HALFSTEP_CHECK(forPieces(values, threads, context, [&](std::size_t i, std::span<const float> piece) {
-    double sum = 0.0;
-    for (const float value : piece) {
-      sum += std::isfinite(value) ? std::abs(static_cast<double>(value) - center) : 0.0;
-    }
-    parts[i] = sum;
+    parts[i] = kernels::absoluteDeviations(piece, static_cast<float>(center));
   }));
   double total = 0.0;
   for (const double part : parts) {
@@ -51,55 +135,77 @@ Result<double> absoluteDeviations(std::span<const float> values, double center, 
   return total;
 }
 
-float orderStatistic(std::span<const float> values, double percent, Side side) {
-  std::vector<float> keys;
-  keys.reserve(values.size());
-  for (const float value : values) {
-    if (std::isfinite(value)) {
-      keys.push_back(side == Side::magnitude ? std::abs(value) : side == Side::upper ? value : -value);
-    }
-  }
-  if (keys.empty()) {
+Result<float> orderStatistic(std::span<const float> values, double percent, kernels::RankedBy key,
+                             ValueRange range, std::int64_t nonFinite, Threads threads,
+                             const JobContext& context) {
+  const std::size_t finite = values.size() - static_cast<std::size_t>(nonFinite);
+  if (finite == 0) {
     return 0.0f;
   }
-  const std::size_t rank = percentileRank(percent, keys.size());
-  const auto nth = keys.begin() + static_cast<std::ptrdiff_t>(rank - 1);
-  std::nth_element(keys.begin(), nth, keys.end());
-  return *nth;
+  const std::size_t rank = percentileRank(percent, finite);
+  const bool negated = key == kernels::RankedBy::negated;
+  if (rank == finite) {
+    return negated ? -range.lo : range.hi;
+  }
+  if (values.size() < kLargeSegment) {
+    return kernels::kthLargest(values, finite - rank + 1, key);
+  }
+  if (!negated) {
+    return largeOrderStatistic(values, rank, key, range, threads, context);
+  }
+  // The rank-th smallest −x is minus the rank-th largest x.
+  HALFSTEP_TRY(const float mirrored, largeOrderStatistic(values, finite - rank + 1, kernels::RankedBy::value,
+                                                         range, threads, context));
+  return -mirrored;
 }
 
-Result<double> klRatio(const WeightMatrix& matrix, const Scheme& scheme, const Segmentation& segmentation,
-                       const JobContext& context) {
-  constexpr std::size_t kBins = 2048;
-  constexpr std::size_t kStart = 128;
-  std::vector<std::int64_t> counts(kBins);
-  bool anyNegative = false;
-  bool anyPositive = false;
-  const auto addSegment = [&](std::span<const float> values) {
-    const kernels::RangePartials range = kernels::valueRange(values);
-    anyNegative = anyNegative || range.min < 0.0f;
-    anyPositive = anyPositive || range.max > 0.0f;
-    if (range.magnitude() > 0.0f) {
-      const float perUnit =
-          std::min(static_cast<float>(kBins) / range.magnitude(), std::numeric_limits<float>::max());
-      kernels::addMagnitudesToHistogram(values, {0.0f, perUnit}, {counts, {}, {}});
-    }
-  };
+std::span<const float> segmentValues(const WeightMatrix& matrix, const Segmentation& segmentation,
+                                     std::size_t index) {
   if (segmentation.kind == Granularity::Kind::tensor) {
-    addSegment(matrix.values());
-  } else {
-    for (std::size_t channel = 0; channel < matrix.channels(); ++channel) {
-      HALFSTEP_CHECK(context.checkpoint());
-      const std::span<const float> row = matrix.row(channel);
-      for (std::size_t at = 0; at < row.size(); at += segmentation.segmentLength) {
-        addSegment(row.subspan(at, std::min(segmentation.segmentLength, row.size() - at)));
-      }
-    }
+    return matrix.values();
   }
-  const bool oneSided = scheme.mapping == Mapping::asymmetric && anyNegative != anyPositive;
-  const int bits = formatFacts(scheme.format).bits - (oneSided ? 0 : 1);
-  const std::size_t kept = klBins(counts, std::size_t{1} << bits, kStart);
-  return static_cast<double>(kept) / static_cast<double>(kBins);
+  const std::span<const float> row = matrix.row(index / segmentation.segmentsPerChannel);
+  const std::size_t at = index % segmentation.segmentsPerChannel * segmentation.segmentLength;
+  return row.subspan(at, std::min(segmentation.segmentLength, row.size() - at));
+}
+
+Result<PooledMagnitudes> poolMagnitudes(const WeightMatrix& matrix, const Segmentation& segmentation,
+                                        const JobContext& context) {
+  PooledMagnitudes pooled{std::vector<std::int64_t>(kBins), {}};
+  const std::size_t count = matrix.count() == 0 ? 0 : segmentation.count();
+  pooled.ranges.resize(count);
+  if (count == 0) {
+    return pooled;
+  }
+  if (segmentation.segmentLength >= kLargeSegment) {
+    for (std::size_t index = 0; index < count; ++index) {
+      const std::span<const float> values = segmentValues(matrix, segmentation, index);
+      HALFSTEP_TRY(pooled.ranges[index], rangeOf(values, Threads::several, context));
+      HALFSTEP_TRY(const std::vector<std::int64_t> counts,
+                   pieceCounts(values, gridOver(0.0f, pooled.ranges[index].magnitude()),
+                               kernels::RankedBy::magnitude, Threads::several, context));
+      addCounts(pooled.counts, counts);
+    }
+    return pooled;
+  }
+  const std::size_t perTask = std::max<std::size_t>(1, kCountingValues / segmentation.segmentLength);
+  std::vector<std::vector<std::int64_t>> parts((count + perTask - 1) / perTask);
+  HALFSTEP_CHECK(
+      parallelTasks(parts.size(), perTask * segmentation.segmentLength, context, [&](std::size_t task) {
+        parts[task].resize(kBins);
+        for (std::size_t index = task * perTask; index < std::min(count, (task + 1) * perTask); ++index) {
+          const std::span<const float> values = segmentValues(matrix, segmentation, index);
+          const kernels::RangePartials range = kernels::valueRange(values);
+          pooled.ranges[index] = range;
+          if (range.magnitude() > 0.0f) {
+            kernels::addMagnitudesToHistogram(values, gridOver(0.0f, range.magnitude()), {parts[task], {}});
+          }
+        }
+      }));
+  for (const std::vector<std::int64_t>& part : parts) {
+    addCounts(pooled.counts, part);
+  }
+  return pooled;
 }
 
 } // namespace halfstep

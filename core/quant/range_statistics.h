@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/kernels/moments.h"
+#include "core/kernels/select.h"
 #include "core/kernels/value_range.h"
 #include "core/quant/pieces.h"
 
@@ -18,14 +19,24 @@ Result<kernels::MomentPartials> momentPartialsOf(std::span<const float> values, 
 Result<double> absoluteDeviations(std::span<const float> values, double center, Threads threads,
                                   const JobContext& context);
 
-/// Which values an order statistic is about: |x|, x, or −x.
-enum class Side { magnitude, upper, lower };
-/// The smallest v that at least `percent` % of the finite values do not exceed; 0 where there are none.
-float orderStatistic(std::span<const float> values, double percent, Side side);
+/// The smallest v that at least `percent` % of the keys (|x|, x or −x of the finite values) do not exceed;
+/// exact. `range`: smallest and largest |x| or x (of x for −x). 0 where there are no finite values. Errors:
+/// cancelled.
+Result<float> orderStatistic(std::span<const float> values, double percent, kernels::RankedBy key,
+                             ValueRange range, std::int64_t nonFinite, Threads threads,
+                             const JobContext& context);
 
-/// The share of every segment's own magnitude that the `kl` rule keeps: the rule of range_rules.h on the
-/// histogram (2048 bins over 0…1) of |x| / the segment's magnitude, all segments together.
-Result<double> klRatio(const WeightMatrix& matrix, const Scheme& scheme, const Segmentation& segmentation,
-                       const JobContext& context);
+/// All segments' values in units of their own segment's magnitude, together.
+struct PooledMagnitudes {
+  std::vector<std::int64_t> counts;           ///< 2048 bins over 0…1
+  std::vector<kernels::RangePartials> ranges; ///< of every segment
+};
+/// One reading of the values (two for one segment that is larger than the caches). Errors: cancelled.
+Result<PooledMagnitudes> poolMagnitudes(const WeightMatrix& matrix, const Segmentation& segmentation,
+                                        const JobContext& context);
+
+/// The values of segment `index`.
+std::span<const float> segmentValues(const WeightMatrix& matrix, const Segmentation& segmentation,
+                                     std::size_t index);
 
 } // namespace halfstep

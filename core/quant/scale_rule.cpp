@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace halfstep {
 
@@ -28,72 +27,32 @@ float divisorOf(const Scheme& scheme, const FormatFacts& facts) {
   return half;
 }
 
-/// The smallest power of two that is not below `scale` (finite, positive), exactly.
-float powerOfTwoAbove(float scale) {
-  int exponent = 0;
-  const float fraction = std::frexp(scale, &exponent); // scale = fraction·2^exponent, fraction in [0.5, 1)
-  return std::ldexp(1.0f, fraction == 0.5f ? exponent - 1 : exponent);
-}
-
-bool usable(float scale) {
-  return std::isfinite(scale) && std::abs(scale) >= std::numeric_limits<float>::min();
-}
-
 } // namespace
 
 ScaleRule::ScaleRule(const Scheme& scheme)
-    : m_mapping(scheme.mapping)
-    , m_codeRange(scheme.codeRange)
-    , m_rounding(scheme.rounding)
-    , m_family(formatFacts(scheme.format).family) {
+    : m_hasScale(formatFacts(scheme.format).family == FormatFamily::integer ||
+                 formatFacts(scheme.format).family == FormatFamily::scaledFloating)
+    , m_absmax(scheme.codeRange == CodeRange::absmax && scheme.mapping == Mapping::symmetric) {
   const FormatFacts& facts = formatFacts(scheme.format);
-  if (m_family == FormatFamily::integer) {
+  if (facts.family == FormatFamily::integer) {
     m_limits = codeLimits(scheme.format, scheme.codeRange);
   }
-  if (m_family == FormatFamily::integer || m_family == FormatFamily::scaledFloating) {
-    m_divisor = divisorOf(scheme, facts);
-  }
+  m_mapping.asymmetric = scheme.mapping == Mapping::asymmetric;
+  m_mapping.powerOfTwo = scheme.mapping == Mapping::powerOfTwo;
+  m_mapping.zeroPointAway = scheme.rounding == Rounding::away;
+  m_mapping.divisor = m_hasScale ? divisorOf(scheme, facts) : 1.0f;
+  m_mapping.lowestCode = m_limits.lowest;
+  m_mapping.highestCode = m_limits.highest;
+  m_mapping.middleCode = m_limits.middle;
 }
 
-float ScaleRule::symmetricScale(float magnitude, bool negativeExtreme) const {
-  const float scale = magnitude / m_divisor;
-  if (!usable(scale)) {
-    return scale;
-  }
-  if (m_mapping == Mapping::powerOfTwo) {
-    return powerOfTwoAbove(scale);
-  }
-  return m_codeRange == CodeRange::absmax && !negativeExtreme ? -scale : scale;
-}
-
-SegmentGrid ScaleRule::asymmetricGrid(ValueRange range) const {
-  const float lo = std::min(range.lo, 0.0f);
-  const float hi = std::max(range.hi, 0.0f);
-  const auto steps = static_cast<float>(m_limits.highest - m_limits.lowest);
-  float scale = (hi - lo) / steps;
-  if (std::isinf(scale)) {
-    scale = hi / steps - lo / steps;
-  }
-  if (!usable(scale)) {
-    return {1.0f, m_limits.middle};
-  }
-  const auto lowest = static_cast<float>(m_limits.lowest);
-  const auto highest = static_cast<float>(m_limits.highest);
-  const float exact = lowest - lo / scale;
-  const float nearest = m_rounding == Rounding::away ? std::round(exact) : std::nearbyint(exact);
-  return {scale, static_cast<std::int32_t>(std::clamp(nearest, lowest, highest))};
+kernels::GridRange ScaleRule::gridRange(const SegmentRange& segment) const {
+  // Dividing the extreme value by −2^(b−1) gives a negative scale where that value is positive.
+  return {segment.range.lo, segment.range.hi, m_absmax && !segment.negativeExtreme};
 }
 
 SegmentGrid ScaleRule::gridFor(const SegmentRange& segment) const {
-  if (m_family == FormatFamily::floating) {
-    return {};
-  }
-  if (m_mapping == Mapping::asymmetric) {
-    return asymmetricGrid(segment.range);
-  }
-  const float magnitude = std::max(std::abs(segment.range.lo), std::abs(segment.range.hi));
-  const float scale = symmetricScale(magnitude, segment.negativeExtreme);
-  return {usable(scale) ? scale : 1.0f, m_limits.middle};
+  return m_hasScale ? kernels::gridFor(m_mapping, gridRange(segment)) : SegmentGrid{};
 }
 
 } // namespace halfstep
