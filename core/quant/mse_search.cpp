@@ -16,8 +16,6 @@ namespace halfstep {
 namespace {
 
 constexpr std::size_t kPercents = kFullPercent + 1;
-/// Segments up to here are too jagged a function of the percent for halving steps.
-constexpr std::size_t kShortSegment = 1024;
 constexpr std::size_t kSearchSample = std::size_t{1} << 18;
 
 float factorOf(int percent) {
@@ -156,31 +154,66 @@ constexpr auto kCoarseFactors = [] {
   return factors;
 }();
 
-/// The first of the smallest.
-std::size_t leastOf(std::span<const double> errors) {
-  return static_cast<std::size_t>(std::min_element(errors.begin(), errors.end()) - errors.begin());
+/// The first of the smallest, without branches: which it is cannot be foretold.
+int leastOf(std::span<const double> errors) {
+  int best = 0;
+  double least = errors[0];
+  for (std::size_t i = 1; i < errors.size(); ++i) {
+    const bool less = errors[i] < least;
+    least = less ? errors[i] : least;
+    best = less ? static_cast<int>(i) : best;
+  }
+  return best;
 }
 
-/// coarseToFine of a short segment with integer codes, whose percents all lie in `least`…100.
-int bestOfShort(std::span<const float> values, const ScaleRule& rule, const SegmentRange& full, int least) {
-  const kernels::GridRange range = rule.gridRange(full);
+/// A segment of the batch below.
+struct ShortSearch {
+  kernels::GridRange range;
+  std::span<const float> values;
+  int least = kLeastPercent; ///< percents below cannot be best
+  int first = kFullPercent;  ///< the finer stage looks at first, first − 1, …
   std::array<double, kLanes> errors;
-  int first = kFullPercent;
-  if (kFullPercent - least >= static_cast<int>(kLanes)) {
-    kernels::shrinkErrors(values, range, rule.mapping(), kCoarseFactors, errors);
-    const int coarse = kFullPercent - 5 * static_cast<int>(leastOf(errors));
-    first = std::min(kFullPercent, coarse + 7);
-  }
-  const std::size_t count = std::min(kLanes, static_cast<std::size_t>(first - least + 1));
-  const std::span<const float> factors(kFactors.data() + (kFullPercent - first), count);
-  kernels::shrinkErrors(values, range, rule.mapping(), factors, {errors.data(), count});
-  return first - static_cast<int>(leastOf({errors.data(), count}));
-}
+
+  std::size_t count() const { return std::min(kLanes, static_cast<std::size_t>(first - least + 1)); }
+};
 
 } // namespace
 
 SegmentRange shrunkToPercent(const SegmentRange& full, int percent) {
   return {{full.range.lo * factorOf(percent), full.range.hi * factorOf(percent)}, full.negativeExtreme};
+}
+
+void bestShrinkPercents(std::span<const float> values, std::size_t length, const Scheme& scheme,
+                        const ScaleRule& rule, std::span<const SegmentRange> full, std::span<int> percents) {
+  constexpr std::size_t kBatch = 32;
+  std::array<ShortSearch, kBatch> batch;
+  for (std::size_t first = 0; first < full.size(); first += kBatch) {
+    const std::size_t count = std::min(kBatch, full.size() - first);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t at = (first + i) * length;
+      ShortSearch& search = batch[i];
+      search.values = values.subspan(at, std::min(length, values.size() - at));
+      search.range = rule.gridRange(full[first + i]);
+      search.least = leastUsefulPercent(search.values.size(), scheme, rule, full[first + i]);
+      search.first = kFullPercent;
+      if (kFullPercent - search.least >= static_cast<int>(kLanes)) {
+        kernels::shrinkErrors(search.values, search.range, rule.mapping(), kCoarseFactors, search.errors);
+        search.first = -1;
+      }
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      ShortSearch& search = batch[i];
+      if (search.first < 0) {
+        search.first = std::min(kFullPercent, kFullPercent - 5 * leastOf(search.errors) + 7);
+      }
+      kernels::shrinkErrors(search.values, search.range, rule.mapping(),
+                            {kFactors.data() + (kFullPercent - search.first), search.count()},
+                            {search.errors.data(), search.count()});
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      percents[first + i] = batch[i].first - leastOf({batch[i].errors.data(), batch[i].count()});
+    }
+  }
 }
 
 Result<int> bestShrinkPercent(std::span<const float> values, const Scheme& scheme, const ScaleRule& rule,
@@ -189,7 +222,9 @@ Result<int> bestShrinkPercent(std::span<const float> values, const Scheme& schem
   const int least = leastUsefulPercent(values.size(), scheme, rule, full);
   const bool integers = formatFacts(scheme.format).family == FormatFamily::integer;
   if (depth == SearchDepth::coarseToFine && values.size() <= kShortSegment && integers) {
-    return bestOfShort(values, rule, full, least);
+    int best = kFullPercent;
+    bestShrinkPercents(values, values.size(), scheme, rule, {&full, 1}, {&best, 1});
+    return best;
   }
   Trials trials(scheme, rule, full);
   if (depth == SearchDepth::exhaustive) {

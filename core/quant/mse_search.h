@@ -31,4 +31,13 @@ Result<int> bestShrinkPercent(std::span<const float> values, const Scheme& schem
                               const SegmentRange& full, SearchDepth depth, Threads threads,
                               const JobContext& context);
 
+/// Segments up to here have their candidates tried in the lanes of a vector, many segments after each other.
+inline constexpr std::size_t kShortSegment = 1024;
+
+/// bestShrinkPercent with coarseToFine for consecutive segments of `length` (≤ kShortSegment) values, the
+/// last one possibly shorter, of an integer format. Stage by stage for many segments: one after the other
+/// each would wait for its own results. `full` and `percents` have one entry per segment.
+void bestShrinkPercents(std::span<const float> values, std::size_t length, const Scheme& scheme,
+                        const ScaleRule& rule, std::span<const SegmentRange> full, std::span<int> percents);
+
 } // namespace halfstep

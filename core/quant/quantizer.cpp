@@ -25,6 +25,16 @@ void setSegment(QuantizationParameters& parameters, std::size_t index, const Seg
   parameters.ranges[index] = range.range;
 }
 
+/// Estimates and sets the segments first…first + count − 1.
+void setSegments(QuantizationParameters& parameters, std::size_t first, std::size_t count,
+                 const RangeEstimator& estimator) {
+  std::vector<SegmentRange> ranges(count);
+  estimator.estimateRun(first, ranges);
+  for (std::size_t i = 0; i < count; ++i) {
+    setSegment(parameters, first + i, ranges[i], estimator.scaleRule());
+  }
+}
+
 /// Searching rules look at every value many times.
 Cost costOf(const Scheme& scheme) {
   return scheme.range.kind == RangeRule::Kind::mse || scheme.range.kind == RangeRule::Kind::percentile
@@ -44,15 +54,12 @@ Result<void> estimateSegments(QuantizationParameters& parameters, const RangeEst
     return {};
   }
   const std::size_t perTask = std::max<std::size_t>(1, kPieceValues / length);
-  return parallelTasks(
-      (count + perTask - 1) / perTask, perTask * length, context,
-      [&](std::size_t task) {
-        for (std::size_t index = task * perTask; index < std::min(count, (task + 1) * perTask); ++index) {
-          setSegment(parameters, index, estimator.estimate(index, Threads::one, context).value(),
-                     estimator.scaleRule());
-        }
-      },
-      costOf(parameters.scheme));
+  return parallelTasks((count + perTask - 1) / perTask, perTask * length, context,
+                       [&](std::size_t task) {
+                         const std::size_t first = task * perTask;
+                         setSegments(parameters, first, std::min(perTask, count - first), estimator);
+                       },
+                       costOf(parameters.scheme));
 }
 
 /// Segments with scale 1, still without ranges; none for fp32.
@@ -207,10 +214,7 @@ Result<LayerQuantization> quantizeLayer(const WeightMatrix& matrix, const Scheme
   HALFSTEP_TRY(const RangeEstimator estimator,
                RangeEstimator::forScheme(matrix, scheme, result.parameters.segmentation, context));
   const auto quantizeRow = [&](const RowPiece& row) {
-    for (std::size_t index = row.channel * perRow; index < (row.channel + 1) * perRow; ++index) {
-      setSegment(result.parameters, index, estimator.estimate(index, Threads::one, context).value(),
-                 estimator.scaleRule());
-    }
+    setSegments(result.parameters, row.channel * perRow, perRow, estimator);
     result.channels[row.channel] =
         errorsOf(matrix.row(row.channel), result.parameters, row.channel, 0, context.seed());
   };

@@ -142,4 +142,49 @@ Result<SegmentRange> RangeEstimator::estimate(std::size_t index, Threads threads
   return full;
 }
 
+bool RangeEstimator::searchesShortSegments() const {
+  return m_scheme.range.kind == RangeRule::Kind::mse && m_matrix.count() > kExhaustiveValues &&
+         m_segmentation.kind != Granularity::Kind::tensor && m_segmentation.segmentLength <= kShortSegment &&
+         formatFacts(m_scheme.format).family == FormatFamily::integer;
+}
+
+void RangeEstimator::searchRow(std::size_t first, std::span<SegmentRange> ranges) const {
+  std::vector<SegmentRange> full(ranges.size());
+  std::vector<int> percents(ranges.size());
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    const std::span<const float> values = segmentValues(m_matrix, m_segmentation, first + i);
+    full[i] = minMax(values, kernels::valueRange(values));
+    count += values.size();
+  }
+  const std::span<const float> start = segmentValues(m_matrix, m_segmentation, first);
+  bestShrinkPercents({start.data(), count}, m_segmentation.segmentLength, m_scheme, m_rule, full, percents);
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    ranges[i] = shrunkToPercent(full[i], percents[i]);
+  }
+}
+
+void RangeEstimator::estimateRun(std::size_t first, std::span<SegmentRange> ranges) const {
+  if (searchesShortSegments()) {
+    // Row by row, because a row's last group may be short.
+    const std::size_t perRow = m_segmentation.segmentsPerChannel;
+    for (std::size_t at = 0; at < ranges.size();) {
+      const std::size_t rest = perRow - (first + at) % perRow;
+      const std::size_t count = std::min(rest, ranges.size() - at);
+      searchRow(first + at, ranges.subspan(at, count));
+      at += count;
+    }
+    return;
+  }
+  const bool plain = m_scheme.range.kind == RangeRule::Kind::minmax; // without the detour over a Result
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    if (plain) {
+      const std::span<const float> values = segmentValues(m_matrix, m_segmentation, first + i);
+      ranges[i] = minMax(values, kernels::valueRange(values));
+    } else {
+      ranges[i] = estimate(first + i, Threads::one, JobContext()).value();
+    }
+  }
+}
+
 } // namespace halfstep

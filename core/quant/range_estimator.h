@@ -21,11 +21,15 @@ public:
   /// The range of segment `index`; {0, 0} where it has no finite value but 0. Symmetric mappings get −A…A,
   /// asymmetric ones a range that contains 0. Errors: cancelled (Threads::several only).
   Result<SegmentRange> estimate(std::size_t index, Threads threads, const JobContext& context) const;
+  /// The ranges of the segments `first`… (whole ones of one channel, or of several), with Threads::one.
+  void estimateRun(std::size_t first, std::span<SegmentRange> ranges) const;
   const ScaleRule& scaleRule() const { return m_rule; }
 
 private:
   RangeEstimator(const WeightMatrix& matrix, const Scheme& scheme, const Segmentation& segmentation);
   SegmentRange shaped(double lo, double hi, bool negativeExtreme) const;
+  bool searchesShortSegments() const;
+  void searchRow(std::size_t first, std::span<SegmentRange> ranges) const;
   SegmentRange minMax(std::span<const float> values, const kernels::RangePartials& range) const;
   Result<SegmentRange> percentile(std::span<const float> values, const kernels::RangePartials& range,
                                   bool negativeExtreme, Threads threads, const JobContext& context) const;

@@ -28,6 +28,8 @@ struct KernelCase {
   std::string_view variant;
   KernelFigures (*run)(std::span<const float> values, Variant variant);
   double tolerance; ///< relative to the figure's scale
+  /// The dispatched kernel alone, once, for benchmarks; nothing where another row of the kernel has it.
+  void (*work)(std::span<const float> values) = nullptr;
 };
 
 std::span<const KernelCase> kernelCases();
