@@ -74,7 +74,8 @@ std::string Dump::fileName(const std::string& layer) {
   if (name.empty() || name[0] == '.') { // neither hidden nor "..", whatever a file calls its layers
     name = "_" + name.substr(name.empty() ? 0 : 1);
   }
-  name = displayText(name.substr(0, kLongestName)); // what is not UTF-8 is replaced: not every tool can name it
+  name =
+      displayText(name.substr(0, kLongestName)); // what is not UTF-8 is replaced: not every tool can name it
   std::string unique = name;
   for (int i = 2; !m_taken.insert(unique).second; ++i) {
     unique = name + "_" + std::to_string(i);

@@ -479,7 +479,8 @@ private slots:
     const qint64 grown = anonymousMemory() - before;
     qInfo("%s; %lld MB for a file of %lld MB", loaded ? "opens" : loaded.error().message().c_str(),
           grown >> 20, qint64(content.size()) >> 20);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // they keep freed memory and pad every block
+#if !defined(__SANITIZE_ADDRESS__) &&                                                                        \
+    !defined(__SANITIZE_THREAD__) // they keep freed memory and pad every block
     QVERIFY(grown < (qint64{64} << 20) + 40 * content.size());
 #endif
   }
