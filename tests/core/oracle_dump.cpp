@@ -1,8 +1,8 @@
 // What the quantizer computes, for tests/core/oracle_quantize.py to compare. `oracle_dump FOLDER` reads
 // FOLDER/cases.txt (lines "NAME CHANNELS"), FOLDER/NAME.f32 (float32 rows) and FOLDER/schemes.txt, and writes
-// FOLDER/NAME.out: for every scheme the number of scales (int64), scales (float32), zero points (int32), range
-// ends (float32 pairs), codes (int32), decoded values (float32), the total's three counts (int64) and seven sums
-// (float64), bytes (int64), everything little-endian. Seed of stochastic rounding: 7.
+// FOLDER/NAME.out: for every scheme the number of scales (int64), scales (float32), zero points (int32),
+// range ends (float32 pairs), codes (int32), decoded values (float32), the total's three counts (int64) and
+// seven sums (float64), bytes (int64), everything little-endian. Seed of stochastic rounding: 7.
 #include "core/quant/quantizer.h"
 #include "core/quant/scheme_grammar.h"
 
