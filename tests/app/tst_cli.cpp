@@ -135,7 +135,8 @@ private slots:
     for (std::size_t i = 0; i < 108; ++i) {
       sum += test::exampleValue(i);
     }
-    QVERIFY(std::abs(layer["mean"].toDouble() - sum / 108) < 1e-9);
+    // Sums fold float32 partial sums: a millionth of the spread (the values reach 1).
+    QVERIFY(std::abs(layer["mean"].toDouble() - sum / 108) < 1e-6);
     QCOMPARE(layer["zeros"].toInt(), 1); // sin(0)
     QCOMPARE(layer["channel_axis"].toInt(), 0);
     QCOMPARE(run({"--json", "inspect", file}).output, finished.output);

@@ -2,11 +2,25 @@
 
 #include <algorithm>
 
+#ifdef __linux__
+#include <sys/resource.h>
+#include <unistd.h>
+#endif
+
 namespace halfstep {
 
 namespace {
 constexpr int kRefreshMilliseconds = 100;
 constexpr std::size_t kEndedKept = 50;
+
+/// Lowers the calling thread's share of the processor, and that of the threads its parallel loops start
+/// later. (On Linux, nice values belong to threads and are inherited.)
+void stepBack() {
+#ifdef __linux__
+  constexpr int kNice = 10;
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
+#endif
+}
 } // namespace
 
 JobRunner::JobRunner(QObject* parent)
@@ -69,6 +83,9 @@ quint64 JobRunner::enqueue(const JobRequest& request, Work work, QObject* receiv
 
 void JobRunner::serve(Lane lane, const std::stop_token& stop) {
   LaneState& state = laneState(lane);
+  if (lane == Lane::batch) {
+    stepBack();
+  }
   while (true) {
     JobPointer job;
     {

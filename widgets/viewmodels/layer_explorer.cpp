@@ -118,6 +118,7 @@ void LayerExplorer::request() {
   if (wanted.scheme.range.kind != RangeRule::Kind::fixed) {
     m_lastEstimator = wanted.scheme.range;
   }
+  m_runner.cancelKey(QStringLiteral("curve")); // the next view asks again
   // A running job for the same layer is let finish: during a drag every other frame would be lost otherwise.
   m_runner.start<std::shared_ptr<const LayerView>>(
       {Lane::interactive, tr("Quantize %1").arg(QString::fromStdString(m_document.layer(layer).name)),
