@@ -50,6 +50,7 @@ Command inspectCommand(CLI::App& main);
 Command quantizeCommand(CLI::App& main);
 Command exportCommand(CLI::App& main);
 Command pluginsCommand(CLI::App& main);
+Command kernelsCommand(CLI::App& main);
 Command completionCommand(CLI::App& main);
 
 } // namespace halfstep::cli
