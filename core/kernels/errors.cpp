@@ -88,22 +88,20 @@ struct FloatStep {
 struct BlockSums {
   Floats squares;
   Floats decodedSquares;
-  Floats products;
   Floats errors;
   Floats squaredErrors;
   Floats squaredClipErrors;
-  Floats maxError;
+  Floats maxSquaredError;
   std::size_t clipped = 0;
 
   // Written out, because an implicit constructor would not be compiled for the target.
   HWY_INLINE BlockSums()
       : squares(hn::Zero(FloatTag()))
       , decodedSquares(squares)
-      , products(squares)
       , errors(squares)
       , squaredErrors(squares)
       , squaredClipErrors(squares)
-      , maxError(squares) {}
+      , maxSquaredError(squares) {}
 
   HWY_INLINE void add(Floats x, const Decoded& decoded) {
     const FloatTag d;
@@ -111,35 +109,35 @@ struct BlockSums {
     const Floats squared = hn::Mul(error, error);
     squares = hn::MulAdd(x, x, squares);
     decodedSquares = hn::MulAdd(decoded.values, decoded.values, decodedSquares);
-    products = hn::MulAdd(x, decoded.values, products);
     errors = hn::Add(errors, error);
     squaredErrors = hn::Add(squaredErrors, squared);
     squaredClipErrors = hn::Add(squaredClipErrors, hn::IfThenElseZero(decoded.clipped, squared));
-    maxError = hn::Max(maxError, hn::Abs(error));
+    maxSquaredError = hn::Max(maxSquaredError, squared);
     clipped += hn::CountTrue(d, decoded.clipped);
   }
 };
+
+/// Below this in every lane squares may have vanished.
+constexpr float kSmallSquares = 1e-25f;
 
 /// Sums of all blocks so far.
 struct TotalSums {
   Doubles squares;
   Doubles decodedSquares;
-  Doubles products;
   Doubles errors;
   Doubles squaredErrors;
   Doubles squaredClipErrors;
-  Floats maxError;
+  Floats maxSquaredError;
   std::size_t clipped = 0;
   std::size_t count = 0;
 
   HWY_INLINE TotalSums()
       : squares(hn::Zero(DoubleTag()))
       , decodedSquares(squares)
-      , products(squares)
       , errors(squares)
       , squaredErrors(squares)
       , squaredClipErrors(squares)
-      , maxError(hn::Zero(FloatTag())) {}
+      , maxSquaredError(hn::Zero(FloatTag())) {}
 
   /// False, and nothing is added, where a sum of the block is not finite, or where its values are so small
   /// that their squares may have vanished.
@@ -147,18 +145,17 @@ struct TotalSums {
     if (!allFinite(hn::Add(hn::Add(block.squares, block.decodedSquares), block.squaredErrors))) {
       return false;
     }
-    const Doubles blockSquares = promotedSum(block.squares);
-    if (HWY_UNLIKELY(sumOf(blockSquares) < 1e-24) &&
+    const FloatTag d;
+    if (HWY_UNLIKELY(hn::AllTrue(d, hn::Lt(block.squares, hn::Set(d, kSmallSquares)))) &&
         std::any_of(values.begin(), values.end(), [](float x) { return x != 0.0f; })) {
       return false;
     }
-    squares = hn::Add(squares, blockSquares);
+    squares = hn::Add(squares, promotedSum(block.squares));
     decodedSquares = hn::Add(decodedSquares, promotedSum(block.decodedSquares));
-    products = hn::Add(products, promotedSum(block.products));
     errors = hn::Add(errors, promotedSum(block.errors));
     squaredErrors = hn::Add(squaredErrors, promotedSum(block.squaredErrors));
     squaredClipErrors = hn::Add(squaredClipErrors, promotedSum(block.squaredClipErrors));
-    maxError = hn::Max(maxError, block.maxError);
+    maxSquaredError = hn::Max(maxSquaredError, block.maxSquaredError);
     clipped += block.clipped;
     count += values.size();
     return true;
@@ -170,11 +167,13 @@ struct TotalSums {
     sums.clipped = static_cast<std::int64_t>(clipped);
     sums.squares = sumOf(squares);
     sums.decodedSquares = sumOf(decodedSquares);
-    sums.products = sumOf(products);
     sums.errors = sumOf(errors);
     sums.squaredErrors = sumOf(squaredErrors);
     sums.squaredClipErrors = sumOf(squaredClipErrors);
-    sums.maxError = hn::GetLane(hn::MaxOfLanes(FloatTag(), maxError));
+    // 2·x·x̂ = x² + x̂² − e²: one operation a value less.
+    sums.products = 0.5 * (sums.squares + sums.decodedSquares - sums.squaredErrors);
+    // The root of the rounded square of a float is that float again (radix 2, no over- or underflow).
+    sums.maxError = std::sqrt(hn::GetLane(hn::MaxOfLanes(FloatTag(), maxSquaredError)));
     return sums;
   }
 };

@@ -20,16 +20,16 @@ struct ErrorPartials {
   double errors = 0.0;            ///< Σ e
   double squaredErrors = 0.0;     ///< Σ e²
   double squaredClipErrors = 0.0; ///< Σ e² of clipped values
-  float maxError = 0.0f;          ///< max |e|, exact
+  float maxError = 0.0f;          ///< max |e|
 
   void merge(const ErrorPartials& other);
 };
 
-/// Counts and maxError are exact on every target; the sums agree within 1e-6 (Σe: of Σ|e|). Partial sums are
-/// float32 over at most `kErrorBlock` values and are then folded into double; a block in which one of them
-/// overflows, or meets NaN or ±∞, or whose Σ x² is below 1e-24, is summed again in double, and segments whose
-/// |scale| is outside `kSafeScale`…1/`kSafeScale`, whose squares could vanish below the smallest float32,
-/// always are.
+/// Counts and maxError are exact on every target (errors below 1e-19 beside larger values may count as 0);
+/// the sums agree within 1e-6 (Σe: of Σ|e|; Σx·x̂: of Σx² + Σx̂²). Partial sums are float32 over at most
+/// `kErrorBlock` values and are then folded into double; a block in which one of them overflows, or meets NaN
+/// or ±∞, or whose Σ x² is below about 1e-24, is summed again in double, and segments whose |scale| is
+/// outside `kSafeScale`…1/`kSafeScale`, whose squares could vanish below the smallest float32, always are.
 inline constexpr std::size_t kErrorBlock = 1024;
 inline constexpr float kSafeScale = 1e-12f;
 ErrorPartials integerErrors(std::span<const float> values, const IntegerGrids& grids);

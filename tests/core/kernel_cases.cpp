@@ -103,7 +103,7 @@ void addErrors(KernelFigures& out, const ErrorPartials& sums, const ErrorPartial
   out.addExact(static_cast<double>(sums.maxError));
   out.add(sums.squares, exact.squares);
   out.add(sums.decodedSquares, exact.decodedSquares);
-  out.add(sums.products, std::sqrt(exact.squares * exact.decodedSquares));
+  out.add(sums.products, exact.squares + exact.decodedSquares);
   out.add(sums.errors, std::sqrt(exact.squaredErrors * static_cast<double>(exact.count)));
   out.add(sums.squaredErrors, exact.squaredErrors);
   out.add(sums.squaredClipErrors, exact.squaredClipErrors);

@@ -127,7 +127,7 @@ def check_sums(x, decoded, clipped, got):
         x, y = x[finite].astype(np.float64), decoded[finite].astype(np.float64)
         expected = [np.sum(x * x), np.sum(y * y), np.sum(x * y), np.sum(error), np.sum(error ** 2), np.sum(error[clipped[finite]] ** 2),
                     np.max(np.abs(error), initial=0)]
-        scale = [expected[0], expected[1], math.sqrt(expected[0]) * math.sqrt(expected[1]), np.sum(np.abs(error)), expected[4], expected[5], 0]
+        scale = [expected[0], expected[1], expected[0] + expected[1], np.sum(np.abs(error)), expected[4], expected[5], 0]
     if list(got["counts"]) != [len(x), len(finite) - len(x), int(clipped.sum())]:
         return "counts %s, not %s" % (list(got["counts"]), [len(x), len(finite) - len(x), int(clipped.sum())])
     for name, a, b, by in zip(("Σx²", "Σx̂²", "Σxx̂", "Σe", "Σe²", "Σe² clipped", "max"), got["sums"], expected, scale):
