@@ -123,6 +123,7 @@ void StartPage::setRecentFiles(const QStringList& paths) {
   m_recent->addWidget(caption(tr("Opened before")));
   for (const QString& path : paths.mid(0, 5)) {
     auto* link = new QPushButton(QFileInfo(path).fileName());
+    link->setObjectName(QStringLiteral("recent_") + QFileInfo(path).completeBaseName());
     link->setFlat(true);
     link->setToolTip(path);
     link->setStyleSheet(QStringLiteral("text-align: left;"));

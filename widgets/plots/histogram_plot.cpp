@@ -139,7 +139,7 @@ void HistogramPlot::setView(std::shared_ptr<const LayerView> view) {
   rebuild();
   if (otherLayer) {
     showAll();
-  } else if (m_dragged == Handle::none) {
+  } else if (m_dragged == Handle::none && !showsHandles()) {
     dataChanged();
   } else {
     replot(QCustomPlot::rpQueuedReplot); // the axes stay under the hand that drags
@@ -244,6 +244,12 @@ void HistogramPlot::placeHandles() {
         tr("%1 clipped")
             .arg(QString::fromStdString(formatShare(m_view->quantization->total.clippedShare()))));
   }
+}
+
+bool HistogramPlot::showsHandles() const {
+  const QCPRange shown = xAxis->range();
+  return canClip() && shown.contains(static_cast<double>(m_view->clipping.lo)) &&
+         shown.contains(static_cast<double>(m_view->clipping.hi));
 }
 
 bool HistogramPlot::canClip() const {

@@ -43,6 +43,7 @@ private:
   enum class Handle { none, low, high };
   Handle handleAt(const QPoint& position) const;
   bool canClip() const;
+  bool showsHandles() const;
   void rebuild();
   void placeHandles();
   void dragTo(double key, bool finished);
