@@ -82,7 +82,7 @@ StartPage::StartPage(QWidget* parent)
   auto* card = new QWidget;
   card->setObjectName(QStringLiteral("card"));
   card->setAttribute(Qt::WA_StyledBackground);
-  card->setMaximumWidth(680);
+  card->setMaximumWidth(760);
   auto* inside = new QVBoxLayout(card);
   inside->setContentsMargins(28, 24, 28, 24);
   inside->setSpacing(kSpace);
