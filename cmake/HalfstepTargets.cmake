@@ -35,16 +35,22 @@ if(HALFSTEP_SANITIZE)
   target_link_options(halfstep_settings INTERFACE -fsanitize=${HALFSTEP_SANITIZE})
 endif()
 
-# halfstep_plugin(NAME SOURCES...): a loadable module in the plug-in folder. Sources are added with
-# target_sources because qt_add_plugin of Qt 6.4 ignores them.
+# halfstep_plugin(NAME SOURCES... [FOLDER dir]): a loadable module in the plug-in folder, installed; with FOLDER a
+# module in that folder, not installed (the template, the tests' own). Sources are added with target_sources
+# because qt_add_plugin of Qt 6.4 ignores them.
 function(halfstep_plugin name)
+  cmake_parse_arguments(PLUGIN "" "FOLDER" "" ${ARGN})
   add_library(${name} MODULE)
-  target_sources(${name} PRIVATE ${ARGN})
+  target_sources(${name} PRIVATE ${PLUGIN_UNPARSED_ARGUMENTS})
   set_target_properties(${name} PROPERTIES
     AUTOMOC ON
     PREFIX ""
     LIBRARY_OUTPUT_DIRECTORY "${HALFSTEP_PLUGIN_DIR}"
     INSTALL_RPATH "$ORIGIN/../..")
   target_link_libraries(${name} PRIVATE halfstep_settings halfstep_plugin_api)
-  install(TARGETS ${name} LIBRARY DESTINATION "${HALFSTEP_INSTALL_PLUGIN_DIR}")
+  if(PLUGIN_FOLDER)
+    set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PLUGIN_FOLDER}")
+  else()
+    install(TARGETS ${name} LIBRARY DESTINATION "${HALFSTEP_INSTALL_PLUGIN_DIR}")
+  endif()
 endfunction()

@@ -15,14 +15,24 @@ namespace halfstep {
 
 /// A weight that the file already holds quantized: its codes with what decodes them,
 /// real = scale·(code − zero point). Source of the layouts: ONNX DequantizeLinear and com.microsoft
-/// MatMulNBits.
+/// MatMulNBits. Whoever builds one (findLayers) has checked that the parts fit together, in one of three
+/// forms, so that decoding needs no checks of its own:
+///  - one scale: `axis` is empty, `scales` has one element;
+///  - per axis: `axis` is set, `blockSize` 0, `scales` has codes.shape[axis] elements, in the axis' order;
+///  - blocked: `axis` is set, `blockSize` > 0, `scales` has the codes' rank and shape but
+///    ceil(codes.shape[axis] / blockSize) on `axis`; the last block may be short.
+/// Forms of other operators are brought to these: MatMulNBits: [N, K] codes, axis 1, blocks of block_size,
+/// its default zero point 2^(bits−1) written out. DynamicQuantizeLSTM with scales per direction and gate row:
+/// axis 1 with one block of its whole length. Scales of a ConvInteger/MatMulInteger that the graph does not
+/// show: one scale of 1, with a note on the layer.
 struct StoredQuantization {
-  Tensor codes;                     ///< the weight's shape (MatMulNBits: [N, K] after unpacking)
-  Tensor scales;                    ///< a scalar, one per index of `axis`, or blocked
-  std::optional<Tensor> zeroPoints; ///< the shape of `scales`; without it 0
-  std::optional<int> axis;          ///< nothing: one scale for the tensor
-  std::int64_t blockSize = 0;       ///< > 0: that many values along `axis` share a scale
-  std::string origin;               ///< "DequantizeLinear", "QLinearConv", "MatMulNBits", …
+  Tensor codes;                     ///< integers, fp8 or fp4; never empty
+  Tensor scales;                    ///< floating point, finite or not
+  std::optional<Tensor> zeroPoints; ///< as many, in the same order, of an integer or floating type
+                                    ///< (MatMulNBits may have fractional ones); without it 0
+  std::optional<int> axis;          ///< of the codes
+  std::int64_t blockSize = 0;
+  std::string origin; ///< "DequantizeLinear", "QLinearConv", "MatMulNBits", …
 };
 
 /// One quantizable weight with the operation that uses it. Unique name within its model.
@@ -34,7 +44,8 @@ struct Layer {
   Tensor weight;          ///< float values; for a stored quantization its codes
   std::optional<StoredQuantization> stored;
   /// The axes of the weight whose indices together number the channels (usually one: Conv 0, ConvTranspose 1,
-  /// Gemm transB=1 0, MatMul last; LSTM directions and gate rows 0 and 1). In ascending order.
+  /// Gemm transB=1 0, MatMul last; LSTM directions and gate rows 0 and 1). In ascending order. Empty: it
+  /// cannot be told (the weight was reshaped on its way to the node), the whole weight is one channel.
   std::vector<int> channelAxes;
   std::vector<std::string> nodes; ///< names of all nodes that use this weight (empty names left out)
   std::string input;              ///< name of the activation that the weight is applied to; may be empty
@@ -56,7 +67,9 @@ struct Model {
   Graph graph;
   std::vector<Function> functions;
   std::vector<Layer> layers;
-  std::int64_t parameters = 0;       ///< elements of all weight tensors in the file (see the loader)
+  /// Elements of all constants of the file. ONNX: every initializer and every Constant node's value, of all
+  /// element types, in the graph, its subgraphs and functions (values of ConstantOfShape do not count).
+  std::int64_t parameters = 0;
   std::int64_t bytes = 0;            ///< of the file and its external data
   std::vector<std::string> warnings; ///< what is odd about the file, for the log
 

@@ -171,6 +171,9 @@ void addMarks(ClippingCurve& curve, std::vector<float> pooled, int bits) {
 Result<ClippingCurve> clippingCurve(const WeightMatrix& matrix, const WeightProfile& profile,
                                     const Scheme& scheme, const JobContext& context) {
   HALFSTEP_CHECK(checkSupported(scheme));
+  if (formatFacts(scheme.format).family == FormatFamily::floating) {
+    return ClippingCurve{}; // no scale, so no range to clip to
+  }
   const Segmentation segmentation = Segmentation::of(matrix, scheme.granularity);
   const ScaleRule rule(scheme);
   const std::vector<Run> runs = runsWithRanges(matrix, profile, scheme, segmentation);
@@ -183,8 +186,7 @@ Result<ClippingCurve> clippingCurve(const WeightMatrix& matrix, const WeightProf
     }
   }));
   ClippingCurve curve;
-  const bool wholeTensor = segmentation.kind == Granularity::Kind::tensor && !runs.empty() &&
-                           formatFacts(scheme.format).family != FormatFamily::floating;
+  const bool wholeTensor = segmentation.kind == Granularity::Kind::tensor && !runs.empty();
   for (std::size_t i = 0; i < kCurvePoints; ++i) {
     ErrorSums total;
     for (std::size_t r = 0; r < runs.size(); ++r) {

@@ -67,7 +67,8 @@ Result<QuantizedShape> shapeOf(const WeightMatrix& matrix, const WeightProfile& 
 
 /// The error against the clipping range: for shrink factors r in 0…1 of the min–max range, mean squared
 /// rounding, clipping and total error, and where each range estimator stands. Computed on the pooled
-/// distribution of x / (the segment's own range), so that it is one curve for any granularity.
+/// distribution of x / (the segment's own range), so that it is one curve for any granularity. Empty for
+/// fp32, fp16 and bf16, which have no clipping range.
 struct ClippingCurve {
   std::vector<double> ratio;    ///< ascending, in (0, 1]
   std::vector<double> rounding; ///< mean squared error from values inside

@@ -43,6 +43,7 @@ double divergence(const Prefix& prefix, std::size_t bins, std::size_t levels) {
   if (kept == 0 || (last == 0.0 && tail > 0.0)) {
     return kInfinity;
   }
+  levels = std::min(levels, bins); // with a level for every bin, more change nothing
   double sum = prefix.massLogMass[bins] - timesLog(last) + timesLog(last + tail);
   for (std::size_t group = 0; group < levels; ++group) {
     // Bin k belongs to group ⌊k·levels/bins⌋, so a group starts at ⌈group·bins/levels⌉.

@@ -1,0 +1,40 @@
+#include "app/cli/interruption.h"
+
+#include <csignal>
+#include <ctime>
+
+namespace halfstep::cli {
+
+namespace {
+
+sigset_t watchedSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  return signals;
+}
+
+} // namespace
+
+Interruption::Interruption() {
+  const sigset_t signals = watchedSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  m_watcher = std::jthread([this, signals](const std::stop_token& done) {
+    while (!done.stop_requested()) {
+      const timespec patience{0, 20'000'000}; // 20 ms: how long the program may take to end
+      if (sigtimedwait(&signals, nullptr, &patience) > 0) {
+        m_stop.request_stop();
+      }
+    }
+  });
+}
+
+Interruption::~Interruption() {
+  m_watcher.request_stop();
+  m_watcher.join();
+  const sigset_t signals = watchedSignals();
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+} // namespace halfstep::cli

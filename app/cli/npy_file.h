@@ -1,0 +1,18 @@
+// NumPy's .npy files, version 1.0 (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+#pragma once
+
+#include "core/support/result.h"
+#include "core/tensor/tensor.h"
+
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+namespace halfstep::cli {
+
+/// Writes `bytes`, row-major elements of `descriptor` ("<f4", "|i1"), atomically. Errors as
+/// writeFileAtomically.
+Result<void> writeNpy(const std::filesystem::path& path, std::string_view descriptor, const Shape& shape,
+                      std::span<const std::byte> bytes);
+
+} // namespace halfstep::cli

@@ -1,0 +1,104 @@
+#include "app/cli/plan_options.h"
+
+#include "app/cli/near_names.h"
+#include "core/io/plan_file.h"
+#include "core/quant/scheme_grammar.h"
+#include "core/support/hash.h"
+#include "core/support/mapped_file.h"
+
+#include <fnmatch.h>
+
+namespace halfstep::cli {
+
+namespace {
+
+Result<Scheme> schemeOf(const std::string& option, const std::string& text) {
+  auto scheme = parseScheme(text);
+  if (!scheme) {
+    scheme.error().what = option + ": " + scheme.error().what;
+  }
+  return scheme;
+}
+
+/// GLOB: * ? [abc], over the whole name; a backslash is a backslash.
+Result<void> applySet(const std::string& set, const Model& model, Plan& plan) {
+  const std::size_t equals = set.rfind('=');
+  if (equals == std::string::npos || equals == 0) {
+    return Error{ErrorKind::usage, "--set " + set + ": expected GLOB=SCHEME, for example 'conv*=int8'"};
+  }
+  const std::string glob = set.substr(0, equals);
+  HALFSTEP_TRY(const Scheme scheme, schemeOf("--set " + glob, set.substr(equals + 1)));
+  std::vector<std::string> names;
+  bool matched = false;
+  for (const Layer& layer : model.layers) {
+    names.push_back(layer.name);
+    if (layer.name == glob || fnmatch(glob.c_str(), layer.name.c_str(), FNM_NOESCAPE) == 0) {
+      matched = true;
+      LayerPlan layerPlan = plan.forLayer(layer.name);
+      layerPlan.weights = scheme;
+      plan.layers[layer.name] = layerPlan;
+    }
+  }
+  if (!matched) {
+    std::string near;
+    for (const std::string& name : nearNames(glob, names)) {
+      near += (near.empty() ? "; near: " : ", ") + name;
+    }
+    return Error{ErrorKind::usage, "--set " + set + ": no layer is called " + glob + near};
+  }
+  return {};
+}
+
+Result<void> checkSchemes(const Model& model, const Plan& plan) {
+  for (const Layer& layer : model.layers) {
+    if (auto checked = checkSupported(plan.forLayer(layer.name).weights); !checked) {
+      checked.error().where = "layer " + layer.name;
+      return checked;
+    }
+  }
+  return {};
+}
+
+} // namespace
+
+void addPlanOptions(CLI::App& parser, PlanOptions& options) {
+  parser.add_option("--weights", options.weights, "Scheme of every layer that nothing else names, like int8");
+  parser
+      .add_option("--set", options.sets,
+                  "GLOB=SCHEME: scheme of the layers whose name matches; may be repeated")
+      ->allow_extra_args(false);
+  parser.add_option("--plan", options.planFile, "Start from this plan (*.halfstep.json)");
+}
+
+Result<Plan> planFor(const Model& model, const PlanOptions& options, bool withHash,
+                     const JobContext& context) {
+  if (options.planFile.empty() && options.weights.empty() && options.sets.empty()) {
+    return Error{ErrorKind::usage, "which scheme? Give --weights, --set or --plan"};
+  }
+  Plan plan;
+  if (!options.planFile.empty()) {
+    HALFSTEP_TRY(plan, loadPlan(options.planFile));
+  }
+  std::string hash;
+  if (withHash || !plan.modelSha256.empty()) {
+    HALFSTEP_TRY(const auto file, MappedFile::open(model.path));
+    HALFSTEP_TRY(hash, sha256(file->bytes(), context));
+  }
+  if (!options.planFile.empty()) {
+    for (const std::string& line : planMismatches(plan, model, hash)) {
+      printWarning(options.planFile + ": " + line);
+    }
+  }
+  plan.modelFile = model.name;
+  plan.modelSha256 = hash;
+  if (!options.weights.empty()) {
+    HALFSTEP_TRY(plan.fallback.weights, schemeOf("--weights", options.weights));
+  }
+  for (const std::string& set : options.sets) {
+    HALFSTEP_CHECK(applySet(set, model, plan));
+  }
+  HALFSTEP_CHECK(checkSchemes(model, plan));
+  return plan;
+}
+
+} // namespace halfstep::cli

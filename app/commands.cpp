@@ -1,0 +1,327 @@
+#include "app/commands.h"
+
+#include "widgets/style/theme.h"
+#include "widgets/viewmodels/command_line_text.h"
+
+#include <QActionGroup>
+#include <QApplication>
+#include <QClipboard>
+#include <QFileDialog>
+#include <QMenuBar>
+#include <QMessageBox>
+#include <QToolBar>
+#include <QToolButton>
+
+namespace halfstep {
+
+namespace {
+
+const QString kPlanSuffix = QStringLiteral(".halfstep.json");
+
+QMessageBox* box(QWidget& parent, QMessageBox::Icon icon, const QString& text, const QString& more) {
+  auto* made = new QMessageBox(icon, QApplication::applicationDisplayName(), text, QMessageBox::Ok, &parent);
+  made->setAttribute(Qt::WA_DeleteOnClose);
+  made->setInformativeText(more);
+  return made;
+}
+
+QString fewLines(const QStringList& lines) {
+  constexpr int kMost = 12;
+  return lines.size() <= kMost
+             ? lines.join('\n')
+             : lines.mid(0, kMost).join('\n') + QObject::tr("\n… and %1 more").arg(lines.size() - kMost);
+}
+
+} // namespace
+
+Commands::Commands(Session& session, QWidget& window)
+    : QObject(&window)
+    , m_session(session)
+    , m_window(window)
+    , m_recent(new QMenu(tr("Open &recent"), &window))
+    , m_export(new QMenu(tr("&Export"), &window)) {
+  m_recent->setObjectName(QStringLiteral("menu_recent"));
+  m_export->setObjectName(QStringLiteral("menu_export"));
+  makeActions();
+  fillRecent();
+  fillExports();
+  connect(&m_session, &Session::recentFilesChanged, this, &Commands::fillRecent);
+  connect(&m_session.document(), &Document::modelChanged, this, &Commands::updateActions);
+  connect(&m_session, &Session::openFailed, this, [this](const QString& text) {
+    box(m_window, QMessageBox::Warning, tr("The model could not be opened."), text)->open();
+  });
+  connect(&m_session, &Session::failed, this, [this](const QString& text) {
+    box(m_window, QMessageBox::Warning, tr("That did not work."), text)->open();
+  });
+  connect(&m_session, &Session::planMismatched, this, [this](const QStringList& lines) {
+    box(m_window, QMessageBox::Information, tr("The plan does not fit this model in every point."),
+        fewLines(lines))
+        ->open();
+  });
+  connect(&m_session, &Session::exported, this, [this](const QStringList& files) {
+    emit message(tr("Wrote %1").arg(files.join(QStringLiteral(", "))));
+  });
+  connect(&m_session, &Session::planSaved, this,
+          [this](const QString& path) { emit message(tr("Saved %1").arg(path)); });
+  updateActions();
+}
+
+QAction* Commands::add(const QString& name, const QString& text, const QKeySequence& shortcut,
+                       const QString& tooltip, const std::function<void()>& run) {
+  auto* action = new QAction(text, &m_window);
+  action->setObjectName(QStringLiteral("action_") + name);
+  action->setShortcut(shortcut);
+  action->setToolTip(shortcut.isEmpty() ? tooltip
+                                        : tooltip + QStringLiteral(" (%1)").arg(
+                                                        shortcut.toString(QKeySequence::NativeText)));
+  connect(action, &QAction::triggered, this, run);
+  m_window.addAction(action);
+  return action;
+}
+
+void Commands::makeActions() {
+  m_open = add("open", tr("&Open…"), QKeySequence::Open, tr("Open a model file"), [this] { openDialog(); });
+  m_reload = add("reload", tr("&Reload"), QKeySequence::Refresh, tr("Read the model's file again"), [this] {
+    afterSaving(
+        [this] { m_session.openModel(QString::fromStdString(m_session.document().model()->path.string())); });
+  });
+  m_close = add("close", tr("&Close model"), QKeySequence::Close, tr("Back to the start page"),
+                [this] { afterSaving([this] { m_session.closeModel(); }); });
+  m_openPlan = add("open_plan", tr("Open &plan…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_O),
+                   tr("Give the layers the schemes of a saved plan"), [this] { openPlanDialog(); });
+  m_savePlan = add("save_plan", tr("&Save plan"), QKeySequence::Save, tr("Save the schemes of all layers"),
+                   [this] { savePlan(); });
+  m_savePlanAs = add("save_plan_as", tr("Save plan &as…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_S),
+                     tr("Save the plan under another name"), [this] { savePlanAs(); });
+  m_copyCommand = add("copy_command", tr("Copy as &command"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C),
+                      tr("Copy the command line that computes the same figures"), [this] { copyCommand(); });
+  QUndoStack& stack = m_session.document().undoStack();
+  m_undo = stack.createUndoAction(&m_window, tr("Undo"));
+  m_undo->setObjectName(QStringLiteral("action_undo"));
+  m_undo->setShortcut(QKeySequence::Undo);
+  m_redo = stack.createRedoAction(&m_window, tr("Redo"));
+  m_redo->setObjectName(QStringLiteral("action_redo"));
+  m_redo->setShortcuts({QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), QKeySequence(Qt::CTRL | Qt::Key_Y)});
+  m_find = add("find", tr("&Find layers"), QKeySequence::Find, tr("Filter the layers table"),
+               [this] { emit findRequested(); });
+  m_fullScreen = add("full_screen", tr("&Full screen"), QKeySequence(Qt::Key_F11), tr("Fill the screen"),
+                     [this] { emit fullScreenToggled(); });
+  m_quit =
+      add("quit", tr("&Quit"), QKeySequence::Quit, tr("Close the program"), [this] { m_window.close(); });
+  m_about = add("about", tr("&About Halfstep"), {}, tr("Version and licence"), [this] { showAbout(); });
+}
+
+void Commands::fillMenuBar(QMenuBar& bar, const QList<QAction*>& panels) {
+  QMenu* file = bar.addMenu(tr("&File"));
+  file->addAction(m_open);
+  file->addMenu(m_recent);
+  file->addActions({m_reload, m_close});
+  file->addSeparator();
+  file->addActions({m_openPlan, m_savePlan, m_savePlanAs});
+  file->addMenu(m_export);
+  file->addSeparator();
+  file->addAction(m_quit);
+  QMenu* edit = bar.addMenu(tr("&Edit"));
+  edit->addActions({m_undo, m_redo});
+  edit->addSeparator();
+  edit->addActions({m_copyCommand, m_find});
+  QMenu* view = bar.addMenu(tr("&View"));
+  view->addActions(panels);
+  view->addSeparator();
+  QMenu* themes = view->addMenu(tr("&Theme"));
+  auto* group = new QActionGroup(themes);
+  const QString chosen =
+      m_session.settings().value(QStringLiteral("theme"), QStringLiteral("system")).toString();
+  for (const auto& [name, text] : {std::pair("system", tr("Like the &desktop")),
+                                   std::pair("light", tr("&Light")), std::pair("dark", tr("Dar&k"))}) {
+    QAction* action = themes->addAction(text);
+    action->setObjectName(QStringLiteral("action_theme_%1").arg(QLatin1String(name)));
+    action->setCheckable(true);
+    action->setChecked(chosen == QLatin1String(name));
+    group->addAction(action);
+    connect(action, &QAction::triggered, this,
+            [this, theme = QString::fromLatin1(name)] { emit themeChosen(theme); });
+  }
+  view->addAction(m_fullScreen);
+  bar.addMenu(tr("&Help"))->addAction(m_about);
+}
+
+void Commands::fillToolBar(QToolBar& bar) {
+  bar.addActions({m_open, m_undo, m_redo, m_savePlan, m_copyCommand});
+  auto* button = new QToolButton;
+  button->setText(tr("Export"));
+  button->setObjectName(QStringLiteral("export_button"));
+  button->setToolTip(tr("Write the plan or a report for another tool"));
+  button->setPopupMode(QToolButton::InstantPopup);
+  button->setMenu(m_export);
+  bar.addWidget(button);
+  connect(m_export->menuAction(), &QAction::changed, button,
+          [this, button] { button->setEnabled(m_export->isEnabled()); });
+  button->setEnabled(m_export->isEnabled());
+}
+
+void Commands::updateActions() {
+  const bool any = m_session.document().model() != nullptr;
+  for (QAction* action : {m_reload, m_close, m_openPlan, m_savePlan, m_savePlanAs, m_copyCommand, m_find}) {
+    action->setEnabled(any);
+  }
+  m_export->setEnabled(any);
+}
+
+void Commands::fillRecent() {
+  m_recent->clear();
+  for (const QString& path : m_session.recentFiles()) {
+    connect(m_recent->addAction(path), &QAction::triggered, this, [this, path] { open(path); });
+  }
+  m_recent->setEnabled(!m_recent->isEmpty());
+}
+
+void Commands::fillExports() {
+  for (const auto& exporter : m_session.plugins().exporters()) {
+    QAction* action = m_export->addAction(QString::fromStdString(exporter->title()) + QStringLiteral("…"));
+    action->setObjectName(QStringLiteral("action_export_") + QString::fromStdString(exporter->formatName()));
+    action->setToolTip(QString::fromStdString(exporter->explanation()));
+    connect(action, &QAction::triggered, this, [this, raw = exporter.get()] { exportDialog(*raw); });
+  }
+  m_export->setToolTipsVisible(true);
+}
+
+void Commands::openDialog() {
+  QStringList patterns;
+  for (const auto& loader : m_session.plugins().loaders()) {
+    for (const std::string& suffix : loader->suffixes()) {
+      patterns << QStringLiteral("*.") + QString::fromStdString(suffix);
+    }
+  }
+  auto* dialog = new QFileDialog(&m_window, tr("Open a model"), {},
+                                 tr("Models (%1);;All files (*)").arg(patterns.join(' ')));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setFileMode(QFileDialog::ExistingFile);
+  connect(dialog, &QFileDialog::fileSelected, this, &Commands::open);
+  dialog->open();
+}
+
+void Commands::open(const QString& path) {
+  if (path.endsWith(kPlanSuffix)) {
+    m_session.openPlan(path);
+    return;
+  }
+  afterSaving([this, path] { m_session.openModel(path); });
+}
+
+void Commands::afterSaving(const std::function<void()>& proceed) {
+  if (!m_session.document().hasUnsavedPlan()) {
+    proceed();
+    return;
+  }
+  auto* question = box(m_window, QMessageBox::Question, tr("Save the plan first?"),
+                       tr("The schemes of %1 were changed and are not saved.")
+                           .arg(QString::fromStdString(m_session.document().model()->name)));
+  question->setObjectName(QStringLiteral("unsaved_question"));
+  question->setStandardButtons(QMessageBox::Save | QMessageBox::Discard | QMessageBox::Cancel);
+  question->setDefaultButton(QMessageBox::Save);
+  connect(question, &QMessageBox::finished, this, [this, proceed](int answer) {
+    if (answer == QMessageBox::Discard) {
+      m_session.document().undoStack().setClean();
+      proceed();
+    } else if (answer == QMessageBox::Save) {
+      const QString path = m_session.document().planPath();
+      if (path.isEmpty()) {
+        savePlanAs(proceed);
+      } else {
+        connect(&m_session, &Session::planSaved, this, proceed, Qt::SingleShotConnection);
+        m_session.savePlan(path);
+      }
+    }
+  });
+  question->open();
+}
+
+void Commands::savePlan() {
+  const QString path = m_session.document().planPath();
+  if (path.isEmpty()) {
+    savePlanAs();
+  } else {
+    m_session.savePlan(path);
+  }
+}
+
+void Commands::savePlanAs(const std::function<void()>& afterwards) {
+  const auto& model = *m_session.document().model();
+  const QString proposed =
+      QString::fromStdString((model.path.parent_path() / model.path.stem()).string()) + kPlanSuffix;
+  auto* dialog =
+      new QFileDialog(&m_window, tr("Save plan"), proposed, tr("Halfstep plans (*%1)").arg(kPlanSuffix));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  connect(dialog, &QFileDialog::fileSelected, this, [this, afterwards](const QString& path) {
+    if (afterwards) {
+      connect(&m_session, &Session::planSaved, this, afterwards, Qt::SingleShotConnection);
+    }
+    m_session.savePlan(path);
+  });
+  dialog->open();
+}
+
+void Commands::openPlanDialog() {
+  auto* dialog = new QFileDialog(&m_window, tr("Open plan"), {},
+                                 tr("Halfstep plans (*%1);;All files (*)").arg(kPlanSuffix));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setFileMode(QFileDialog::ExistingFile);
+  connect(dialog, &QFileDialog::fileSelected, &m_session, &Session::openPlan);
+  dialog->open();
+}
+
+void Commands::exportDialog(const Exporter& exporter) {
+  const auto& model = *m_session.document().model();
+  const QString proposed = QString::fromStdString((model.path.parent_path() / model.path.stem()).string() +
+                                                  "." + exporter.suffix());
+  auto* dialog =
+      new QFileDialog(&m_window, tr("Export: %1").arg(QString::fromStdString(exporter.title())), proposed,
+                      QStringLiteral("*.%1").arg(QString::fromStdString(exporter.suffix())));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  connect(dialog, &QFileDialog::fileSelected, this,
+          [this, raw = &exporter](const QString& path) { confirmLosses(*raw, path); });
+  dialog->open();
+}
+
+void Commands::confirmLosses(const Exporter& exporter, const QString& path) {
+  const QString format = QString::fromStdString(exporter.formatName());
+  QStringList lines;
+  for (const ExportLoss& loss :
+       exporter.losses({m_session.document().model(), m_session.document().plan(), {}})) {
+    lines << QString::fromStdString(loss.layer + ": " + loss.what);
+  }
+  if (lines.isEmpty()) {
+    m_session.exportPlan(format, path);
+    return;
+  }
+  auto* question =
+      box(m_window, QMessageBox::Question,
+          tr("%1 cannot express everything in this plan.").arg(QString::fromStdString(exporter.title())),
+          fewLines(lines));
+  question->setStandardButtons(QMessageBox::Save | QMessageBox::Cancel);
+  question->button(QMessageBox::Save)->setText(tr("Export all the same"));
+  connect(question, &QMessageBox::finished, this, [this, format, path](int answer) {
+    if (answer == QMessageBox::Save) {
+      m_session.exportPlan(format, path);
+    }
+  });
+  question->open();
+}
+
+void Commands::copyCommand() {
+  QApplication::clipboard()->setText(quantizeCommand(m_session.document()));
+  emit message(tr("Copied the command line"));
+}
+
+void Commands::showAbout() {
+  box(m_window, QMessageBox::NoIcon, tr("Halfstep %1").arg(QApplication::applicationVersion()),
+      tr("Shows what quantization does to a neural network, layer by layer.\n"
+         "Free software under the GNU General Public License, version 3 or later.\n"
+         "Works on this computer alone: nothing is sent anywhere."))
+      ->open();
+}
+
+} // namespace halfstep

@@ -1,0 +1,73 @@
+// Every named action of the window with its shortcut, and what it does. Owned by the main window; UI thread.
+#pragma once
+
+#include "app/session.h"
+
+#include <QAction>
+#include <QObject>
+
+#include <functional>
+
+class QMenu;
+class QMenuBar;
+class QToolBar;
+class QWidget;
+
+namespace halfstep {
+
+class Commands : public QObject {
+  Q_OBJECT
+
+public:
+  Commands(Session& session, QWidget& window);
+
+  void fillMenuBar(QMenuBar& bar, const QList<QAction*>& panels);
+  void fillToolBar(QToolBar& bar);
+
+  void openDialog();
+  /// Opens a model, or a plan by its suffix; asks first where unsaved work would be lost.
+  void open(const QString& path);
+  /// Calls `proceed` at once, or after the person saved or gave up the unsaved plan; not at all on Cancel.
+  void afterSaving(const std::function<void()>& proceed);
+
+signals:
+  void findRequested();
+  void fullScreenToggled();
+  void themeChosen(const QString& name);
+  void message(const QString& text);
+
+private:
+  QAction* add(const QString& name, const QString& text, const QKeySequence& shortcut, const QString& tooltip,
+               const std::function<void()>& run);
+  void makeActions();
+  void updateActions();
+  void fillRecent();
+  void fillExports();
+  void savePlan();
+  void savePlanAs(const std::function<void()>& afterwards = {});
+  void openPlanDialog();
+  void exportDialog(const Exporter& exporter);
+  void confirmLosses(const Exporter& exporter, const QString& path);
+  void copyCommand();
+  void showAbout();
+
+  Session& m_session;
+  QWidget& m_window;
+  QAction* m_open = nullptr;
+  QAction* m_reload = nullptr;
+  QAction* m_close = nullptr;
+  QAction* m_openPlan = nullptr;
+  QAction* m_savePlan = nullptr;
+  QAction* m_savePlanAs = nullptr;
+  QAction* m_copyCommand = nullptr;
+  QAction* m_undo = nullptr;
+  QAction* m_redo = nullptr;
+  QAction* m_find = nullptr;
+  QAction* m_fullScreen = nullptr;
+  QAction* m_quit = nullptr;
+  QAction* m_about = nullptr;
+  QMenu* m_recent;
+  QMenu* m_export;
+};
+
+} // namespace halfstep

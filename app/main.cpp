@@ -1,0 +1,154 @@
+// halfstep: the window.
+#include "app/commands.h"
+#include "app/main_window.h"
+#include "app/screenshot.h"
+#include "widgets/style/theme.h"
+
+#include <QApplication>
+#include <QCommandLineParser>
+#include <QTemporaryDir>
+#include <QTimer>
+
+#include <cstdio>
+#include <optional>
+
+namespace {
+
+using namespace halfstep;
+
+constexpr int kUsage = 2;
+
+struct Arguments {
+  QString model;
+  QString plan;
+  QString theme;
+  std::optional<ScreenshotRequest> screenshot;
+};
+
+void say(const QString& line) {
+  std::fprintf(stderr, "halfstep: %s\n", qPrintable(line));
+}
+
+std::optional<QSize> sizeFrom(const QString& text) {
+  const QStringList parts = text.split('x');
+  const QSize size = parts.size() == 2 ? QSize(parts[0].toInt(), parts[1].toInt()) : QSize();
+  constexpr int kLeast = 200;
+  constexpr int kMost = 8192;
+  const bool sane =
+      size.width() >= kLeast && size.height() >= kLeast && size.width() <= kMost && size.height() <= kMost;
+  return sane ? std::optional(size) : std::nullopt;
+}
+
+/// Nothing where the arguments make no sense; that was said then.
+std::optional<Arguments> parseArguments(const QApplication& application) {
+  QCommandLineParser parser;
+  parser.setApplicationDescription(
+      QStringLiteral("Shows what quantization does to a neural network, layer by layer."));
+  parser.addHelpOption();
+  parser.addVersionOption();
+  parser.addPositionalArgument("MODEL", "The model file to open.", "[MODEL]");
+  parser.addOption({"plan", "Give the layers the schemes of this plan.", "FILE"});
+  parser.addOption({"screenshot", "Draw the settled window to a PNG file and exit.", "OUT.png"});
+  parser.addOption({"page", "The page to draw: distribution or start.", "NAME", "distribution"});
+  parser.addOption({"layer", "The layer to select.", "NAME"});
+  parser.addOption({"theme", "system, light or dark.", "NAME"});
+  parser.addOption({"size", "Size of the window to draw.", "WIDTHxHEIGHT", "1440x900"});
+  parser.process(application);
+  Arguments arguments;
+  if (parser.positionalArguments().size() > 1) {
+    say(QStringLiteral("one model at a time"));
+    return std::nullopt;
+  }
+  arguments.model = parser.positionalArguments().value(0);
+  arguments.plan = parser.value("plan");
+  arguments.theme = parser.value("theme");
+  if (!arguments.theme.isEmpty() && !QStringList{"system", "light", "dark"}.contains(arguments.theme)) {
+    say(QStringLiteral("--theme is system, light or dark, not %1").arg(arguments.theme));
+    return std::nullopt;
+  }
+  if (parser.isSet("screenshot")) {
+    ScreenshotRequest request{parser.value("screenshot"), parser.value("page"), parser.value("layer"), {}};
+    const auto size = sizeFrom(parser.value("size"));
+    if (!size) {
+      say(QStringLiteral("--size is WIDTHxHEIGHT in pixels, not %1").arg(parser.value("size")));
+      return std::nullopt;
+    }
+    if (!QStringList{"distribution", "start"}.contains(request.page)) {
+      say(QStringLiteral("--page is distribution or start, not %1").arg(request.page));
+      return std::nullopt;
+    }
+    if (request.page == QLatin1String("distribution") && arguments.model.isEmpty()) {
+      say(QStringLiteral("--screenshot of a page needs a model"));
+      return std::nullopt;
+    }
+    request.size = *size;
+    arguments.screenshot = request;
+  }
+  return arguments;
+}
+
+void drawAndQuit(Session& session, MainWindow& window, const Arguments& arguments) {
+  const auto finish = [](int status, const QString& message) {
+    if (!message.isEmpty()) {
+      say(message);
+    }
+    QCoreApplication::exit(status);
+  };
+  const auto draw = [&session, &window, arguments, finish] {
+    takeScreenshot(session, window, *arguments.screenshot, finish);
+  };
+  window.resize(arguments.screenshot->size); // before the docks share its width
+  QObject::connect(&session, &Session::openFailed, &window,
+                   [finish](const QString& message, int status) { finish(status, message); });
+  if (arguments.model.isEmpty() || arguments.screenshot->page == QLatin1String("start")) {
+    QTimer::singleShot(0, &window, draw);
+  } else {
+    QObject::connect(&session, &Session::opened, &window, draw);
+  }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  // Without a display there is still something to draw a picture on.
+  const bool wantsPicture = std::any_of(argv, argv + argc, [](const char* argument) {
+    return std::string_view(argument).starts_with("--screenshot");
+  });
+  if (wantsPicture && !qEnvironmentVariableIsSet("DISPLAY") &&
+      !qEnvironmentVariableIsSet("WAYLAND_DISPLAY") && !qEnvironmentVariableIsSet("QT_QPA_PLATFORM")) {
+    qputenv("QT_QPA_PLATFORM", "offscreen");
+  }
+  QApplication application(argc, argv);
+  QApplication::setApplicationName(QStringLiteral("halfstep"));
+  QApplication::setApplicationDisplayName(QStringLiteral("Halfstep"));
+  QApplication::setApplicationVersion(QStringLiteral(HALFSTEP_VERSION));
+  QApplication::setDesktopFileName(QStringLiteral("org.halfstep.halfstep"));
+  QApplication::setWindowIcon(QIcon(QStringLiteral(":/halfstep/icon.svg")));
+
+  const auto arguments = parseArguments(application);
+  if (!arguments) {
+    return kUsage;
+  }
+  // A picture is the same whoever takes it: it neither reads nor changes a person's settings.
+  const QTemporaryDir scratch;
+  Session session(arguments->screenshot ? scratch.filePath(QStringLiteral("settings.ini")) : QString());
+  const QString theme =
+      !arguments->theme.isEmpty()
+          ? arguments->theme
+          : session.settings().value(QStringLiteral("theme"), QStringLiteral("system")).toString();
+  applyTheme(application, themeFor(themeChoiceFromName(theme)));
+  MainWindow window(session);
+  QObject::connect(&window, &MainWindow::themeChosen, &application, [&](const QString& name) {
+    session.settings().setValue(QStringLiteral("theme"), name);
+    applyTheme(application, themeFor(themeChoiceFromName(name)));
+  });
+  if (arguments->screenshot) {
+    drawAndQuit(session, window, *arguments);
+  }
+  window.show();
+  const bool startPage = arguments->screenshot && arguments->screenshot->page == QLatin1String("start");
+  if (!arguments->model.isEmpty() && !startPage) {
+    session.openModel(arguments->model, arguments->plan);
+  }
+  return QApplication::exec();
+}

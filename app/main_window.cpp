@@ -1,0 +1,212 @@
+#include "app/main_window.h"
+
+#include "app/commands.h"
+#include "core/support/units.h"
+#include "widgets/panels/distribution_panel.h"
+#include "widgets/panels/jobs_panel.h"
+#include "widgets/panels/layers_panel.h"
+#include "widgets/panels/log_panel.h"
+#include "widgets/panels/scheme_panel.h"
+#include "widgets/panels/start_page.h"
+#include "widgets/panels/status_widgets.h"
+#include "widgets/style/theme.h"
+
+#include <QCloseEvent>
+#include <QDockWidget>
+#include <QFileInfo>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QMenuBar>
+#include <QMimeData>
+#include <QStackedWidget>
+#include <QStatusBar>
+#include <QToolBar>
+
+namespace halfstep {
+
+namespace {
+
+constexpr int kMessageMilliseconds = 6000;
+constexpr int kStateVersion = 1;
+
+} // namespace
+
+MainWindow::MainWindow(Session& session)
+    : m_session(session)
+    , m_commands(new Commands(session, *this))
+    , m_center(new QStackedWidget)
+    , m_start(new StartPage)
+    , m_distribution(new DistributionPanel(session.document(), session.selection(), session.explorer()))
+    , m_layers(new LayersPanel(session.document(), session.selection())) {
+  setObjectName(QStringLiteral("main_window"));
+  setAcceptDrops(true);
+  setDockOptions(AnimatedDocks | AllowTabbedDocks | AllowNestedDocks);
+  m_center->addWidget(m_start);
+  m_center->addWidget(m_distribution);
+  setCentralWidget(m_center);
+  makePanels();
+  makeToolBar();
+  makeStatusBar();
+  connectSession();
+  m_start->setRecentFiles(m_session.recentFiles());
+  m_start->setSamples(sampleModels(Session::sampleFolder()));
+  restoreWindow();
+  showModel();
+}
+
+MainWindow::~MainWindow() = default;
+
+QDockWidget* MainWindow::dock(const QString& name, const QString& title, QWidget* content,
+                              Qt::DockWidgetArea area) {
+  auto* made = new QDockWidget(title, this);
+  made->setObjectName(name + QStringLiteral("_dock"));
+  made->setWidget(content);
+  addDockWidget(area, made);
+  return made;
+}
+
+void MainWindow::makePanels() {
+  setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
+  setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
+  m_layersDock = dock(QStringLiteral("layers"), tr("Layers"), m_layers, Qt::LeftDockWidgetArea);
+  auto* scheme = new SchemePanel(m_session.document(), m_session.selection(), m_session.explorer(),
+                                 [this] { return m_layers->shownLayers(); });
+  m_schemeDock = dock(QStringLiteral("scheme"), tr("Scheme"), scheme, Qt::RightDockWidgetArea);
+  m_jobsDock =
+      dock(QStringLiteral("jobs"), tr("Jobs"), new JobsPanel(m_session.jobs()), Qt::BottomDockWidgetArea);
+  m_logDock = dock(QStringLiteral("log"), tr("Log"), new LogPanel(m_session.log()), Qt::BottomDockWidgetArea);
+  tabifyDockWidget(m_jobsDock, m_logDock);
+  m_jobsDock->hide();
+  m_logDock->hide();
+  connect(m_layers, &LayersPanel::failed, this, &MainWindow::note);
+  connect(scheme, &SchemePanel::failed, this, &MainWindow::note);
+  connect(m_distribution, &DistributionPanel::failed, this, &MainWindow::note);
+  m_commands->fillMenuBar(*menuBar(), {m_layersDock->toggleViewAction(), m_schemeDock->toggleViewAction(),
+                                       m_jobsDock->toggleViewAction(), m_logDock->toggleViewAction()});
+}
+
+void MainWindow::makeToolBar() {
+  auto* bar = addToolBar(tr("Main"));
+  bar->setObjectName(QStringLiteral("main_toolbar"));
+  bar->setMovable(false);
+  bar->setContextMenuPolicy(Qt::PreventContextMenu);
+  auto* heading = new QWidget;
+  auto* layout = new QHBoxLayout(heading);
+  layout->setContentsMargins(kSpaceSmall, 0, kSpace, 0);
+  m_modelName = new QLabel;
+  m_modelName->setProperty("role", "title");
+  m_modelName->setObjectName(QStringLiteral("model_name"));
+  m_modelFacts = new QLabel;
+  m_modelFacts->setProperty("role", "quiet");
+  m_modelFacts->setObjectName(QStringLiteral("model_facts"));
+  layout->addWidget(m_modelName);
+  layout->addWidget(m_modelFacts, 1);
+  heading->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
+  bar->addWidget(heading);
+  m_commands->fillToolBar(*bar);
+}
+
+void MainWindow::makeStatusBar() {
+  statusBar()->addWidget(new JobIndicator(m_session.jobs()));
+  statusBar()->addPermanentWidget(new TotalsLabel(m_session.document()));
+}
+
+void MainWindow::connectSession() {
+  connect(m_start, &StartPage::openRequested, m_commands, &Commands::openDialog);
+  connect(m_start, &StartPage::fileChosen, m_commands, &Commands::open);
+  connect(m_commands, &Commands::findRequested, m_layers, [this] {
+    m_layersDock->show();
+    m_layers->focusFilter();
+  });
+  connect(m_commands, &Commands::fullScreenToggled, this,
+          [this] { isFullScreen() ? showNormal() : showFullScreen(); });
+  connect(m_commands, &Commands::themeChosen, this, &MainWindow::themeChosen);
+  connect(m_commands, &Commands::message, this, &MainWindow::note);
+  connect(&m_session.log(), &LogModel::alerted, this, &MainWindow::note);
+  connect(&m_session.explorer(), &LayerExplorer::failed, this, &MainWindow::note);
+  connect(&m_session, &Session::recentFilesChanged, this,
+          [this] { m_start->setRecentFiles(m_session.recentFiles()); });
+  connect(&m_session.document(), &Document::modelChanged, this, &MainWindow::showModel);
+  connect(&m_session.document(), &Document::planPathChanged, this, &MainWindow::showModel);
+  connect(&m_session.document().undoStack(), &QUndoStack::cleanChanged, this,
+          [this](bool clean) { setWindowModified(!clean && m_session.document().model()); });
+}
+
+void MainWindow::showModel() {
+  const auto& model = m_session.document().model();
+  m_center->setCurrentWidget(model ? static_cast<QWidget*>(m_distribution) : m_start);
+  const bool appears = model && !m_layersDock->isVisible();
+  m_layersDock->setVisible(model != nullptr);
+  m_schemeDock->setVisible(model != nullptr);
+  if (appears && !m_session.settings().contains(QStringLiteral("window/state"))) {
+    shareWidth();
+  }
+  if (!model) {
+    m_modelName->clear();
+    m_modelFacts->clear();
+    setWindowTitle(QStringLiteral("Halfstep"));
+    return;
+  }
+  const QString name = QString::fromStdString(model->name);
+  const QString plan = m_session.document().planPath();
+  QStringList facts = {QString::fromStdString(model->format)};
+  if (const auto opset = model->opsets.find(""); opset != model->opsets.end()) {
+    facts << tr("opset %1").arg(opset->second);
+  }
+  facts << tr("%1 parameters").arg(QString::fromStdString(formatShortCount(model->parameters)))
+        << tr("%1 layers").arg(model->layers.size());
+  if (!plan.isEmpty()) {
+    facts << QFileInfo(plan).fileName();
+  }
+  m_modelName->setText(name);
+  m_modelFacts->setText(facts.join(QStringLiteral(" · ")));
+  setWindowTitle(QStringLiteral("%1[*] – Halfstep").arg(name));
+}
+
+void MainWindow::shareWidth() {
+  // The page in the middle gets what is left; at 1280 pixels names and schemes still read.
+  constexpr int kSchemeWidth = 290;
+  resizeDocks({m_layersDock, m_schemeDock}, {std::clamp(width() * 32 / 100, 330, 520), kSchemeWidth},
+              Qt::Horizontal);
+}
+
+void MainWindow::restoreWindow() {
+  resize(1440, 900);
+  QSettings& settings = m_session.settings();
+  restoreGeometry(settings.value(QStringLiteral("window/geometry")).toByteArray());
+  restoreState(settings.value(QStringLiteral("window/state")).toByteArray(), kStateVersion);
+}
+
+void MainWindow::note(const QString& text) {
+  statusBar()->showMessage(text, kMessageMilliseconds);
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+  if (!m_closeConfirmed && m_session.document().hasUnsavedPlan()) {
+    event->ignore();
+    m_commands->afterSaving([this] {
+      m_closeConfirmed = true;
+      close();
+    });
+    return;
+  }
+  m_session.settings().setValue(QStringLiteral("window/geometry"), saveGeometry());
+  if (m_session.document().model()) { // the start page hides the docks; that is not the person's arrangement
+    m_session.settings().setValue(QStringLiteral("window/state"), saveState(kStateVersion));
+  }
+  event->accept();
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+  const QList<QUrl> urls = event->mimeData()->urls();
+  if (urls.size() == 1 && urls.front().isLocalFile()) {
+    event->acceptProposedAction();
+  }
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+  event->acceptProposedAction();
+  m_commands->open(event->mimeData()->urls().front().toLocalFile());
+}
+
+} // namespace halfstep

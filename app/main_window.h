@@ -1,0 +1,62 @@
+// The main window: docks, tool bar, menu bar and status bar put together, and nothing else. UI thread.
+#pragma once
+
+#include "app/session.h"
+
+#include <QMainWindow>
+
+class QDockWidget;
+class QLabel;
+class QStackedWidget;
+
+namespace halfstep {
+
+class Commands;
+class DistributionPanel;
+class LayersPanel;
+class StartPage;
+
+class MainWindow : public QMainWindow {
+  Q_OBJECT
+
+public:
+  explicit MainWindow(Session& session);
+  ~MainWindow() override;
+
+  Commands& commands() { return *m_commands; }
+
+signals:
+  void themeChosen(const QString& name);
+
+protected:
+  void closeEvent(QCloseEvent* event) override;
+  void dragEnterEvent(QDragEnterEvent* event) override;
+  void dropEvent(QDropEvent* event) override;
+
+private:
+  QDockWidget* dock(const QString& name, const QString& title, QWidget* content, Qt::DockWidgetArea area);
+  void makePanels();
+  void makeToolBar();
+  void makeStatusBar();
+  void connectSession();
+  void showModel();
+  void restoreWindow();
+  void shareWidth();
+  void note(const QString& text);
+
+  Session& m_session;
+  Commands* m_commands;
+  QStackedWidget* m_center;
+  StartPage* m_start;
+  DistributionPanel* m_distribution;
+  LayersPanel* m_layers;
+  QDockWidget* m_layersDock = nullptr;
+  QDockWidget* m_schemeDock = nullptr;
+  QDockWidget* m_jobsDock = nullptr;
+  QDockWidget* m_logDock = nullptr;
+  QLabel* m_modelName = nullptr;
+  QLabel* m_modelFacts = nullptr;
+  bool m_closeConfirmed = false;
+};
+
+} // namespace halfstep

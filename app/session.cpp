@@ -1,0 +1,237 @@
+#include "app/session.h"
+
+#include "core/io/plan_file.h"
+#include "core/support/hash.h"
+#include "core/support/mapped_file.h"
+#include "core/support/units.h"
+
+#include <QCoreApplication>
+#include <QDir>
+#include <QFileInfo>
+
+namespace halfstep {
+
+namespace {
+
+constexpr int kRecentFiles = 10;
+const QString kRecentKey = QStringLiteral("recent_files");
+
+/// What `openModel` reads in one go.
+struct Opened {
+  std::shared_ptr<const Model> model;
+  std::optional<Plan> plan;
+};
+
+QStringList lines(const std::vector<std::string>& texts) {
+  QStringList list;
+  for (const std::string& text : texts) {
+    list << QString::fromStdString(text);
+  }
+  return list;
+}
+
+Result<std::string> hashOf(const std::filesystem::path& path, const JobContext& context) {
+  HALFSTEP_TRY(const auto file, MappedFile::open(path));
+  return sha256(file->bytes(), context);
+}
+
+} // namespace
+
+Session::Session(const QString& settingsFile, QObject* parent)
+    : QObject(parent)
+    , m_settings(settingsFile.isEmpty()
+                     ? std::make_unique<QSettings>(QStringLiteral("halfstep"), QStringLiteral("halfstep"))
+                     : std::make_unique<QSettings>(settingsFile, QSettings::IniFormat))
+    , m_explorer(m_document, m_selection, m_jobs)
+    , m_quantizer(m_document, m_jobs) {
+  m_plugins.scan(PluginHost::folderFor(QCoreApplication::applicationDirPath().toStdString()));
+  for (const PluginRecord& plugin : m_plugins.plugins()) {
+    if (!plugin.loaded()) {
+      m_log.add(LogModel::Level::warning,
+                tr("Plug-in %1 was not loaded: %2")
+                    .arg(QString::fromStdString(plugin.file), QString::fromStdString(plugin.problem)));
+    }
+  }
+  connect(&m_jobs, &JobRunner::jobFailed, this, [this](const QString& title, const QString& message) {
+    m_log.add(LogModel::Level::error, title + QStringLiteral(": ") + message);
+  });
+  connect(this, &Session::failed, this,
+          [this](const QString& message) { m_log.add(LogModel::Level::error, message); });
+}
+
+Session::~Session() = default;
+
+QString Session::dataFolder() {
+  return QDir::cleanPath(QCoreApplication::applicationDirPath() + QStringLiteral("/../share/halfstep"));
+}
+
+QString Session::sampleFolder() {
+  const QString folder = dataFolder() + QStringLiteral("/sample_models");
+  return QFileInfo::exists(folder + QStringLiteral("/manifest.json")) ? folder : QString();
+}
+
+void Session::openModel(const QString& path, const QString& planPath) {
+  m_jobs.start<Opened>(
+      {Lane::interactive, tr("Open %1").arg(QFileInfo(path).fileName()), QStringLiteral("open"), true},
+      [this, file = std::filesystem::absolute(path.toStdString()),
+       planFile = planPath.toStdString()](const JobContext& context) -> Result<Opened> {
+        Opened opened;
+        HALFSTEP_TRY(opened.model, m_plugins.loadModel(file, context));
+        if (!planFile.empty()) {
+          HALFSTEP_TRY(opened.plan, loadPlan(planFile));
+        }
+        return opened;
+      },
+      this,
+      [this, path, planPath](Result<Opened> opened) {
+        if (!opened) {
+          emit openFailed(QString::fromStdString(opened.error().message()), exitStatus(opened.error().kind));
+          return;
+        }
+        takeModel(opened->model, opened->plan);
+        if (opened->plan) {
+          m_document.markSaved(planPath);
+          if (const auto mismatches = planMismatches(*opened->plan, *opened->model, {});
+              !mismatches.empty()) {
+            emit planMismatched(lines(mismatches));
+          }
+        }
+        rememberFile(QFileInfo(path).absoluteFilePath());
+        emit this->opened();
+      });
+}
+
+void Session::takeModel(std::shared_ptr<const Model> model, const std::optional<Plan>& plan) {
+  Plan start;
+  start.fallback.weights = defaultScheme(NumberFormat::int8);
+  m_selection.clear();
+  m_document.open(model, plan ? *plan : start);
+  m_log.add(LogModel::Level::information, tr("Opened %1: %2 layers, %3 parameters")
+                                              .arg(QString::fromStdString(model->path.string()))
+                                              .arg(model->layers.size())
+                                              .arg(QString::fromStdString(formatCount(model->parameters))));
+  for (const std::string& warning : model->warnings) {
+    m_log.add(LogModel::Level::warning, QString::fromStdString(warning));
+  }
+  if (m_document.layerCount() > 0) {
+    m_selection.select({0}, 0);
+  }
+  hashInBackground();
+}
+
+void Session::hashInBackground() {
+  m_jobs.start<std::string>(
+      {Lane::batch, tr("Fingerprint of the file"), QStringLiteral("hash"), true},
+      [path = m_document.model()->path](const JobContext& context) { return hashOf(path, context); }, this,
+      [this, model = m_document.model()](Result<std::string> hash) {
+        if (hash && m_document.model() == model) {
+          m_document.setModelHash(*hash);
+        }
+      });
+}
+
+void Session::closeModel() {
+  m_jobs.cancelAll();
+  m_selection.clear();
+  m_document.close();
+}
+
+void Session::openPlan(const QString& path) {
+  if (!m_document.model()) {
+    emit failed(tr("Open a model first; a plan is for a model's layers."));
+    return;
+  }
+  const auto plan = loadPlan(path.toStdString());
+  if (!plan) {
+    emit failed(QString::fromStdString(plan.error().message()));
+    return;
+  }
+  m_document.setPlan(*plan, tr("Open plan %1").arg(QFileInfo(path).fileName()));
+  m_document.markSaved(path);
+  m_log.add(LogModel::Level::information, tr("Opened the plan %1").arg(path));
+  const auto mismatches = planMismatches(*plan, *m_document.model(), m_document.modelHash());
+  if (!mismatches.empty()) {
+    for (const QString& line : lines(mismatches)) {
+      m_log.add(LogModel::Level::warning, line);
+    }
+    emit planMismatched(lines(mismatches));
+  }
+}
+
+void Session::savePlan(const QString& path) {
+  m_jobs.start<std::string>(
+      {Lane::interactive, tr("Save plan"), QStringLiteral("save"), false},
+      [plan = m_document.plan(), model = m_document.model()->path,
+       target = path.toStdString()](const JobContext& context) mutable -> Result<std::string> {
+        if (plan.modelSha256.empty()) {
+          HALFSTEP_TRY(plan.modelSha256, hashOf(model, context));
+        }
+        HALFSTEP_CHECK(halfstep::savePlan(plan, target));
+        return plan.modelSha256;
+      },
+      this,
+      [this, path](Result<std::string> hash) {
+        if (!hash) {
+          emit failed(QString::fromStdString(hash.error().message()));
+          return;
+        }
+        m_document.setModelHash(*hash);
+        m_document.markSaved(path);
+        m_log.add(LogModel::Level::information, tr("Saved the plan to %1").arg(path));
+        emit planSaved(path);
+      });
+}
+
+void Session::exportPlan(const QString& format, const QString& path) {
+  const auto exporter = m_plugins.exporterFor(format.toStdString());
+  if (!exporter) {
+    emit failed(QString::fromStdString(exporter.error().message()));
+    return;
+  }
+  ExportInput input{m_document.model(), m_document.plan(),
+                    QCoreApplication::applicationVersion().toStdString()};
+  m_jobs.start<ExportReport>(
+      {Lane::batch, tr("Export %1").arg(QFileInfo(path).fileName()), QStringLiteral("export"), false},
+      [input = std::move(input), exporter = *exporter,
+       path](const JobContext& context) mutable -> Result<ExportReport> {
+        if (input.plan.modelSha256.empty()) {
+          HALFSTEP_TRY(input.plan.modelSha256, hashOf(input.model->path, context));
+        }
+        return exporter->write(input, path.toStdString(), context);
+      },
+      this,
+      [this](Result<ExportReport> report) {
+        if (!report) {
+          emit failed(QString::fromStdString(report.error().message()));
+          return;
+        }
+        QStringList files;
+        for (const auto& file : report->files) {
+          files << QString::fromStdString(file.string());
+        }
+        QStringList losses;
+        for (const ExportLoss& loss : report->lost) {
+          losses << QString::fromStdString(loss.layer + ": " + loss.what);
+        }
+        m_log.add(LogModel::Level::information, tr("Exported %1").arg(files.join(QStringLiteral(", "))));
+        emit exported(files, losses);
+      });
+}
+
+void Session::rememberFile(const QString& path) {
+  QStringList files = recentFiles();
+  files.removeAll(path);
+  files.prepend(path);
+  m_settings->setValue(kRecentKey, files.mid(0, kRecentFiles));
+  emit recentFilesChanged();
+}
+
+QStringList Session::recentFiles() const {
+  return m_settings->value(kRecentKey).toStringList();
+}
+
+bool Session::isSettled() const {
+  return m_jobs.isIdle() && m_quantizer.isSettled();
+}
+
+} // namespace halfstep

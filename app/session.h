@@ -1,0 +1,76 @@
+// Composition root: builds and owns everything the window works with, and does what needs several of them at
+// once (open, save, export). Hands out references; knows no widget. UI thread.
+#pragma once
+
+#include "plugins/host/plugin_host.h"
+#include "widgets/jobs/job_runner.h"
+#include "widgets/viewmodels/document.h"
+#include "widgets/viewmodels/layer_explorer.h"
+#include "widgets/viewmodels/log_model.h"
+#include "widgets/viewmodels/plan_quantizer.h"
+#include "widgets/viewmodels/selection.h"
+
+#include <QObject>
+#include <QSettings>
+
+namespace halfstep {
+
+class Session : public QObject {
+  Q_OBJECT
+
+public:
+  /// `settingsFile`: where window state and recent files are kept; empty for the person's own place.
+  explicit Session(const QString& settingsFile = {}, QObject* parent = nullptr);
+  ~Session() override;
+
+  JobRunner& jobs() { return m_jobs; }
+  Document& document() { return m_document; }
+  Selection& selection() { return m_selection; }
+  LayerExplorer& explorer() { return m_explorer; }
+  LogModel& log() { return m_log; }
+  const PluginHost& plugins() const { return m_plugins; }
+  QSettings& settings() { return *m_settings; }
+
+  /// Reads the model in the background and makes it the document; its layers start as int8 per channel, or as
+  /// the plan in `planPath` says. Ends in opened() or openFailed().
+  void openModel(const QString& path, const QString& planPath = {});
+  void closeModel();
+  /// Reads a plan for the open model: one undo step. What does not match is told by planMismatched().
+  void openPlan(const QString& path);
+  void savePlan(const QString& path);
+  /// Writes with the exporter called `format`; ends in exported() or failed().
+  void exportPlan(const QString& format, const QString& path);
+
+  QStringList recentFiles() const;
+  /// The folder of the sample models; empty where they are not installed.
+  static QString sampleFolder();
+  /// Nothing runs, waits or is about to: what is on screen is final.
+  bool isSettled() const;
+
+  static QString dataFolder();
+
+signals:
+  void opened();
+  void openFailed(const QString& message, int exitStatus);
+  void planMismatched(const QStringList& lines);
+  void planSaved(const QString& path);
+  void exported(const QStringList& files, const QStringList& losses);
+  void failed(const QString& message);
+  void recentFilesChanged();
+
+private:
+  void takeModel(std::shared_ptr<const Model> model, const std::optional<Plan>& plan);
+  void hashInBackground();
+  void rememberFile(const QString& path);
+
+  std::unique_ptr<QSettings> m_settings;
+  PluginHost m_plugins;
+  JobRunner m_jobs;
+  Document m_document;
+  Selection m_selection;
+  LogModel m_log;
+  LayerExplorer m_explorer;
+  PlanQuantizer m_quantizer;
+};
+
+} // namespace halfstep

@@ -1,0 +1,140 @@
+#include "plugins/loaders/onnx/onnx_loader.h"
+
+#include "core/model/layer_finder.h"
+#include "plugins/loaders/onnx/graph_reader.h"
+#include "plugins/loaders/onnx/weight_stripper.h"
+#include "plugins/loaders/onnx/wire_schema.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
+namespace halfstep {
+
+namespace {
+
+using google::protobuf::internal::WireFormatLite;
+
+constexpr std::uint32_t kIrVersionField = 1;
+constexpr std::uint32_t kGraphField = 7;
+constexpr std::uint64_t kLargestPlausibleIrVersion = 1000;
+constexpr std::size_t kHeadBytes = 4096;
+
+Error inFile(Error error, const std::filesystem::path& path) {
+  if (error.file.empty()) {
+    error.file = path.string();
+  }
+  return error;
+}
+
+/// Everything of the ModelProto but its graph and functions.
+void readHeader(const onnx::ModelProto& proto, Model& model) {
+  model.format = "ONNX";
+  model.producer = proto.producer_name();
+  if (!proto.producer_version().empty()) {
+    model.producer += (model.producer.empty() ? "" : " ") + proto.producer_version();
+  }
+  model.irVersion = proto.ir_version();
+  for (const auto& opset : proto.opset_import()) {
+    model.opsets[normalDomain(opset.domain())] = opset.version();
+  }
+  if (model.opsets.empty()) {
+    model.opsets[""] = 1; // IR versions 1 and 2 did not name it
+  }
+  for (const auto& entry : proto.metadata_props()) {
+    model.metadata[entry.key()] = entry.value();
+  }
+}
+
+Result<std::shared_ptr<const Model>> loadMapped(std::shared_ptr<const MappedFile> file,
+                                                const JobContext& context) {
+  onnx::ModelProto proto;
+  {
+    HALFSTEP_TRY(const std::string small, stripWeights(file->bytes(), context.part(0.0, 0.4)));
+    if (!proto.ParseFromString(small)) {
+      return Error{ErrorKind::damagedFile, "is damaged: protobuf cannot read it"};
+    }
+  }
+  context.reportProgress(0.5, "reading the graph");
+  if (!proto.has_graph()) {
+    return Error{ErrorKind::damagedFile, "is not an ONNX model: it holds no graph"};
+  }
+  auto model = std::make_shared<Model>();
+  model->path = file->path();
+  model->name = file->path().filename().string();
+  readHeader(proto, *model);
+  ExternalData external(file->path());
+  TensorReader tensors(file, external);
+  GraphReader graphs(tensors, context);
+  HALFSTEP_TRY(model->graph, graphs.readGraph(proto.graph()));
+  for (const auto& function : proto.functions()) {
+    HALFSTEP_TRY(Function read, graphs.readFunction(function));
+    model->functions.push_back(std::move(read));
+  }
+  model->parameters = graphs.parameters();
+  model->bytes = static_cast<std::int64_t>(file->bytes().size()) + external.totalBytes();
+  model->warnings = graphs.takeWarnings();
+  context.reportProgress(0.9, "finding the layers");
+  HALFSTEP_CHECK(context.checkpoint());
+  model->layers = findLayers(*model, model->warnings);
+  context.reportProgress(1.0);
+  return std::shared_ptr<const Model>(std::move(model));
+}
+
+} // namespace
+
+int OnnxLoader::recognise(std::span<const std::byte> head) const {
+  google::protobuf::io::CodedInputStream input(reinterpret_cast<const std::uint8_t*>(head.data()),
+                                               static_cast<int>(head.size()));
+  bool plausibleVersion = false;
+  bool hasGraph = false;
+  int fields = 0;
+  while (input.CurrentPosition() < static_cast<int>(head.size())) {
+    const std::uint32_t tag = input.ReadTag();
+    const auto number = static_cast<std::uint32_t>(WireFormatLite::GetTagFieldNumber(tag));
+    const auto* field = onnx_wire::findField(onnx_wire::MessageKind::model, number);
+    const bool known =
+        field != nullptr || number == 6 || number == 20 || number == 26; // left out, but ONNX's
+    std::uint64_t value = 0;
+    if (!known || !input.ReadVarint64(&value)) {
+      return 0;
+    }
+    const bool isScalar = field != nullptr && field->rule == onnx_wire::FieldRule::scalar;
+    const bool isVarint = WireFormatLite::GetTagWireType(tag) == WireFormatLite::WIRETYPE_VARINT;
+    if (isScalar != isVarint) {
+      return 0;
+    }
+    plausibleVersion |= number == kIrVersionField && value >= 1 && value <= kLargestPlausibleIrVersion;
+    hasGraph |= number == kGraphField;
+    ++fields;
+    if (!isScalar && (value > head.size() || !input.Skip(static_cast<int>(value)))) {
+      break; // it goes on beyond the head
+    }
+  }
+  if (fields == 0) {
+    return 0;
+  }
+  return plausibleVersion && hasGraph ? 90 : (plausibleVersion || hasGraph ? 60 : 10);
+}
+
+Result<std::shared_ptr<const Model>> OnnxLoader::load(const std::filesystem::path& path,
+                                                      const JobContext& context) const {
+  HALFSTEP_TRY(const auto file, MappedFile::open(path));
+  const auto head = file->bytes().first(std::min(kHeadBytes, file->bytes().size()));
+  try {
+    auto model = loadMapped(file, context);
+    if (!model) {
+      if (model.error().kind == ErrorKind::damagedFile && recognise(head) == 0 && !head.empty()) {
+        model.error().what =
+            "is not an ONNX model, or damaged from its start"; // rather than details of protobuf
+      }
+      return inFile(std::move(model.error()), path);
+    }
+    return model;
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorKind::failed, "there is not enough memory to open it", {}, path.string()};
+  } catch (const std::exception& exception) {
+    return Error{ErrorKind::failed, std::string("cannot be opened: ") + exception.what(), {}, path.string()};
+  }
+}
+
+} // namespace halfstep

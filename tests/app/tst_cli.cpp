@@ -1,0 +1,449 @@
+// The command line as a person or script meets it: the built program, run on small models.
+#include "core/io/plan_file.h"
+#include "core/quant/scheme_grammar.h"
+#include "tests/support/onnx_models.h"
+#include "tests/support/test_case.h"
+
+#include <QDir>
+#include <QElapsedTimer>
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <QProcess>
+#include <QTemporaryDir>
+
+#include <cmath>
+#include <cstring>
+
+#include <signal.h>
+
+using namespace halfstep;
+
+namespace {
+
+struct Finished {
+  int status = -1;
+  QByteArray output;
+  QByteArray errors;
+  QJsonObject json() const { return QJsonDocument::fromJson(output).object(); }
+};
+
+struct Npy {
+  QByteArray descriptor;
+  Shape shape;
+  QByteArray data;
+  template <class T>
+  T at(std::size_t index) const {
+    T value;
+    std::memcpy(&value, data.constData() + index * sizeof(T), sizeof(T));
+    return value;
+  }
+};
+
+/// A reader from NumPy's description of the format.
+Npy readNpy(const QString& path) {
+  Npy npy;
+  QFile file(path);
+  if (!file.open(QIODevice::ReadOnly) || file.read(8) != QByteArray("\x93NUMPY\x01\x00", 8)) {
+    return npy;
+  }
+  const QByteArray length = file.read(2);
+  const QString header = file.read(uchar(length[0]) + 256 * uchar(length[1]));
+  if (file.pos() % 64 != 0 || !header.endsWith('\n')) {
+    return npy;
+  }
+  static const QRegularExpression kHeader(
+      "^\\{'descr': '([^']+)', 'fortran_order': False, 'shape': \\(([0-9, ]*)\\), \\} *\n$");
+  const auto match = kHeader.match(header);
+  npy.descriptor = match.captured(1).toLatin1();
+  for (const QString& part : match.captured(2).split(',', Qt::SkipEmptyParts)) {
+    if (!part.trimmed().isEmpty()) {
+      npy.shape.push_back(part.toLongLong());
+    }
+  }
+  npy.data = file.readAll();
+  return npy;
+}
+
+} // namespace
+
+class CliTest : public test::TestCase {
+  Q_OBJECT
+
+  QTemporaryDir m_folder;
+
+  QString path(const char* name) const { return m_folder.filePath(name); }
+
+  QString model(const char* name, const std::string& content) const {
+    test::writeFile(path(name).toStdString(), content);
+    return path(name);
+  }
+
+  static Finished run(const QStringList& arguments) {
+    QProcess process;
+    process.start(QStringLiteral(HALFSTEP_BUILD_DIR "/bin/halfstep-cli"), arguments);
+    process.waitForFinished(60000);
+    return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -1,
+            process.readAllStandardOutput(), process.readAllStandardError()};
+  }
+
+  static void expectFailure(const QStringList& arguments, int status, const QByteArray& part) {
+    const Finished finished = run(arguments);
+    QVERIFY2(finished.errors.contains(part), finished.errors.constData());
+    QCOMPARE(finished.status, status);
+    QVERIFY(finished.output.isEmpty());
+    QCOMPARE(finished.errors.count('\n'), 1);
+    QVERIFY(finished.errors.startsWith("halfstep: ") && finished.errors.endsWith('\n'));
+  }
+
+  static QStringList layerNames(const QJsonObject& json) {
+    QStringList names;
+    for (const auto& layer : json["layers"].toArray()) {
+      names << layer.toObject()["name"].toString();
+    }
+    return names;
+  }
+  static QStringList schemes(const QJsonObject& json) {
+    QStringList texts;
+    for (const auto& layer : json["layers"].toArray()) {
+      texts << layer.toObject()["scheme"].toString();
+    }
+    return texts;
+  }
+
+private slots:
+  void inspectsAsJson() {
+    const QString file = model("conv.onnx", test::convolutionModel());
+    const Finished finished = run({"inspect", file, "--json"});
+    QCOMPARE(finished.status, 0);
+    QVERIFY(finished.errors.isEmpty());
+    const QJsonObject json = finished.json();
+    QCOMPARE(json["model"].toString(), file);
+    QCOMPARE(json["format"].toString(), "ONNX");
+    QCOMPARE(json["opset"].toInt(), 17);
+    QCOMPARE(json["parameters"].toInt(), 168);
+    QCOMPARE(json["bytes"].toInteger(), QFile(file).size());
+    QCOMPARE(json["inputs"].toArray()[0].toObject()["shape"].toArray(), (QJsonArray{1, 3, 8, 8}));
+    QCOMPARE(json["outputs"].toArray()[0].toObject()["name"].toString(), "y");
+    QCOMPARE(layerNames(json), (QStringList{"conv1", "block/dw", "fc"}));
+    const QJsonObject layer = json["layers"].toArray()[0].toObject();
+    for (const char* key : {"name", "op", "weight", "shape", "dtype", "parameters", "channel_axis", "min",
+                            "max", "mean", "std", "kurtosis", "zeros"}) {
+      QVERIFY2(layer.contains(QLatin1String(key)), key);
+    }
+    double sum = 0.0;
+    double magnitudes = 0.0;
+    for (std::size_t i = 0; i < 108; ++i) {
+      sum += test::exampleValue(i);
+      magnitudes += std::abs(test::exampleValue(i));
+    }
+    // Kernels promise 1e-6 of the magnitudes, whatever the instruction set; leaving one value out is 1e-2.
+    QVERIFY2(std::abs(layer["mean"].toDouble() - sum / 108) < 1e-6 * magnitudes / 108,
+             qPrintable(QString::number(layer["mean"].toDouble() - sum / 108)));
+    QCOMPARE(layer["zeros"].toInt(), 1); // sin(0)
+    QCOMPARE(layer["channel_axis"].toInt(), 0);
+    QCOMPARE(run({"--json", "inspect", file}).output, finished.output);
+  }
+
+  void inspectsAsText() {
+    const Finished finished = run({"inspect", model("conv.onnx", test::convolutionModel())});
+    QCOMPARE(finished.status, 0);
+    QVERIFY2(finished.output.contains("opset 17, 168 parameters"), finished.output.constData());
+    QVERIFY(finished.output.contains("block/dw  Conv  [4, 1, 3, 3]  float32"));
+    QVERIFY(run({"inspect", model("s.onnx", test::structuredModel())}).output.contains("call/gemm"));
+  }
+
+  void inspectsWhatIsAlreadyQuantized() {
+    const Finished finished = run({"inspect", model("q.onnx", test::quantizedModel()), "--json"});
+    QCOMPARE(finished.status, 0);
+    const QJsonArray layers = finished.json()["layers"].toArray();
+    QCOMPARE(layers.size(), 4);
+    QCOMPARE(layers[0].toObject()["dtype"].toString(), "int8");
+    QCOMPARE(layers[0].toObject()["min"].toDouble(), -32.0); // 0.25 · −128
+    QCOMPARE(layers[3].toObject()["dtype"].toString(), "uint4");
+    QCOMPARE(layers[3].toObject()["stored"].toObject()["block_size"].toInt(), 16);
+  }
+
+  void quantizes() {
+    const QString file = model("conv.onnx", test::convolutionModel());
+    const QJsonObject json = run({"quantize", file, "--weights", "int8", "--json"}).json();
+    QCOMPARE(layerNames(json), (QStringList{"conv1", "block/dw", "fc"}));
+    double before = 0;
+    for (const auto& value : json["layers"].toArray()) {
+      const QJsonObject layer = value.toObject();
+      for (const char* key : {"scheme", "bits_per_weight", "bytes", "mse", "mse_rounding", "mse_clipping",
+                              "sqnr_db", "max_error", "mean_error", "cosine", "clipped"}) {
+        QVERIFY2(layer.contains(QLatin1String(key)), key);
+      }
+      QVERIFY(layer["bits_per_weight"].toDouble() >= 8.0);
+      before += layer["bytes"].toDouble();
+    }
+    const QJsonObject total = json["total"].toObject();
+    QCOMPARE(total["bytes_before"].toInteger(), QFile(file).size());
+    QCOMPARE(total["bytes_after"].toDouble(), double(QFile(file).size()) - 4 * (108 + 36) - 2 * 20 + before);
+    QVERIFY(std::abs(total["ratio"].toDouble() -
+                     total["bytes_before"].toDouble() / total["bytes_after"].toDouble()) < 1e-12);
+    QVERIFY(total["sqnr_db"].toDouble() > 30.0);
+  }
+
+  void plansAreBuiltInOrder() {
+    const QString file = model("conv.onnx", test::convolutionModel());
+    Plan plan;
+    plan.fallback.weights = parseScheme("fp16").value();
+    plan.layers["fc"].weights = parseScheme("uint4").value();
+    VERIFY_OK(savePlan(plan, path("in.halfstep.json").toStdString()));
+    const QString given = path("in.halfstep.json");
+    QCOMPARE(schemes(run({"quantize", file, "--plan", given, "--json"}).json()),
+             (QStringList{"fp16", "fp16", "uint4"}));
+    QCOMPARE(schemes(run({"quantize", file, "--weights", "int6", "--plan", given, "--json"}).json()),
+             (QStringList{"int6", "int6", "uint4"}));
+    const QString saved = path("out.halfstep.json");
+    const Finished finished =
+        run({"quantize", file, "--plan", given, "--weights", "int6", "--set", "*=int8", "--set",
+             "b?ock/[a-e]w=int4:mse", "--set", "fc=fp32", "--save-plan", saved, "--json"});
+    QCOMPARE(schemes(finished.json()), (QStringList{"int8", "int4:mse", "fp32"}));
+    const auto written = loadPlan(saved.toStdString());
+    VERIFY_OK(written);
+    QCOMPARE(written->modelFile, std::string("conv.onnx"));
+    QCOMPARE(written->modelSha256.size(), std::size_t{64});
+    QCOMPARE(printScheme(written->forLayer("block/dw").weights), std::string("int4:mse"));
+    const Finished again = run({"quantize", file, "--plan", saved, "--json"});
+    QCOMPARE(again.output, finished.output);
+    QVERIFY(again.errors.isEmpty());
+    const QString other = model("other.onnx", test::quantizedModel());
+    const Finished warned = run({"quantize", other, "--plan", saved, "--json"});
+    QCOMPARE(warned.status, 0);
+    QVERIFY2(warned.errors.contains("warning") && warned.errors.contains("no layer block/dw"), warned.errors);
+  }
+
+  void dumpsCodes() {
+    const QString file = model("conv.onnx", test::convolutionModel());
+    const QString folder = path("dump");
+    QCOMPARE(
+        run({"quantize", file, "--weights", "int8", "--set", "fc=uint4:group16", "--dump", folder}).status,
+        0);
+    QCOMPARE(QDir(folder).entryList(QDir::Files).size(), 12);
+    const Npy codes = readNpy(folder + "/conv1.codes.npy");
+    const Npy scales = readNpy(folder + "/conv1.scales.npy");
+    const Npy zeroPoints = readNpy(folder + "/conv1.zero_points.npy");
+    const Npy decoded = readNpy(folder + "/conv1.dequantized.npy");
+    QCOMPARE(codes.descriptor, "|i1");
+    QCOMPARE(codes.shape, (Shape{4, 3, 3, 3}));
+    QCOMPARE(scales.shape, Shape{4});
+    QCOMPARE(zeroPoints.descriptor, "|i1");
+    for (std::size_t channel = 0; channel < 4; ++channel) {
+      float largest = 0.0f;
+      for (std::size_t i = 0; i < 27; ++i) {
+        largest = std::max(largest, std::abs(test::exampleValue(channel * 27 + i)));
+      }
+      const float scale = largest / 127.0f;
+      QCOMPARE(scales.at<float>(channel), scale);
+      QCOMPARE(zeroPoints.at<std::int8_t>(channel), std::int8_t{0});
+      for (std::size_t i = channel * 27; i < (channel + 1) * 27; ++i) {
+        const float code = std::nearbyint(test::exampleValue(i) / scale);
+        QCOMPARE(codes.at<std::int8_t>(i), static_cast<std::int8_t>(code));
+        QCOMPARE(decoded.at<float>(i), scale * code);
+      }
+    }
+    QVERIFY(QFile::exists(folder + "/block_dw.codes.npy"));
+    QCOMPARE(readNpy(folder + "/fc.codes.npy").descriptor, "|u1");
+    QCOMPARE(readNpy(folder + "/fc.scales.npy").shape, (Shape{5, 1}));
+    QCOMPARE(
+        run({"quantize", file, "--weights", "fp16", "--set", "fc=int16:tensor", "--dump", folder}).status, 0);
+    QCOMPARE(readNpy(folder + "/conv1.codes.npy").descriptor, "<u2");
+    QCOMPARE(readNpy(folder + "/fc.codes.npy").descriptor, "<i2");
+    QCOMPARE(readNpy(folder + "/fc.scales.npy").shape, Shape{1});
+    const QString plain = path("plain");
+    QCOMPARE(run({"quantize", file, "--weights", "fp32", "--dump", plain}).status, 0);
+    QCOMPARE(QDir(plain).entryList(QDir::Files).size(), 3);
+    QCOMPARE(readNpy(plain + "/fc.dequantized.npy").shape, (Shape{5, 4}));
+  }
+
+  void dumpsInTheWeightsOwnOrder() {
+    onnx::ModelProto proto = test::emptyModel();
+    test::addFloats(*proto.mutable_graph(), "w", {3, 4}); // channels are the columns
+    test::addNode(*proto.mutable_graph(), "MatMul", "mm", {"x", "w"}, {"y"});
+    const QString file = model("mm.onnx", proto.SerializeAsString());
+    const QString folder = path("columns");
+    QCOMPARE(run({"quantize", file, "--weights", "int8", "--dump", folder}).status, 0);
+    const Npy codes = readNpy(folder + "/mm.codes.npy");
+    const Npy scales = readNpy(folder + "/mm.scales.npy");
+    const Npy decoded = readNpy(folder + "/mm.dequantized.npy");
+    QCOMPARE(codes.shape, (Shape{3, 4}));
+    QCOMPARE(scales.shape, Shape{4});
+    for (std::size_t i = 0; i < 12; ++i) {
+      QVERIFY(std::abs(decoded.at<float>(i) - test::exampleValue(i)) <= scales.at<float>(i % 4) * 0.5001f);
+      QCOMPARE(decoded.at<float>(i), scales.at<float>(i % 4) * static_cast<float>(codes.at<std::int8_t>(i)));
+    }
+  }
+
+  void hostileNamesStayInTheFolder() {
+    onnx::ModelProto proto = test::emptyModel();
+    auto& graph = *proto.mutable_graph();
+    const std::vector<std::string> names = {
+        "../../escape", "a/b", "a_b", "..", "\xff\xfe bad", "tab\tnew\nline\x1b[31m", std::string(500, 'n')};
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const std::string weight = "w" + std::to_string(i);
+      test::addFloats(graph, weight, {2, 2});
+      test::addNode(graph, "MatMul", names[i], {"x", weight}, {"y" + std::to_string(i)});
+    }
+    const QString file = model("names.onnx", proto.SerializeAsString());
+    const QString folder = path("inner/dump");
+    const Finished finished = run({"quantize", file, "--weights", "int8", "--dump", folder, "--json"});
+    QCOMPARE(finished.status, 0);
+    QVERIFY(!finished.json().isEmpty());
+    const QStringList files = QDir(folder).entryList({"*.codes.npy"}, QDir::Files | QDir::Hidden);
+    QCOMPARE(files.size(), 7);
+    QVERIFY(files.contains("a_b.codes.npy") && files.contains("a_b_2.codes.npy"));
+    QCOMPARE(QDir(path("inner")).entryList(QDir::AllEntries | QDir::NoDotAndDotDot), QStringList{"dump"});
+    const Finished text = run({"inspect", file});
+    QCOMPARE(text.status, 0);
+    QVERIFY(!text.output.contains('\x1b'));
+    QVERIFY(text.output.contains("tab\\x09new\\x0aline\\x1b[31m"));
+    expectFailure({"quantize", file, "--set", "nothing\nhere=int8"}, 2,
+                  "no layer is called nothing\\x0ahere");
+  }
+
+  void notFiniteValues() {
+    onnx::ModelProto proto = test::emptyModel();
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const float infinity = std::numeric_limits<float>::infinity();
+    test::addRaw(*proto.mutable_graph(), "w", 1, {2, 2}, test::bytesOf({nan, infinity, 1.0f, -2.0f}));
+    test::addRaw(*proto.mutable_graph(), "zero", 1, {2, 2}, std::string(16, '\0'));
+    test::addNode(*proto.mutable_graph(), "MatMul", "odd", {"x", "w"}, {"y"});
+    test::addNode(*proto.mutable_graph(), "MatMul", "zero", {"x", "zero"}, {"z"});
+    const QString file = model("nan.onnx", proto.SerializeAsString());
+    for (const QStringList& arguments :
+         {QStringList{"inspect", file, "--json"}, {"quantize", file, "--weights", "int8:tensor", "--json"}}) {
+      const Finished finished = run(arguments);
+      QCOMPARE(finished.status, 0);
+      QVERIFY(!finished.json().isEmpty());
+      QVERIFY(!finished.output.contains("nan,") && !finished.output.contains("Infinity"));
+    }
+    const QJsonObject layer = run({"inspect", file, "--json"}).json()["layers"].toArray()[0].toObject();
+    QCOMPARE(layer["nan"].toInt(), 1);
+    QCOMPARE(layer["infinite"].toInt(), 1);
+    QCOMPARE(layer["min"].toDouble(), -2.0);
+    const QJsonObject zero =
+        run({"quantize", file, "--weights", "int8", "--json"}).json()["layers"].toArray()[1].toObject();
+    QVERIFY(zero["sqnr_db"].isNull());
+  }
+
+  void failuresHaveTheirStatus() {
+    const QString file = model("conv.onnx", test::convolutionModel());
+    const std::string good = test::convolutionModel();
+    expectFailure({}, 2, "which command?");
+    expectFailure({"frob"}, 2, "no command \"frob\"");
+    expectFailure({"inspect"}, 2, "MODEL");
+    expectFailure({"inspect", file, "--nonsense"}, 2, "--nonsense");
+    expectFailure({"quantize", file}, 2, "which scheme?");
+    expectFailure({"quantize", file, "--weights", "int9"}, 2, "int9");
+    expectFailure({"quantize", file, "--set", "convv*=int8"}, 2, "near: conv1");
+    expectFailure({"quantize", file, "--set", "conv1"}, 2, "expected GLOB=SCHEME");
+    expectFailure({"quantize", file, "--weights", "nf4", "--json"}, 4, "nf4");
+    expectFailure({"inspect", path("missing.onnx"), "--json"}, 1, "missing.onnx: cannot be read");
+    expectFailure({"inspect", m_folder.path()}, 1, "is not a regular file");
+    expectFailure({"inspect", model("cut.onnx", good.substr(0, 300)), "--json"}, 3, "cut short");
+    expectFailure({"inspect", model("text.txt", "hello\n")}, 4, "is not a model file");
+    expectFailure({"quantize", file, "--plan", model("bad.json", "{")}, 3, "bad.json: is not JSON");
+    expectFailure({"quantize", file, "--weights", "int8", "--save-plan", "/no/such/folder/p.json"}, 1,
+                  "/no/such");
+    expectFailure({"quantize", file, "--weights", "int8", "--dump", file}, 1, "cannot be made a folder");
+    expectFailure({"export", file, "--weights", "int8", "--to", "nothing", "--out", "x"}, 2,
+                  "no export format");
+  }
+
+  void helpAndVersion() {
+    const Finished help = run({"--help"});
+    QCOMPARE(help.status, 0);
+    QVERIFY(help.output.contains("Examples:") && help.output.contains("Exit status"));
+    for (const char* command : {"inspect", "quantize", "export", "plugins", "kernels"}) {
+      QVERIFY2(help.output.contains(command), command);
+      QVERIFY2(run({command, "--help"}).output.contains("Example"), command);
+    }
+    const Finished version = run({"--version"});
+    QCOMPARE(version.status, 0);
+    QVERIFY(version.output.startsWith("halfstep-cli "));
+  }
+
+  void listsPlugins() {
+    const QJsonArray plugins = run({"plugins", "--json"}).json()["plugins"].toArray();
+    QStringList ids;
+    for (const auto& plugin : plugins) {
+      ids << plugin.toObject()["id"].toString();
+      QVERIFY(plugin.toObject()["loaded"].toBool());
+    }
+    QVERIFY(ids.contains("onnx") && ids.contains("plan") && ids.contains("report") &&
+            ids.contains("ort-overrides"));
+    QVERIFY(run({"plugins"}).output.contains("ONNX models"));
+  }
+
+  void listsKernels() {
+    const QJsonObject json = run({"kernels", "--json"}).json();
+    const QJsonArray supported = json["supported"].toArray();
+    QVERIFY(!json["compiled"].toArray().isEmpty());
+    QCOMPARE(json["chosen"].toString(), supported[0].toString());
+    QVERIFY(json["kernels"].toArray().size() > 5);
+    QVERIFY(run({"kernels"}).output.contains("quantize"));
+  }
+
+  void completes() {
+    const auto completions = [](const QByteArray& words, int at) {
+      QProcess bash;
+      bash.start("bash", {"-c",
+                          "source \"$1\"; COMP_WORDS=(" + words + "); COMP_CWORD=" + QByteArray::number(at) +
+                              "; _halfstep_cli; echo \"${COMPREPLY[@]}\"",
+                          "bash", HALFSTEP_BUILD_DIR "/share/bash-completion/completions/halfstep-cli"});
+      bash.waitForFinished();
+      return QString(bash.readAllStandardOutput()).split(' ');
+    };
+    QCOMPARE(completions("halfstep-cli qua", 1), QStringList{"quantize\n"});
+    QCOMPARE(completions("halfstep-cli quantize m.onnx --sa", 3), QStringList{"--save-plan\n"});
+    QVERIFY(completions("halfstep-cli quantize --weights int", 3).contains("int8"));
+    QCOMPARE(completions(HALFSTEP_BUILD_DIR "/bin/halfstep-cli export m.onnx --to report-c", 4),
+             QStringList{"report-csv\n"});
+    QProcess made;
+    made.start(HALFSTEP_BUILD_DIR "/bin/halfstep-cli", {"completion"});
+    QVERIFY(made.waitForFinished());
+    QFile installed(HALFSTEP_BUILD_DIR "/share/bash-completion/completions/halfstep-cli");
+    QVERIFY(installed.open(QIODevice::ReadOnly));
+    QCOMPARE(installed.readAll(), made.readAllStandardOutput());
+  }
+
+  void ctrlCLeavesNothingBehind() {
+    onnx::ModelProto proto = test::emptyModel();
+    const std::string weights(std::size_t{64} << 20, '\x3d');
+    test::addRaw(*proto.mutable_graph(), "w", 1, {4096, 4096}, weights);
+    for (int i = 0; i < 40; ++i) { // much work on the same bytes
+      test::addRaw(*proto.mutable_graph(), "v" + std::to_string(i), 1, {1024, 1024},
+                   weights.substr(0, 4 << 20));
+      test::addNode(*proto.mutable_graph(), "MatMul", "mm" + std::to_string(i),
+                    {"x", "v" + std::to_string(i)}, {"y"});
+    }
+    test::addNode(*proto.mutable_graph(), "MatMul", "large", {"x", "w"}, {"z"});
+    const QString file = model("large.onnx", proto.SerializeAsString());
+    proto.Clear();
+    QProcess process;
+    process.start(HALFSTEP_BUILD_DIR "/bin/halfstep-cli",
+                  {"quantize", file, "--weights", "int4:group16:kl", "--save-plan",
+                   path("stopped.halfstep.json"), "--dump", path("stopped"), "--json"});
+    QVERIFY(process.waitForStarted());
+    QTest::qWait(400);
+    QElapsedTimer timer;
+    timer.start();
+    ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+    QVERIFY(process.waitForFinished(20000));
+    QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+    QCOMPARE(process.exitCode(), 130);
+    qInfo("stopped after %lld ms", timer.elapsed());
+    QVERIFY(process.readAllStandardOutput().isEmpty());
+    QVERIFY(!QFile::exists(path("stopped.halfstep.json")));
+    for (const QString& left : QDir(path("stopped")).entryList(QDir::Files | QDir::Hidden)) {
+      QVERIFY2(left.endsWith(".npy"), qPrintable(left)); // whole files of layers that were done
+    }
+    QFile::remove(file);
+  }
+};
+
+QTEST_GUILESS_MAIN(CliTest)
+#include "tst_cli.moc"

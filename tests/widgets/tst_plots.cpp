@@ -1,0 +1,188 @@
+#include "core/quant/scheme_grammar.h"
+#include "tests/support/test_case.h"
+#include "tests/widgets/example_document.h"
+#include "widgets/plots/channel_range_plot.h"
+#include "widgets/plots/clipping_curve_plot.h"
+#include "widgets/plots/histogram_plot.h"
+#include "widgets/plots/rounding_error_plot.h"
+#include "widgets/plots/transfer_plot.h"
+
+#include <QSignalSpy>
+#include <QSvgRenderer>
+
+using namespace halfstep;
+
+/// A window's worth of view-models around the example model, with layer 1 shown.
+struct Scene {
+  Document document;
+  Selection selection;
+  JobRunner runner;
+  LayerExplorer explorer{document, selection, runner};
+
+  explicit Scene(const char* scheme) {
+    document.open(test::exampleModel(), test::int8Plan());
+    document.setSchemes({1}, parseScheme(scheme).value());
+    selection.select({1}, 1);
+    const bool ready =
+        QTest::qWaitFor([this] { return explorer.view() && explorer.curve() && runner.isIdle(); }, 5000);
+    Q_ASSERT(ready);
+    Q_UNUSED(ready);
+  }
+};
+
+class PlotsTest : public test::TestCase {
+  Q_OBJECT
+private slots:
+  void savesEveryKindOfFile() {
+    Scene scene("int4:tensor:pct99");
+    HistogramPlot histogram;
+    ChannelRangePlot channels;
+    ClippingCurvePlot curve;
+    TransferPlot transfer;
+    RoundingErrorPlot errors;
+    histogram.setView(scene.explorer.view());
+    channels.setView(scene.explorer.view());
+    transfer.setView(scene.explorer.view());
+    errors.setView(scene.explorer.view());
+    curve.setCurve(scene.explorer.curve());
+    QTemporaryDir folder;
+    for (Plot* plot : std::initializer_list<Plot*>{&histogram, &channels, &curve, &transfer, &errors}) {
+      plot->resize(400, 300);
+      for (const char* suffix : {"png", "svg", "pdf", "csv", "tsv"}) {
+        const QString path = folder.filePath(plot->objectName() + '.' + suffix);
+        VERIFY_OK(plot->save(path));
+        QVERIFY(QFileInfo(path).size() > 100);
+      }
+      QVERIFY(QSvgRenderer(folder.filePath(plot->objectName() + ".svg")).isValid());
+      QCOMPARE(QImage(folder.filePath(plot->objectName() + ".png")).size(), QSize(800, 600));
+      const PlotTable table = plot->table();
+      QCOMPARE(static_cast<int>(table.columns.size()), table.headers.size());
+      QVERIFY(table.columns[0].size() > 5);
+      QVERIFY(!plot->save(folder.filePath("x.bmp")));
+      QVERIFY(!plot->save("/no/such/folder/x.png"));
+    }
+  }
+
+  void histogramCountsEveryValue() {
+    Scene scene("int4:tensor");
+    HistogramPlot histogram;
+    histogram.setView(scene.explorer.view());
+    const PlotTable table = histogram.table();
+    double values = 0.0;
+    for (const double count : table.columns[2]) {
+      values += count;
+    }
+    QCOMPARE(values, 16.0 * 8 * 3 * 3);
+    double atLevels = 0.0;
+    for (const double count : table.columns[4]) {
+      atLevels += count;
+    }
+    QCOMPARE(atLevels, values);
+    QCOMPARE(table.columns[3].size(), std::size_t{15}); // restricted int4
+  }
+
+  void handlesDrag_data() {
+    QTest::addColumn<QString>("scheme");
+    QTest::addColumn<bool>("mirrored");
+    QTest::newRow("symmetric") << "int4:tensor" << true;
+    QTest::newRow("asymmetric") << "int4:asym:tensor" << false;
+  }
+  void handlesDrag() {
+    QFETCH(QString, scheme);
+    QFETCH(bool, mirrored);
+    Scene scene(scheme.toLatin1());
+    HistogramPlot histogram;
+    histogram.resize(600, 300);
+    histogram.setView(scene.explorer.view());
+    histogram.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&histogram));
+    QSignalSpy dragged(&histogram, &HistogramPlot::clippingDragged);
+    const QPoint handle = histogram.handlePosition(true);
+    const double highBefore = static_cast<double>(scene.explorer.view()->clipping.hi);
+    QTest::mousePress(&histogram, Qt::LeftButton, {}, handle);
+    QTest::mouseMove(&histogram, handle - QPoint(30, 0));
+    QTest::mouseMove(&histogram, handle - QPoint(60, 0));
+    QTest::mouseRelease(&histogram, Qt::LeftButton, {}, handle - QPoint(60, 0));
+    QVERIFY(dragged.count() >= 2);
+    const double low = dragged.last().at(0).toDouble();
+    const double high = dragged.last().at(1).toDouble();
+    QVERIFY(high < 0.95 * highBefore && high > 0.0);
+    QCOMPARE(low == -high, mirrored);
+    QCOMPARE(dragged.last().at(2).toBool(), true);
+
+    QSignalSpy reset(&histogram, &HistogramPlot::clippingReset);
+    QTest::mouseDClick(&histogram, Qt::LeftButton, {}, handle);
+    QCOMPARE(reset.count(), 1);
+    dragged.clear();
+    QTest::keyClick(&histogram, Qt::Key_Left);
+    QCOMPARE(dragged.count(), 1);
+    QVERIFY(dragged.last().at(1).toDouble() < highBefore);
+  }
+
+  void clicksPickChannels() {
+    Scene scene("int8");
+    ChannelRangePlot channels;
+    channels.resize(600, 200);
+    channels.setView(scene.explorer.view());
+    channels.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&channels));
+    QSignalSpy picked(&channels, &ChannelRangePlot::channelPicked);
+    const QPoint at(static_cast<int>(channels.xAxis->coordToPixel(5.0)), channels.axisRect()->center().y());
+    QTest::mouseClick(&channels, Qt::LeftButton, {}, at);
+    QCOMPARE(picked.count(), 1);
+    QCOMPARE(picked.last().at(0).toInt(), 5);
+    QTest::keyClick(&channels, Qt::Key_Right);
+    QCOMPARE(picked.last().at(0).toInt(), 1);
+  }
+
+  void zoomsAndComesBack() {
+    Scene scene("int8");
+    HistogramPlot histogram;
+    histogram.resize(600, 300);
+    histogram.setView(scene.explorer.view());
+    histogram.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&histogram));
+    const QCPRange whole = histogram.xAxis->range();
+    const QPoint center = histogram.axisRect()->center();
+    QTest::mousePress(&histogram, Qt::LeftButton, {}, center - QPoint(60, 40));
+    QTest::mouseMove(&histogram, center);
+    QTest::mouseRelease(&histogram, Qt::LeftButton, {}, center + QPoint(40, 40));
+    QVERIFY(histogram.xAxis->range().size() < 0.5 * whole.size());
+    QTest::keyClick(&histogram, Qt::Key_Escape);
+    QCOMPARE(histogram.xAxis->range().size(), whole.size());
+  }
+
+  void everySchemeCanBeDrawn_data() {
+    QTest::addColumn<QString>("scheme");
+    for (const char* scheme :
+         {"fp32", "fp16", "bf16", "fp8e4m3", "fp8e5m2:tensor", "int2", "int16", "uint8", "uint3:sym:group32",
+          "int4:absmax", "int8:pow2:tensor", "int4:kl", "int4:aciq:tensor", "int5:stochastic"}) {
+      QTest::newRow(scheme) << scheme;
+    }
+  }
+  void everySchemeCanBeDrawn() {
+    QFETCH(QString, scheme);
+    Scene scene(scheme.toLatin1());
+    HistogramPlot histogram;
+    TransferPlot transfer;
+    RoundingErrorPlot errors;
+    ClippingCurvePlot curve;
+    for (Plot* plot : std::initializer_list<Plot*>{&histogram, &transfer, &errors, &curve}) {
+      plot->resize(300, 200);
+    }
+    histogram.setView(scene.explorer.view());
+    transfer.setView(scene.explorer.view());
+    errors.setView(scene.explorer.view());
+    curve.setCurve(scene.explorer.curve());
+    for (Plot* plot : std::initializer_list<Plot*>{&histogram, &transfer, &errors, &curve}) {
+      QVERIFY(!plot->grab().isNull());
+    }
+    histogram.setView(nullptr);
+    transfer.setView(nullptr);
+    errors.setView(nullptr);
+    curve.setCurve(nullptr);
+  }
+};
+
+QTEST_MAIN(PlotsTest)
+#include "tst_plots.moc"

@@ -1,0 +1,267 @@
+#include "widgets/jobs/job_runner.h"
+
+#include <algorithm>
+
+#ifdef __linux__
+#include <sys/resource.h>
+#include <unistd.h>
+#endif
+
+namespace halfstep {
+
+namespace {
+constexpr int kRefreshMilliseconds = 100;
+constexpr std::size_t kEndedKept = 50;
+
+/// Lowers the calling thread's share of the processor, and that of the threads its parallel loops start
+/// later. (On Linux, nice values belong to threads and are inherited.)
+void stepBack() {
+#ifdef __linux__
+  constexpr int kNice = 10;
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
+#endif
+}
+} // namespace
+
+JobRunner::JobRunner(QObject* parent)
+    : QObject(parent) {
+  m_refresh.setInterval(kRefreshMilliseconds);
+  connect(&m_refresh, &QTimer::timeout, this, &JobRunner::refresh);
+  for (const Lane lane : {Lane::interactive, Lane::batch}) {
+    laneState(lane).thread = std::jthread([this, lane](const std::stop_token& stop) { serve(lane, stop); });
+  }
+}
+
+JobRunner::~JobRunner() {
+  cancelAll();
+  for (const Lane lane : {Lane::interactive, Lane::batch}) {
+    laneState(lane).thread.request_stop();
+  }
+  m_wake.notify_all();
+  for (const Lane lane : {Lane::interactive, Lane::batch}) {
+    laneState(lane).thread.join();
+  }
+}
+
+quint64 JobRunner::enqueue(const JobRequest& request, Work work, QObject* receiver) {
+  auto job = std::make_shared<Job>();
+  job->id = m_nextId++;
+  job->request = request;
+  job->work = std::move(work);
+  job->receiver = receiver;
+  std::vector<JobPointer> replaced;
+  {
+    const std::lock_guard lock(m_mutex);
+    LaneState& lane = laneState(request.lane);
+    if (!request.key.isEmpty()) {
+      std::erase_if(lane.waiting, [&](const JobPointer& other) {
+        if (other->request.key != request.key) {
+          return false;
+        }
+        replaced.push_back(other);
+        return true;
+      });
+      if (request.stopsRunning && lane.running && lane.running->request.key == request.key) {
+        lane.running->stop.request_stop();
+      }
+    }
+    lane.waiting.push_back(job);
+    if (request.lane == Lane::interactive) {
+      m_interactiveLoad += 1 - static_cast<int>(replaced.size());
+    }
+  }
+  m_active.push_back(job);
+  for (const JobPointer& other : replaced) {
+    markEnded(other, JobStatus::State::cancelled);
+  }
+  m_wake.notify_all();
+  if (!m_refresh.isActive()) {
+    m_refresh.start();
+  }
+  return job->id;
+}
+
+void JobRunner::serve(Lane lane, const std::stop_token& stop) {
+  LaneState& state = laneState(lane);
+  if (lane == Lane::batch) {
+    stepBack();
+  }
+  while (true) {
+    JobPointer job;
+    {
+      std::unique_lock lock(m_mutex);
+      if (!m_wake.wait(lock, stop, [&] { return !state.waiting.empty(); })) {
+        return;
+      }
+      job = state.waiting.front();
+      state.waiting.pop_front();
+      state.running = job;
+    }
+    QMetaObject::invokeMethod(
+        this, [this, job] { noteStarted(job); }, Qt::QueuedConnection);
+    Outcome outcome = job->stop.stop_requested() ? Outcome{Error{ErrorKind::cancelled, "cancelled"}, {}}
+                                                 : job->work(contextFor(job));
+    {
+      const std::lock_guard lock(m_mutex);
+      state.running.reset();
+      if (lane == Lane::interactive) {
+        --m_interactiveLoad;
+      }
+    }
+    m_wake.notify_all();
+    // The closure holds the work's inputs; let go of them on this thread, not on the UI's.
+    job->work = {};
+    QMetaObject::invokeMethod(
+        this, [this, job, outcome = std::move(outcome)] { finish(job, outcome); }, Qt::QueuedConnection);
+  }
+}
+
+JobContext JobRunner::contextFor(const JobPointer& job) {
+  JobContext::YieldHook yield;
+  if (job->request.lane == Lane::batch) {
+    yield = [this](const std::stop_token& stop) { letInteractiveGoFirst(stop); };
+  }
+  Job* raw = job.get(); // outlives the call: `serve` holds it
+  return JobContext(
+      job->stop.get_token(),
+      [raw](double fraction, std::string_view what) {
+        raw->fraction = std::clamp(fraction, 0.0, 1.0);
+        if (!what.empty()) {
+          const std::lock_guard lock(raw->stepMutex);
+          raw->step = QString::fromUtf8(what.data(), static_cast<qsizetype>(what.size()));
+        }
+      },
+      std::move(yield));
+}
+
+void JobRunner::letInteractiveGoFirst(const std::stop_token& stop) {
+  if (m_interactiveLoad.load(std::memory_order_relaxed) == 0) {
+    return;
+  }
+  std::unique_lock lock(m_mutex);
+  m_wake.wait(lock, stop, [this] { return m_interactiveLoad == 0; });
+}
+
+void JobRunner::post(const QPointer<QObject>& receiver, std::function<void()> deliver) {
+  QMetaObject::invokeMethod(
+      this,
+      [receiver, deliver = std::move(deliver)] {
+        if (receiver) {
+          deliver();
+        }
+      },
+      Qt::QueuedConnection);
+}
+
+void JobRunner::noteStarted(const JobPointer& job) {
+  if (job->state == JobStatus::State::waiting) {
+    job->state = JobStatus::State::running;
+    job->clock.start();
+  }
+}
+
+void JobRunner::finish(const JobPointer& job, const Outcome& outcome) {
+  const bool cancelled =
+      job->stop.stop_requested() || (outcome.error && outcome.error->kind == ErrorKind::cancelled);
+  if (cancelled) {
+    markEnded(job, JobStatus::State::cancelled);
+  } else {
+    if (outcome.error) {
+      job->error = QString::fromStdString(outcome.error->message());
+    }
+    markEnded(job, outcome.error ? JobStatus::State::failed : JobStatus::State::done);
+    if (outcome.error) {
+      emit jobFailed(job->request.title, job->error);
+    }
+    if (job->receiver) {
+      outcome.deliver();
+    }
+  }
+  if (isIdle()) {
+    emit becameIdle();
+  }
+}
+
+void JobRunner::markEnded(const JobPointer& job, JobStatus::State state) {
+  std::erase(m_active, job);
+  job->state = state;
+  job->seconds = job->clock.isValid() ? static_cast<double>(job->clock.nsecsElapsed()) * 1e-9 : 0.0;
+  // What the person looks at comes and goes by the hundred; only batch jobs and failures are worth keeping.
+  if (job->request.lane == Lane::batch || state == JobStatus::State::failed) {
+    m_ended.push_back(job);
+    if (m_ended.size() > kEndedKept) {
+      m_ended.pop_front();
+    }
+    emit jobsChanged();
+  }
+}
+
+void JobRunner::cancel(quint64 id) {
+  for (const JobPointer& job : m_active) {
+    if (job->id == id) {
+      job->stop.request_stop();
+    }
+  }
+  m_wake.notify_all();
+}
+
+void JobRunner::cancelKey(const QString& key) {
+  for (const JobPointer& job : m_active) {
+    if (job->request.key == key) {
+      job->stop.request_stop();
+    }
+  }
+  m_wake.notify_all();
+}
+
+void JobRunner::cancelAll() {
+  for (const JobPointer& job : m_active) {
+    job->stop.request_stop();
+  }
+  m_wake.notify_all();
+}
+
+bool JobRunner::isIdle() const {
+  return m_active.empty();
+}
+
+void JobRunner::refresh() {
+  if (m_active.empty()) {
+    m_refresh.stop();
+  }
+  emit jobsChanged();
+}
+
+JobStatus JobRunner::statusOf(const Job& job) const {
+  JobStatus status;
+  status.id = job.id;
+  status.lane = job.request.lane;
+  status.title = job.request.title;
+  status.state = job.state;
+  status.fraction = job.state == JobStatus::State::done ? 1.0 : job.fraction.load();
+  status.error = job.error;
+  status.seconds = job.seconds;
+  if (job.state == JobStatus::State::running) {
+    status.seconds = static_cast<double>(job.clock.nsecsElapsed()) * 1e-9;
+    if (status.fraction > 0.02) {
+      status.secondsLeft = status.seconds * (1.0 - status.fraction) / status.fraction;
+    }
+  }
+  return status;
+}
+
+std::vector<JobStatus> JobRunner::jobs() const {
+  std::vector<JobStatus> all;
+  for (const JobPointer& job : m_ended) {
+    all.push_back(statusOf(*job));
+  }
+  for (const JobPointer& job : m_active) {
+    JobStatus status = statusOf(*job);
+    const std::lock_guard lock(job->stepMutex);
+    status.step = job->step;
+    all.push_back(std::move(status));
+  }
+  return all;
+}
+
+} // namespace halfstep

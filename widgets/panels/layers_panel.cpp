@@ -1,0 +1,195 @@
+#include "widgets/panels/layers_panel.h"
+
+#include "widgets/panels/layer_delegate.h"
+#include "widgets/panels/table_actions.h"
+#include "widgets/style/theme.h"
+
+#include <QHeaderView>
+#include <QLabel>
+#include <QStyle>
+#include <QVBoxLayout>
+
+namespace halfstep {
+
+namespace {
+
+/// Opens up what the view knows about the width that its visible rows want.
+class LayersTable : public QTableView {
+public:
+  using QTableView::QTableView;
+  using QTableView::sizeHintForColumn;
+};
+
+} // namespace
+
+LayersPanel::LayersPanel(Document& document, Selection& selection, QWidget* parent)
+    : QWidget(parent)
+    , m_document(document)
+    , m_selection(selection)
+    , m_model(document)
+    , m_proxy(document, m_model)
+    , m_filter(new QLineEdit(this))
+    , m_count(new QLabel(this))
+    , m_table(new LayersTable(this)) {
+  setObjectName(QStringLiteral("layers_panel"));
+  setAutoFillBackground(true);
+  setBackgroundRole(QPalette::Base);
+  m_filter->setObjectName(QStringLiteral("layers_filter"));
+  m_filter->setAccessibleName(tr("Filter layers"));
+  m_filter->setPlaceholderText(tr("Filter: name, op:Conv, sqnr<20, params>1e5"));
+  m_filter->setClearButtonEnabled(true);
+  m_filter->setToolTip(
+      tr("Words are looked for in the names; /…/ is a regular expression.\n"
+         "op:Conv*  scheme:int4*  sqnr<20  params>1e5  bits<=4  size>1e6  clipped>0  mse>1e-4  "
+         "channels=64\nAll parts must hold."));
+  m_count->setProperty("role", "quiet");
+  m_count->setObjectName(QStringLiteral("layers_count"));
+  m_table->setObjectName(QStringLiteral("layers_table"));
+  m_table->setAccessibleName(tr("Layers"));
+  m_table->setModel(&m_proxy);
+  m_table->setItemDelegate(new LayerDelegate(m_table));
+  m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
+  m_table->setSelectionMode(QAbstractItemView::ExtendedSelection);
+  m_table->setEditTriggers(QAbstractItemView::DoubleClicked | QAbstractItemView::EditKeyPressed);
+  m_table->setShowGrid(false);
+  m_table->setSortingEnabled(true);
+  m_table->horizontalHeader()->setSortIndicator(-1, Qt::AscendingOrder); // the model's own order first
+  m_table->horizontalHeader()->setSortIndicatorClearable(true);
+  m_table->horizontalHeader()->setHighlightSections(false);
+  m_table->horizontalHeader()->setMinimumSectionSize(36);
+  m_table->verticalHeader()->hide();
+  m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
+  m_table->verticalHeader()->setDefaultSectionSize(LayerDelegate::kRowHeight);
+  m_table->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
+  m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
+  m_table->setTabKeyNavigation(false);
+  addTableActions(*m_table, QStringLiteral("layers"),
+                  [this](const QString& message) { emit failed(message); });
+
+  auto* top = new QVBoxLayout;
+  top->setContentsMargins(kSpace, kSpace, kSpace, kSpaceSmall);
+  top->setSpacing(kSpaceSmall);
+  top->addWidget(m_filter);
+  top->addWidget(m_count);
+  auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(0);
+  layout->addLayout(top);
+  layout->addWidget(m_table);
+
+  connect(m_filter, &QLineEdit::textChanged, this, &LayersPanel::applyFilter);
+  connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this,
+          &LayersPanel::writeSelection);
+  connect(m_table->selectionModel(), &QItemSelectionModel::currentChanged, this,
+          &LayersPanel::writeSelection);
+  connect(&m_document, &Document::plansChanged, this, &LayersPanel::layOutColumns);
+  connect(&m_selection, &Selection::layersChanged, this, &LayersPanel::readSelection);
+  connect(&m_model, &LayersModel::schemeRejected, this, &LayersPanel::failed);
+  connect(&m_proxy, &QAbstractItemModel::modelReset, this, [this] {
+    layOutColumns();
+    updateCount();
+  });
+  updateCount();
+}
+
+void LayersPanel::focusFilter() {
+  m_filter->setFocus(Qt::ShortcutFocusReason);
+  m_filter->selectAll();
+}
+
+void LayersPanel::applyFilter(const QString& text) {
+  m_updating = true; // rows that disappear are deselected; that is no choice of a person's
+  const auto applied = m_proxy.setFilterText(text);
+  m_updating = false;
+  m_filter->setProperty("invalid", !applied.has_value());
+  m_filter->style()->unpolish(m_filter);
+  m_filter->style()->polish(m_filter);
+  updateCount();
+  if (!applied) {
+    m_count->setText(QString::fromStdString(applied.error().what));
+  }
+  readSelection();
+}
+
+void LayersPanel::updateCount() {
+  const int shown = m_proxy.rowCount();
+  const int all = m_model.rowCount();
+  m_count->setText(shown == all ? tr("%n layer(s)", nullptr, all)
+                                : tr("%1 of %2 layers").arg(shown).arg(all));
+  if (shown == all && all == 1) {
+    m_count->setText(tr("1 layer"));
+  } else if (shown == all) {
+    m_count->setText(tr("%1 layers").arg(all));
+  }
+}
+
+void LayersPanel::writeSelection() {
+  if (m_updating) {
+    return;
+  }
+  std::vector<int> layers;
+  for (const QModelIndex& index : m_table->selectionModel()->selectedRows()) {
+    layers.push_back(m_proxy.mapToSource(index).row());
+  }
+  const QModelIndex current = m_table->selectionModel()->currentIndex();
+  int currentLayer = current.isValid() ? m_proxy.mapToSource(current).row() : -1;
+  if (std::find(layers.begin(), layers.end(), currentLayer) == layers.end()) {
+    currentLayer = layers.empty() ? -1 : layers.back();
+  }
+  m_updating = true;
+  m_selection.select(std::move(layers), currentLayer);
+  m_updating = false;
+}
+
+void LayersPanel::readSelection() {
+  if (m_updating) {
+    return;
+  }
+  m_updating = true;
+  QItemSelection rows;
+  for (const int layer : m_selection.layers()) {
+    const QModelIndex index = m_proxy.mapFromSource(m_model.index(layer, 0));
+    if (index.isValid()) {
+      rows.select(index, index.siblingAtColumn(LayersModel::columnCountValue - 1));
+    }
+  }
+  m_table->selectionModel()->select(rows, QItemSelectionModel::ClearAndSelect);
+  if (m_selection.currentLayer() >= 0) {
+    const QModelIndex current = m_proxy.mapFromSource(m_model.index(m_selection.currentLayer(), 0));
+    if (current.isValid()) {
+      m_table->selectionModel()->setCurrentIndex(current, QItemSelectionModel::NoUpdate);
+      m_table->scrollTo(current);
+    }
+  }
+  m_updating = false;
+}
+
+void LayersPanel::layOutColumns() {
+  // Names and schemes share what the figures leave; nothing is squeezed below what can be read.
+  const int bits = 44;
+  const int sqnr = 68;
+  const int size = 62;
+  const auto* table = static_cast<const LayersTable*>(m_table);
+  const int rest = std::max(180, m_table->viewport()->width() - bits - sqnr - size);
+  const int wanted = std::max(70, table->sizeHintForColumn(LayersModel::schemeColumn));
+  const int names = table->sizeHintForColumn(LayersModel::layerColumn);
+  const int scheme =
+      names + wanted <= rest ? wanted + (rest - names - wanted) / 3 : std::min(wanted, rest * 45 / 100);
+  m_table->setColumnWidth(LayersModel::layerColumn, rest - scheme);
+  m_table->setColumnWidth(LayersModel::sizeColumn, size);
+  m_table->setColumnWidth(LayersModel::schemeColumn, scheme);
+  m_table->setColumnWidth(LayersModel::bitsColumn, bits);
+  m_table->setColumnWidth(LayersModel::sqnrColumn, sqnr);
+}
+
+void LayersPanel::resizeEvent(QResizeEvent* event) {
+  QWidget::resizeEvent(event);
+  layOutColumns();
+}
+
+void LayersPanel::showEvent(QShowEvent* event) {
+  QWidget::showEvent(event);
+  layOutColumns();
+}
+
+} // namespace halfstep

@@ -1,0 +1,51 @@
+// The layers table with its filter. Reads and writes the selection; edits go to the document. UI thread.
+#pragma once
+
+#include "widgets/viewmodels/layers_model.h"
+#include "widgets/viewmodels/selection.h"
+
+#include <QLineEdit>
+#include <QTableView>
+#include <QWidget>
+
+class QLabel;
+
+namespace halfstep {
+
+class LayersPanel : public QWidget {
+  Q_OBJECT
+
+public:
+  LayersPanel(Document& document, Selection& selection, QWidget* parent = nullptr);
+
+  QTableView& table() { return *m_table; }
+  /// The layers that the filter shows, in the shown order.
+  std::vector<int> shownLayers() const { return m_proxy.shownLayers(); }
+  void focusFilter();
+
+signals:
+  /// Something could not be done, and why.
+  void failed(const QString& message);
+
+protected:
+  void resizeEvent(QResizeEvent* event) override;
+  void showEvent(QShowEvent* event) override;
+
+private:
+  void applyFilter(const QString& text);
+  void readSelection();
+  void writeSelection();
+  void layOutColumns();
+  void updateCount();
+
+  Document& m_document;
+  Selection& m_selection;
+  LayersModel m_model;
+  LayersProxyModel m_proxy;
+  QLineEdit* m_filter;
+  QLabel* m_count;
+  QTableView* m_table;
+  bool m_updating = false;
+};
+
+} // namespace halfstep

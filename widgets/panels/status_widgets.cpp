@@ -1,0 +1,90 @@
+#include "widgets/panels/status_widgets.h"
+
+#include "widgets/jobs/job_list_model.h"
+#include "widgets/style/theme.h"
+#include "widgets/viewmodels/results_text.h"
+
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QProgressBar>
+#include <QTimer>
+#include <QToolButton>
+
+namespace halfstep {
+
+JobIndicator::JobIndicator(JobRunner& runner, QWidget* parent)
+    : QWidget(parent)
+    , m_runner(runner)
+    , m_title(new QLabel(this))
+    , m_bar(new QProgressBar(this))
+    , m_left(new QLabel(this))
+    , m_cancel(new QToolButton(this)) {
+  setObjectName(QStringLiteral("job_indicator"));
+  m_bar->setRange(0, 1000);
+  m_bar->setTextVisible(false);
+  m_bar->setFixedWidth(140);
+  m_bar->setAccessibleName(tr("Progress"));
+  m_cancel->setText(tr("Cancel"));
+  m_cancel->setAutoRaise(true);
+  m_cancel->setObjectName(QStringLiteral("cancel_running_job"));
+  auto* layout = new QHBoxLayout(this);
+  layout->setContentsMargins(kSpace, 0, 0, 0);
+  layout->addWidget(m_title);
+  layout->addWidget(m_bar);
+  layout->addWidget(m_left);
+  layout->addWidget(m_cancel);
+  connect(m_cancel, &QToolButton::clicked, this, [this] { m_runner.cancel(m_shown); });
+  connect(&m_runner, &JobRunner::jobsChanged, this, &JobIndicator::update);
+  update();
+}
+
+void JobIndicator::update() {
+  constexpr double kTellAfter = 0.2;
+  const std::vector<JobStatus> jobs = m_runner.jobs();
+  const auto found = std::find_if(jobs.begin(), jobs.end(), [](const JobStatus& job) {
+    return job.state == JobStatus::State::running && job.seconds > kTellAfter;
+  });
+  const bool any = found != jobs.end();
+  for (QWidget* part : std::initializer_list<QWidget*>{m_title, m_bar, m_left, m_cancel}) {
+    part->setVisible(any);
+  }
+  if (any) {
+    m_shown = found->id;
+    m_title->setText(found->title);
+    m_bar->setValue(static_cast<int>(found->fraction * 1000.0));
+    m_left->setText(remainingTimeText(found->secondsLeft));
+  }
+}
+
+TotalsLabel::TotalsLabel(Document& document, QWidget* parent)
+    : QWidget(parent)
+    , m_document(document)
+    , m_text(new QLabel(this)) {
+  setObjectName(QStringLiteral("plan_totals"));
+  m_text->setObjectName(QStringLiteral("plan_totals_text"));
+  m_text->setToolTip(
+      tr("The whole file before and after, and the signal to noise ratio of all weights together.\n"
+         "A weight error; what the network's output loses has to be measured on data."));
+  auto* layout = new QHBoxLayout(this);
+  layout->setContentsMargins(0, 0, kSpace, 0);
+  layout->addWidget(m_text);
+  // Thousands of layers report one by one; the sum is wanted once.
+  auto* soon = new QTimer(this);
+  soon->setSingleShot(true);
+  soon->setInterval(30);
+  connect(soon, &QTimer::timeout, this, &TotalsLabel::update);
+  const auto later = [soon] {
+    if (!soon->isActive()) {
+      soon->start();
+    }
+  };
+  connect(&m_document, &Document::modelChanged, this, later);
+  connect(&m_document, &Document::plansChanged, this, later);
+  connect(&m_document, &Document::summariesChanged, this, later);
+}
+
+void TotalsLabel::update() {
+  m_text->setText(totalsText(m_document.totals()));
+}
+
+} // namespace halfstep

@@ -1,0 +1,47 @@
+// What the status bar shows: the running job with its progress and Cancel, and the plan's totals. UI thread.
+#pragma once
+
+#include "widgets/jobs/job_runner.h"
+#include "widgets/viewmodels/document.h"
+
+#include <QWidget>
+
+class QLabel;
+class QProgressBar;
+class QToolButton;
+
+namespace halfstep {
+
+/// Shows the oldest running job once it has run for 200 ms.
+class JobIndicator : public QWidget {
+  Q_OBJECT
+
+public:
+  explicit JobIndicator(JobRunner& runner, QWidget* parent = nullptr);
+
+private:
+  void update();
+
+  JobRunner& m_runner;
+  QLabel* m_title;
+  QProgressBar* m_bar;
+  QLabel* m_left;
+  QToolButton* m_cancel;
+  quint64 m_shown = 0;
+};
+
+/// Size before and after, ratio and weight SQNR of the whole plan.
+class TotalsLabel : public QWidget {
+  Q_OBJECT
+
+public:
+  explicit TotalsLabel(Document& document, QWidget* parent = nullptr);
+
+private:
+  void update();
+
+  Document& m_document;
+  QLabel* m_text;
+};
+
+} // namespace halfstep

@@ -1,0 +1,186 @@
+#include "widgets/plots/channel_range_plot.h"
+
+#include "core/support/units.h"
+
+#include <algorithm>
+
+namespace halfstep {
+
+namespace {
+
+constexpr int kMostColumns = 512; // more channels than this are joined, keeping their extremes
+
+QString number(float value) {
+  return QString::fromStdString(formatReal(static_cast<double>(value)));
+}
+
+} // namespace
+
+ChannelRangePlot::ChannelRangePlot(QWidget* parent)
+    : Plot(QStringLiteral("channel_ranges"), tr("channel"), tr("weight value"), parent) {
+  const auto graph = [this] {
+    QCPGraph* made = addGraph();
+    made->setLineStyle(QCPGraph::lsStepCenter);
+    made->setAntialiased(false);
+    made->setAntialiasedFill(false);
+    made->setSelectable(QCP::stNone);
+    return made;
+  };
+  m_high = graph();
+  m_low = graph();
+  m_high->setChannelFillGraph(m_low);
+  m_clipHigh = graph();
+  m_clipLow = graph();
+  m_current = new QCPItemStraightLine(this);
+  m_current->setSelectable(false);
+  yAxis->ticker()->setTickCount(3);
+  setToolTip(tr("The smallest and largest weight of each channel, and where the clipping range ends.\n"
+                "Click a channel to see its levels; arrow keys step through them."));
+  setView(nullptr);
+  recolor();
+}
+
+void ChannelRangePlot::applyColors(const Theme& theme) {
+  QColor fill = theme.accent;
+  fill.setAlpha(theme.dark ? 90 : 70);
+  m_high->setPen(Qt::NoPen);
+  m_low->setPen(Qt::NoPen);
+  m_high->setBrush(fill);
+  m_clipHigh->setPen(QPen(theme.clipping, 1));
+  m_clipLow->setPen(QPen(theme.clipping, 1));
+  m_current->setPen(QPen(theme.accent, 1));
+}
+
+int ChannelRangePlot::channelCount() const {
+  return m_view ? static_cast<int>(m_view->profile->channelRanges.size()) : 0;
+}
+
+void ChannelRangePlot::setView(std::shared_ptr<const LayerView> view) {
+  const bool otherLayer = !m_view || !view || m_view->layer != view->layer;
+  m_view = std::move(view);
+  setEmptyText(m_view ? QString() : tr("No layer selected"));
+  rebuild();
+  if (otherLayer) {
+    showAll();
+  } else {
+    dataChanged();
+  }
+}
+
+void ChannelRangePlot::rebuild() {
+  QVector<double> keys, high, low, clipHigh, clipLow;
+  const int channels = channelCount();
+  const int joined = std::max(1, (channels + kMostColumns - 1) / kMostColumns);
+  const bool canClip = m_view && formatFacts(m_view->scheme.format).family != FormatFamily::floating;
+  for (int first = 0; first < channels; first += joined) {
+    ValueRange values = m_view->profile->channelRanges[static_cast<std::size_t>(first)];
+    ValueRange clip;
+    for (int channel = first; channel < std::min(first + joined, channels); ++channel) {
+      const ValueRange& range = m_view->profile->channelRanges[static_cast<std::size_t>(channel)];
+      values = {std::min(values.lo, range.lo), std::max(values.hi, range.hi)};
+      const auto& clipping = m_view->channelClipping;
+      const ValueRange& own = clipping[std::min(static_cast<std::size_t>(channel), clipping.size() - 1)];
+      clip = {std::min(clip.lo, own.lo), std::max(clip.hi, own.hi)};
+    }
+    keys << first + 0.5 * (joined - 1);
+    high << static_cast<double>(values.hi);
+    low << static_cast<double>(values.lo);
+    clipHigh << static_cast<double>(clip.hi);
+    clipLow << static_cast<double>(clip.lo);
+  }
+  if (!keys.isEmpty()) { // the first and the last column in full width
+    keys.prepend(-0.5);
+    keys.append(channels - 0.5);
+    for (QVector<double>* series : {&high, &low, &clipHigh, &clipLow}) {
+      series->prepend(series->front());
+      series->append(series->back());
+    }
+  }
+  m_high->setData(keys, high, true);
+  m_low->setData(keys, low, true);
+  m_clipHigh->setData(keys, clipHigh, true);
+  m_clipLow->setData(keys, clipLow, true);
+  m_clipHigh->setVisible(canClip);
+  m_clipLow->setVisible(canClip);
+  const bool choosable = channels > 1;
+  m_current->setVisible(choosable);
+  if (choosable) {
+    m_current->point1->setCoords(m_view->channel, 0.0);
+    m_current->point2->setCoords(m_view->channel, 1.0);
+  }
+}
+
+void ChannelRangePlot::fitAxes() {
+  if (!m_view) {
+    xAxis->setRange(0.0, 1.0);
+    yAxis->setRange(-1.0, 1.0);
+    return;
+  }
+  xAxis->setRange(-0.5, std::max(channelCount(), 1) - 0.5);
+  const double lo = std::min(m_view->profile->moments.min, 0.0);
+  const double hi = std::max(m_view->profile->moments.max, 0.0);
+  const double margin = std::max(0.1 * (hi - lo), 1e-12);
+  yAxis->setRange(lo - margin, hi + margin);
+}
+
+QString ChannelRangePlot::describe(double key, double) const {
+  const int channel = static_cast<int>(std::lround(key));
+  if (channel < 0 || channel >= channelCount()) {
+    return {};
+  }
+  const auto index = static_cast<std::size_t>(channel);
+  const ValueRange& range = m_view->profile->channelRanges[index];
+  const ErrorSums& errors = m_view->quantization->channels[index];
+  return tr("channel %1: %2 to %3\nSQNR %4 dB, %5 clipped")
+      .arg(channel)
+      .arg(number(range.lo), number(range.hi), QString::fromStdString(formatReal(errors.sqnrDb())),
+           QString::fromStdString(formatShare(errors.clippedShare())));
+}
+
+void ChannelRangePlot::mousePressEvent(QMouseEvent* event) {
+  m_pressed = event->pos();
+  Plot::mousePressEvent(event);
+}
+
+void ChannelRangePlot::mouseReleaseEvent(QMouseEvent* event) {
+  Plot::mouseReleaseEvent(event);
+  const int channel = static_cast<int>(std::lround(xAxis->pixelToCoord(event->pos().x())));
+  if (event->button() == Qt::LeftButton && (event->pos() - m_pressed).manhattanLength() < 4 && channel >= 0 &&
+      channel < channelCount()) {
+    emit channelPicked(channel);
+  }
+}
+
+void ChannelRangePlot::keyPressEvent(QKeyEvent* event) {
+  const int step = event->key() == Qt::Key_Right ? 1 : (event->key() == Qt::Key_Left ? -1 : 0);
+  if (m_view && step != 0) {
+    emit channelPicked(std::clamp(m_view->channel + step, 0, std::max(0, channelCount() - 1)));
+    return;
+  }
+  Plot::keyPressEvent(event);
+}
+
+PlotTable ChannelRangePlot::table() const {
+  PlotTable table;
+  table.headers = QStringList{tr("channel"),   tr("smallest"), tr("largest"), tr("standard deviation"),
+                              tr("clip from"), tr("clip to"),  tr("MSE"),     tr("SQNR dB")};
+  table.columns.resize(8);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(channelCount()); ++i) {
+    const ValueRange& clip = m_view->channelClipping[std::min(i, m_view->channelClipping.size() - 1)];
+    const ErrorSums& errors = m_view->quantization->channels[i];
+    const double row[] = {static_cast<double>(i),
+                          static_cast<double>(m_view->profile->channelRanges[i].lo),
+                          static_cast<double>(m_view->profile->channelRanges[i].hi),
+                          static_cast<double>(m_view->profile->channelStd[i]),
+                          static_cast<double>(clip.lo),
+                          static_cast<double>(clip.hi),
+                          errors.mse(),
+                          errors.sqnrDb()};
+    for (std::size_t column = 0; column < table.columns.size(); ++column) {
+      table.columns[column].push_back(row[column]);
+    }
+  }
+  return table;
+}
+
+} // namespace halfstep

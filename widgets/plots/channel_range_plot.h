@@ -1,0 +1,42 @@
+// The range of each channel's values as a band, and where its quantizer clips. A click selects the channel.
+// UI thread.
+#pragma once
+
+#include "widgets/plots/plot.h"
+#include "widgets/viewmodels/layer_explorer.h"
+
+namespace halfstep {
+
+class ChannelRangePlot : public Plot {
+  Q_OBJECT
+
+public:
+  explicit ChannelRangePlot(QWidget* parent = nullptr);
+  void setView(std::shared_ptr<const LayerView> view);
+  PlotTable table() const override;
+
+signals:
+  void channelPicked(int channel);
+
+protected:
+  void applyColors(const Theme& theme) override;
+  void fitAxes() override;
+  QString describe(double key, double value) const override;
+  void mouseReleaseEvent(QMouseEvent* event) override;
+  void mousePressEvent(QMouseEvent* event) override;
+  void keyPressEvent(QKeyEvent* event) override;
+
+private:
+  void rebuild();
+  int channelCount() const;
+
+  std::shared_ptr<const LayerView> m_view;
+  QCPGraph* m_high;
+  QCPGraph* m_low;
+  QCPGraph* m_clipHigh;
+  QCPGraph* m_clipLow;
+  QCPItemStraightLine* m_current;
+  QPoint m_pressed;
+};
+
+} // namespace halfstep

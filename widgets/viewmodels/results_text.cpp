@@ -1,0 +1,116 @@
+#include "widgets/viewmodels/results_text.h"
+
+#include "core/support/units.h"
+#include "widgets/viewmodels/layers_model.h"
+
+#include <cmath>
+#include <functional>
+
+namespace halfstep {
+
+namespace {
+
+QString text(const std::string& utf8) {
+  return QString::fromStdString(utf8);
+}
+
+QString decibel(double value) {
+  return text(formatReal(value)) + QStringLiteral("\u2009dB");
+}
+
+struct Definition {
+  const char* name;
+  QString label;
+  QString explanation;
+  std::function<QString(const LayerSummary&)> value;
+};
+
+std::vector<Definition> definitions(std::int64_t originalBytes) {
+  const auto tr = [](const char* source) { return QObject::tr(source); };
+  return {
+      {"sqnr", tr("SQNR"),
+       tr("Signal to quantization noise ratio of the weights: 10·log₁₀(Σx² / Σ(x−x̂)²).\n6 dB is one bit."),
+       [](const LayerSummary& s) { return decibel(s.errors.sqnrDb()); }},
+      {"mse", tr("MSE"), tr("Mean squared error of the weights, (1/n)·Σ(x−x̂)²."),
+       [](const LayerSummary& s) { return text(formatReal(s.errors.mse())); }},
+      {"mse_rounding", tr("  of it rounding"),
+       tr("The part of the MSE from weights inside the clipping range: each is at most half a step off."),
+       [](const LayerSummary& s) { return text(formatReal(s.errors.mseRounding())); }},
+      {"mse_clipping", tr("  of it clipping"),
+       tr("The part of the MSE from weights beyond the clipping range, which all land on its end."),
+       [](const LayerSummary& s) { return text(formatReal(s.errors.mseClipping())); }},
+      {"max_error", tr("Largest error"), tr("The largest |x−x̂| of any weight."),
+       [](const LayerSummary& s) { return text(formatReal(s.errors.maxError)); }},
+      {"mean_error", tr("Mean error"), tr("The mean of x̂−x: a bias that shifts the layer's output."),
+       [](const LayerSummary& s) { return text(formatReal(s.errors.meanError())); }},
+      {"cosine", tr("Cosine"), tr("Cosine of the angle between original and dequantized weights."),
+       [](const LayerSummary& s) { return text(formatReal(s.errors.cosine(), 5)); }},
+      {"clipped", tr("Clipped"), tr("The share of weights whose code was saturated."),
+       [](const LayerSummary& s) { return text(formatShare(s.errors.clippedShare())); }},
+      {"bits", tr("Bits per weight"),
+       tr("All bytes of the layer, scales and zero points counted, over its weights."),
+       [](const LayerSummary& s) { return text(formatReal(s.bitsPerWeight)); }},
+      {"bytes", tr("Size"),
+       tr("Codes, scales (float32) and zero points; the original is %1.")
+           .arg(text(formatBytes(originalBytes))),
+       [](const LayerSummary& s) { return text(formatBytes(s.bytes)); }},
+  };
+}
+
+} // namespace
+
+std::vector<FigureRow> figureRows(const LayerSummary* current, const LayerSummary* previous,
+                                  const LayerSummary* pinned, std::int64_t originalBytes) {
+  std::vector<FigureRow> rows;
+  for (const Definition& definition : definitions(originalBytes)) {
+    FigureRow row{QString::fromLatin1(definition.name),
+                  definition.label,
+                  QStringLiteral("…"),
+                  {},
+                  {},
+                  definition.explanation,
+                  std::nullopt};
+    if (current != nullptr) {
+      row.value = definition.value(*current);
+      if (row.name == QLatin1String("sqnr") && !std::isnan(current->errors.sqnrDb())) {
+        row.judgement = sqnrJudgement(current->errors.sqnrDb());
+      }
+    }
+    if (previous != nullptr) {
+      const QString before = definition.value(*previous);
+      row.was = before == row.value ? QString() : QObject::tr("was %1").arg(before);
+    }
+    if (pinned != nullptr) {
+      row.pinned = definition.value(*pinned);
+    }
+    rows.push_back(std::move(row));
+  }
+  if (current != nullptr && current->errors.nonFinite > 0) {
+    rows.push_back(
+        {"non_finite",
+         QObject::tr("NaN and ∞"),
+         text(formatCount(current->errors.nonFinite)),
+         {},
+         {},
+         QObject::tr("Weights that are not finite numbers. They are counted and left out of every figure."),
+         -1});
+  }
+  return rows;
+}
+
+QString totalsText(const PlanTotals& totals) {
+  if (totals.layers == 0) {
+    return {};
+  }
+  if (totals.layersDone < totals.layers) {
+    return QObject::tr("%1 of %2 layers quantized").arg(totals.layersDone).arg(totals.layers);
+  }
+  const double ratio = totals.bytesAfter > 0
+                           ? static_cast<double>(totals.bytesBefore) / static_cast<double>(totals.bytesAfter)
+                           : 0.0;
+  return QObject::tr("%1 → %2 (%3×)    weight SQNR %4")
+      .arg(text(formatBytes(totals.bytesBefore)), text(formatBytes(totals.bytesAfter)),
+           text(formatReal(ratio)), decibel(totals.errors.sqnrDb()));
+}
+
+} // namespace halfstep
