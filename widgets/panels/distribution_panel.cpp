@@ -193,8 +193,7 @@ void DistributionPanel::showHeader() {
     const auto& segmentation = view->quantization->parameters.segmentation;
     m_histogramTitle->setText(
         segmentation.count() > 1
-            ? tr("Weights (grey), dequantized (blue), levels of channel %1 (dots)")
-                  .arg(view->channel)
+            ? tr("Weights (grey), dequantized (blue), levels of channel %1 (dots)").arg(view->channel)
             : tr("Weights and quantization levels; drag a handle to clip"));
     m_origin->setText(
         tr("Figures: all %1 values, exact").arg(count(view->matrix->count())) +
