@@ -97,8 +97,7 @@ void JobRunner::serve(Lane lane, const std::stop_token& stop) {
       state.waiting.pop_front();
       state.running = job;
     }
-    QMetaObject::invokeMethod(
-        this, [this, job] { noteStarted(job); }, Qt::QueuedConnection);
+    handOver([this, job] { noteStarted(job); });
     Outcome outcome = job->stop.stop_requested() ? Outcome{Error{ErrorKind::cancelled, "cancelled"}, {}}
                                                  : job->work(contextFor(job));
     {
@@ -111,8 +110,7 @@ void JobRunner::serve(Lane lane, const std::stop_token& stop) {
     m_wake.notify_all();
     // The closure holds the work's inputs; let go of them on this thread, not on the UI's.
     job->work = {};
-    QMetaObject::invokeMethod(
-        this, [this, job, outcome = std::move(outcome)] { finish(job, outcome); }, Qt::QueuedConnection);
+    handOver([this, job, outcome = std::move(outcome)] { finish(job, outcome); });
   }
 }
 
@@ -143,14 +141,36 @@ void JobRunner::letInteractiveGoFirst(const std::stop_token& stop) {
 }
 
 void JobRunner::post(const QPointer<QObject>& receiver, std::function<void()> deliver) {
-  QMetaObject::invokeMethod(
-      this,
-      [receiver, deliver = std::move(deliver)] {
-        if (receiver) {
-          deliver();
-        }
-      },
-      Qt::QueuedConnection);
+  handOver([receiver, deliver = std::move(deliver)] {
+    if (receiver) {
+      deliver();
+    }
+  });
+}
+
+void JobRunner::handOver(std::function<void()> deliver) {
+  // What is handed over goes through a lock of ours, which the thread sanitizer sees; Qt's queue only rings
+  // the bell.
+  {
+    const std::lock_guard lock(m_mailMutex);
+    m_mail.push_back(std::move(deliver));
+  }
+  QMetaObject::invokeMethod(this, "takeMail", Qt::QueuedConnection);
+}
+
+void JobRunner::takeMail() {
+  while (true) {
+    std::function<void()> deliver;
+    {
+      const std::lock_guard lock(m_mailMutex);
+      if (m_mail.empty()) {
+        return;
+      }
+      deliver = std::move(m_mail.front());
+      m_mail.pop_front();
+    }
+    deliver();
+  }
 }
 
 void JobRunner::noteStarted(const JobPointer& job) {

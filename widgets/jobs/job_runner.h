@@ -131,6 +131,9 @@ private:
   }
 
   quint64 enqueue(const JobRequest& request, Work work, QObject* receiver);
+  /// Any thread: runs `deliver` on the UI thread, in the order of the calls.
+  void handOver(std::function<void()> deliver);
+  Q_INVOKABLE void takeMail();
   void serve(Lane lane, const std::stop_token& stop);
   JobContext contextFor(const JobPointer& job);
   void letInteractiveGoFirst(const std::stop_token& stop);
@@ -143,7 +146,9 @@ private:
 
   mutable std::mutex m_mutex; ///< guards the lanes' queues
   std::condition_variable_any m_wake;
-  std::atomic<int> m_interactiveLoad = 0; ///< interactive jobs that wait or run
+  std::mutex m_mailMutex;                   ///< guards m_mail
+  std::deque<std::function<void()>> m_mail; ///< handed over by the workers, not taken yet
+  std::atomic<int> m_interactiveLoad = 0;   ///< interactive jobs that wait or run
   LaneState m_interactive;
   LaneState m_batch;
   std::vector<JobPointer> m_active; ///< UI thread: waiting and running
