@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <hwy/cache_control.h>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels/errors.cpp"
 #include <hwy/foreach_target.h>
@@ -92,7 +94,7 @@ struct BlockSums {
   Floats squaredErrors;
   Floats squaredClipErrors;
   Floats maxSquaredError;
-  std::size_t clipped = 0;
+  Floats clipped; ///< counts, far below 2^24
 
   // Written out, because an implicit constructor would not be compiled for the target.
   HWY_INLINE BlockSums()
@@ -101,19 +103,28 @@ struct BlockSums {
       , errors(squares)
       , squaredErrors(squares)
       , squaredClipErrors(squares)
-      , maxSquaredError(squares) {}
+      , maxSquaredError(squares)
+      , clipped(squares) {}
+
+  /// Everything but what is about clipping; returns the squared errors.
+  HWY_INLINE Floats add(Floats x, Floats decoded) {
+    const Floats error = hn::Sub(decoded, x);
+    const Floats squared = hn::Mul(error, error);
+    squares = hn::MulAdd(x, x, squares);
+    decodedSquares = hn::MulAdd(decoded, decoded, decodedSquares);
+    errors = hn::Add(errors, error);
+    squaredErrors = hn::Add(squaredErrors, squared);
+    maxSquaredError = hn::Max(maxSquaredError, squared);
+    return squared;
+  }
 
   HWY_INLINE void add(Floats x, const Decoded& decoded) {
     const FloatTag d;
-    const Floats error = hn::Sub(decoded.values, x);
-    const Floats squared = hn::Mul(error, error);
-    squares = hn::MulAdd(x, x, squares);
-    decodedSquares = hn::MulAdd(decoded.values, decoded.values, decodedSquares);
-    errors = hn::Add(errors, error);
-    squaredErrors = hn::Add(squaredErrors, squared);
-    squaredClipErrors = hn::Add(squaredClipErrors, hn::IfThenElseZero(decoded.clipped, squared));
-    maxSquaredError = hn::Max(maxSquaredError, squared);
-    clipped += hn::CountTrue(d, decoded.clipped);
+    const Floats squared = add(x, decoded.values);
+    // In this form they become masked additions.
+    squaredClipErrors =
+        hn::IfThenElse(decoded.clipped, hn::Add(squaredClipErrors, squared), squaredClipErrors);
+    clipped = hn::IfThenElse(decoded.clipped, hn::Add(clipped, hn::Set(d, 1.0f)), clipped);
   }
 };
 
@@ -128,7 +139,7 @@ struct TotalSums {
   Doubles squaredErrors;
   Doubles squaredClipErrors;
   Floats maxSquaredError;
-  std::size_t clipped = 0;
+  Doubles clipped;
   std::size_t count = 0;
 
   HWY_INLINE TotalSums()
@@ -137,7 +148,8 @@ struct TotalSums {
       , errors(squares)
       , squaredErrors(squares)
       , squaredClipErrors(squares)
-      , maxSquaredError(hn::Zero(FloatTag())) {}
+      , maxSquaredError(hn::Zero(FloatTag()))
+      , clipped(squares) {}
 
   /// False, and nothing is added, where a sum of the block is not finite, or where its values are so small
   /// that their squares may have vanished.
@@ -156,7 +168,7 @@ struct TotalSums {
     squaredErrors = hn::Add(squaredErrors, promotedSum(block.squaredErrors));
     squaredClipErrors = hn::Add(squaredClipErrors, promotedSum(block.squaredClipErrors));
     maxSquaredError = hn::Max(maxSquaredError, block.maxSquaredError);
-    clipped += block.clipped;
+    clipped = hn::Add(clipped, promotedSum(block.clipped));
     count += values.size();
     return true;
   }
@@ -164,7 +176,7 @@ struct TotalSums {
   HWY_INLINE ErrorPartials folded() const {
     ErrorPartials sums;
     sums.count = static_cast<std::int64_t>(count);
-    sums.clipped = static_cast<std::int64_t>(clipped);
+    sums.clipped = static_cast<std::int64_t>(sumOf(clipped));
     sums.squares = sumOf(squares);
     sums.decodedSquares = sumOf(decodedSquares);
     sums.errors = sumOf(errors);
@@ -221,10 +233,108 @@ inline bool safeScales(std::span<const float> scales, std::size_t first, std::si
   return true;
 }
 
-/// Blocks of 64 vectors: within a segment, or several whole segments.
+/// Adds the values from `at` to `end`, which are part of one segment or several whole ones.
 template <class Step, class Grids>
+HWY_INLINE void addBlock(std::span<const float> values, const Grids& grids, std::uint64_t firstIndex,
+                         std::size_t at, std::size_t end, BlockSums& sums) {
+  const std::size_t length = std::max<std::size_t>(1, grids.segmentLength);
+  for (std::size_t segment = at / length, i = at; i < end; ++segment) {
+    const std::size_t segmentEnd = std::min(end, (segment + 1) * length);
+    const Step step(grids, segment, i);
+    addValues(values.data() + i, segmentEnd - i, step, static_cast<std::uint32_t>(firstIndex + i), sums);
+    i = segmentEnd;
+  }
+}
+
+/// How far ahead values are fetched: a prefetcher alone leaves the loop waiting.
+constexpr std::size_t kPrefetchValues = 512;
+
+/// What became of a block under the assumptions of addInside.
+enum class Outcome { sure, nearTie, clipped };
+
+/// The same for integer codes with half-to-even rounding, at less cost: as if no value were clipped, and with
+/// a product in place of the division. x·(1/s) is within 1.5 units in the last place of x/s, so that the code
+/// is the same unless x/s lies that near to a tie, where the error is almost half a step. Unless `sure` the
+/// sums are of no use.
+HWY_INLINE Outcome addInside(std::span<const float> values, const IntegerGrids& grids, std::size_t at,
+                             std::size_t end, BlockSums& sums) {
+  const FloatTag d;
+  const std::size_t lanes = hn::Lanes(d);
+  const std::size_t length = std::max<std::size_t>(1, grids.segmentLength);
+  Outcome outcome = Outcome::sure;
+  for (std::size_t segment = at / length, i = at; i < end; ++segment) {
+    const std::size_t segmentEnd = std::min(end, (segment + 1) * length);
+    const float step = grids.scales[segment];
+    const int zeroPoint = grids.zeroPoints[segment];
+    const Floats scale = hn::Set(d, step);
+    const Floats reciprocal = hn::Set(d, 1.0f / step);
+    Floats least = hn::Zero(d); // zero has a code on every grid
+    Floats most = least;
+    const Floats before = sums.maxSquaredError;
+    sums.maxSquaredError = least;
+    for (; i < segmentEnd; i += lanes) {
+      hwy::Prefetch(values.data() + i + kPrefetchValues);
+      const std::size_t rest = segmentEnd - i;
+      const Floats x =
+          HWY_LIKELY(rest >= lanes) ? hn::LoadU(d, values.data() + i) : loadFirst(values.data() + i, rest);
+      const Floats code = hn::Round(hn::Mul(x, reciprocal));
+      least = hn::Min(least, code);
+      most = hn::Max(most, code);
+      sums.add(x, hn::Mul(scale, code));
+    }
+    i = segmentEnd;
+    if (hn::GetLane(hn::MinOfLanes(d, least)) < static_cast<float>(grids.lowestCode - zeroPoint) ||
+        hn::GetLane(hn::MaxOfLanes(d, most)) > static_cast<float>(grids.highestCode - zeroPoint)) {
+      return Outcome::clipped;
+    }
+    // Of the largest |x/s|: 1.5·2^-23 for the product, 2^-24 for x̂, and a quarter more for the squares.
+    const int reach = std::max(zeroPoint - grids.lowestCode, grids.highestCode - zeroPoint) + 1;
+    const float nearTie = (0.5f - 1.25f * 0x1p-22f * static_cast<float>(reach)) * step;
+    if (!hn::AllTrue(d, hn::Lt(sums.maxSquaredError, hn::Set(d, nearTie * nearTie)))) {
+      outcome = Outcome::nearTie;
+    }
+    sums.maxSquaredError = hn::Max(sums.maxSquaredError, before);
+  }
+  return outcome;
+}
+
+/// Adds blocks by one kind of step.
+template <class Step, class Grids>
+struct PlainBlocks {
+  std::uint64_t firstIndex;
+
+  HWY_INLINE void add(std::span<const float> values, const Grids& grids, std::size_t at, std::size_t end,
+                      BlockSums& sums) {
+    addBlock<Step>(values, grids, firstIndex, at, end, sums);
+  }
+};
+
+/// Adds the blocks that addInside is sure of, the others by division. Where one had clipped values the next
+/// few are not tried.
+struct EvenBlocks {
+  static constexpr int kNotTried = 4;
+  int notTried = 0;
+
+  HWY_INLINE void add(std::span<const float> values, const IntegerGrids& grids, std::size_t at,
+                      std::size_t end, BlockSums& sums) {
+    if (notTried == 0) {
+      const Outcome outcome = addInside(values, grids, at, end, sums);
+      if (HWY_LIKELY(outcome == Outcome::sure)) {
+        return;
+      }
+      notTried = outcome == Outcome::clipped ? kNotTried : 0;
+      sums = BlockSums();
+    } else {
+      --notTried;
+    }
+    addBlock<IntegerStep<true>>(values, grids, 0, at, end, sums);
+  }
+};
+
+/// Blocks of 64 vectors: within a segment, or several whole segments.
+template <class Blocks, class Grids>
 HWY_INLINE ErrorPartials allErrors(std::span<const float> values, const Grids& grids,
-                                   std::uint64_t firstIndex) {
+                                   std::uint64_t firstIndex, Blocks blocks) {
   const std::size_t block = 64 * hn::Lanes(FloatTag());
   const std::size_t length = std::max<std::size_t>(1, grids.segmentLength);
   const std::size_t perBlock = std::max<std::size_t>(1, block / length); // segments
@@ -237,13 +347,7 @@ HWY_INLINE ErrorPartials allErrors(std::span<const float> values, const Grids& g
         std::min(values.size(), length <= block ? (segment + perBlock) * length
                                                 : std::min((segment + 1) * length, at + block));
     BlockSums sums;
-    std::size_t i = at;
-    for (std::size_t s = segment; i < end; ++s) {
-      const std::size_t segmentEnd = std::min(end, (s + 1) * length);
-      const Step step(grids, s, i);
-      addValues(values.data() + i, segmentEnd - i, step, static_cast<std::uint32_t>(firstIndex + i), sums);
-      i = segmentEnd;
-    }
+    blocks.add(values, grids, at, end, sums);
     const bool sameKey = (firstIndex + at) >> 32 == (firstIndex + end - 1) >> 32 &&
                          (firstIndex + at) >> 32 == firstIndex >> 32;
     if (!sameKey || !safeScales(grids.scales, segment, (end - 1) / length) ||
@@ -257,12 +361,21 @@ HWY_INLINE ErrorPartials allErrors(std::span<const float> values, const Grids& g
 }
 
 ErrorPartials integerErrorsTarget(std::span<const float> values, const IntegerGrids& grids) {
-  return grids.rounding == Rounding::even ? allErrors<IntegerStep<true>>(values, grids, 0)
-                                          : allErrors<IntegerStep<false>>(values, grids, grids.firstIndex);
+  // More codes leave the quotient so few bits for its fraction that too many would be near ties; in short
+  // segments looking for them costs more than it saves.
+  constexpr int kMostCodes = 1024;
+  constexpr std::size_t kLeastLength = 256;
+  if (grids.rounding != Rounding::even) {
+    return allErrors(values, grids, grids.firstIndex,
+                     PlainBlocks<IntegerStep<false>, IntegerGrids>{grids.firstIndex});
+  }
+  return grids.highestCode - grids.lowestCode < kMostCodes && grids.segmentLength >= kLeastLength
+             ? allErrors(values, grids, 0, EvenBlocks())
+             : allErrors(values, grids, 0, PlainBlocks<IntegerStep<true>, IntegerGrids>{0});
 }
 
 ErrorPartials floatErrorsTarget(std::span<const float> values, const FloatGrids& grids) {
-  return allErrors<FloatStep>(values, grids, 0);
+  return allErrors(values, grids, 0, PlainBlocks<FloatStep, FloatGrids>{0});
 }
 
 #endif // HWY_SCALAR

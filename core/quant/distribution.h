@@ -49,8 +49,8 @@ Result<WeightProfile> profileWeights(const WeightMatrix& matrix, const JobContex
 /// Moments alone (the layers table, `inspect`).
 Result<Moments> momentsOf(const WeightMatrix& matrix, const JobContext& context);
 
-/// The shapes a scheme gives to the values. Above `sampleLimit` values the two histograms come from an evenly
-/// spaced sample of whole segments; `sampled` says of how many values.
+/// The shapes a scheme gives to the values; the histograms have counts only. Above `sampleLimit` values the
+/// two histograms come from an evenly spaced sample of whole segments; `sampled` says of how many values.
 struct QuantizedShape {
   Histogram dequantized;     ///< of x̂ over the profile's min…max, `bins` bins
   Histogram roundingError;   ///< of (x̂ − x)/scale over −1…1 for values not clipped, 128 bins

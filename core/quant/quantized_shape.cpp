@@ -18,7 +18,11 @@ namespace {
 constexpr std::size_t kErrorBins = 128;
 constexpr std::size_t kMaxLevels = 256;
 /// Above so many values the histograms are of a sample.
-constexpr std::size_t kSampleLimit = std::size_t{1} << 18;
+constexpr std::size_t kSampleLimit = std::size_t{1} << 17;
+
+/// x + kShift has a unit in the last place of 1, for |x| below kExactBelow.
+constexpr float kShift = 12582912.0f; // 1.5·2^23
+constexpr float kExactBelow = 4194304.0f;
 
 /// x̂ of some values of one row, whether each was clipped, and the step of the grid around it.
 struct Decoded {
@@ -27,18 +31,28 @@ struct Decoded {
 };
 
 void decodeIntegers(std::span<const float> values, const kernels::IntegerGrids& grids, Decoded& out) {
-  for (std::size_t i = 0; i < values.size(); ++i) {
+  const bool stochastic = grids.rounding == kernels::Rounding::stochastic;
+  const bool even = grids.rounding == kernels::Rounding::even;
+  for (std::size_t i = 0; i < values.size();) {
     const std::size_t segment = i / grids.segmentLength;
+    const std::size_t end = std::min(values.size(), (segment + 1) * grids.segmentLength);
     const float scale = grids.scales[segment];
     const auto lowest = static_cast<float>(grids.lowestCode - grids.zeroPoints[segment]);
     const auto highest = static_cast<float>(grids.highestCode - grids.zeroPoints[segment]);
-    const float threshold = grids.rounding == kernels::Rounding::stochastic
-                                ? kernels::stochasticThreshold(grids.seed, grids.firstIndex + i)
-                                : 0.0f;
-    const float code = kernels::rounded(values[i] / scale, grids.rounding, threshold);
-    const float kept = std::isnan(code) ? 0.0f : std::clamp(code, lowest, highest);
-    out.values[i] = scale * kept;
-    out.steps[i] = kept == code ? scale : 0.0f;
+    for (; i < end; ++i) {
+      const float quotient = values[i] / scale;
+      float code = 0.0f;
+      if (even && std::abs(quotient) < kExactBelow) { // the sum has no bits left for a fraction
+        code = (quotient + kShift) - kShift;
+      } else {
+        const float threshold =
+            stochastic ? kernels::stochasticThreshold(grids.seed, grids.firstIndex + i) : 0.0f;
+        code = kernels::rounded(quotient, grids.rounding, threshold);
+      }
+      const float kept = std::isnan(code) ? 0.0f : std::clamp(code, lowest, highest);
+      out.values[i] = scale * kept;
+      out.steps[i] = kept == code ? scale : 0.0f;
+    }
   }
 }
 
@@ -70,29 +84,38 @@ Decoded decodedOf(std::span<const float> values, const QuantizationParameters& p
   return out;
 }
 
-void addValue(Histogram& histogram, float value) {
-  const double place = (static_cast<double>(value) - histogram.lo) / (histogram.hi - histogram.lo) *
-                       static_cast<double>(histogram.counts.size());
-  const auto last = static_cast<double>(histogram.counts.size() - 1);
-  const auto bin = histogram.hi > histogram.lo ? static_cast<std::size_t>(std::clamp(place, 0.0, last)) : 0;
-  ++histogram.counts[bin];
-  histogram.sums[bin] += static_cast<double>(value);
-  histogram.squares[bin] += static_cast<double>(value) * static_cast<double>(value);
-}
+/// Counts values into a histogram's bins.
+class Counter {
+public:
+  explicit Counter(Histogram& histogram)
+      : m_counts(histogram.counts)
+      , m_lo(histogram.lo)
+      , m_perUnit(histogram.hi > histogram.lo
+                      ? static_cast<double>(histogram.counts.size()) / (histogram.hi - histogram.lo)
+                      : 0.0)
+      , m_last(static_cast<double>(histogram.counts.size() - 1)) {}
+
+  void add(float value) {
+    const double place = (static_cast<double>(value) - m_lo) * m_perUnit;
+    ++m_counts[static_cast<std::size_t>(std::clamp(place, 0.0, m_last))];
+  }
+
+private:
+  std::span<std::int64_t> m_counts;
+  double m_lo;
+  double m_perUnit;
+  double m_last;
+};
 
 Histogram histogramOver(double lo, double hi, std::size_t bins) {
   Histogram histogram{lo, hi, {}, {}, {}};
   histogram.counts.resize(bins);
-  histogram.sums.resize(bins);
-  histogram.squares.resize(bins);
   return histogram;
 }
 
 void merge(Histogram& into, const Histogram& from) {
   for (std::size_t bin = 0; bin < into.counts.size(); ++bin) {
     into.counts[bin] += from.counts[bin];
-    into.sums[bin] += from.sums[bin];
-    into.squares[bin] += from.squares[bin];
   }
 }
 
@@ -112,12 +135,14 @@ void merge(Part& into, const Part& from) {
 }
 
 void addRun(Part& part, std::span<const float> values, const Decoded& decoded) {
+  Counter dequantized(part.dequantized);
+  Counter roundingError(part.roundingError);
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (std::isfinite(values[i]) && std::isfinite(decoded.values[i])) {
-      addValue(part.dequantized, decoded.values[i]);
+      dequantized.add(decoded.values[i]);
     }
     if (decoded.steps[i] != 0.0f) {
-      addValue(part.roundingError, (decoded.values[i] - values[i]) / decoded.steps[i]);
+      roundingError.add((decoded.values[i] - values[i]) / decoded.steps[i]);
     }
   }
 }

@@ -83,7 +83,8 @@ void finish(LayerQuantization& result, const WeightMatrix& matrix, std::span<con
     total += part;
   }
   result.total = total;
-  result.bytes = quantizedBytes(result.parameters, matrix.originalBits());
+  result.bytes =
+      quantizedBytes(result.parameters.scheme, result.parameters.segmentation, matrix.originalBits());
   result.bitsPerWeight = matrix.count() == 0
                              ? 0.0
                              : 8.0 * static_cast<double>(result.bytes) / static_cast<double>(matrix.count());
@@ -148,29 +149,30 @@ Segmentation Segmentation::of(const WeightMatrix& matrix, const Granularity& gra
   return segmentation;
 }
 
-std::int64_t quantizedBytes(const QuantizationParameters& parameters, int originalBits) {
-  const std::size_t count = parameters.segmentation.channels * parameters.segmentation.valuesPerChannel;
-  const FormatFacts& facts = formatFacts(parameters.scheme.format);
+std::int64_t quantizedBytes(const Scheme& scheme, const Segmentation& segmentation, int originalBits) {
+  const std::size_t count = segmentation.channels * segmentation.valuesPerChannel;
+  const FormatFacts& facts = formatFacts(scheme.format);
   if (facts.format == NumberFormat::fp32) {
     return packedBytesOf(count, originalBits);
   }
   std::int64_t bytes = packedBytesOf(count, facts.bits);
   if (facts.family != FormatFamily::floating) {
-    bytes += static_cast<std::int64_t>(parameters.scales.size() * sizeof(float));
+    bytes += static_cast<std::int64_t>(segmentation.count() * sizeof(float));
   }
-  if (facts.family == FormatFamily::integer && parameters.scheme.mapping == Mapping::asymmetric) {
-    bytes += packedBytesOf(parameters.zeroPoints.size(), facts.bits);
+  if (facts.family == FormatFamily::integer && scheme.mapping == Mapping::asymmetric) {
+    bytes += packedBytesOf(segmentation.count(), facts.bits);
   }
   return bytes;
 }
 
 Result<QuantizationParameters> chooseParameters(const WeightMatrix& matrix, const Scheme& scheme,
-                                                const JobContext& context) {
+                                                const JobContext& context,
+                                                std::span<const ValueRange> channelRanges) {
   HALFSTEP_CHECK(checkSupported(scheme));
   QuantizationParameters parameters = emptyParameters(matrix, scheme);
   if (scheme.format != NumberFormat::fp32) {
     HALFSTEP_TRY(const RangeEstimator estimator,
-                 RangeEstimator::forScheme(matrix, scheme, parameters.segmentation, context));
+                 RangeEstimator::forScheme(matrix, scheme, parameters.segmentation, channelRanges, context));
     HALFSTEP_CHECK(estimateSegments(parameters, estimator, context));
   }
   return parameters;
@@ -213,13 +215,14 @@ Result<LayerQuantization> evaluateParameters(const WeightMatrix& matrix, Quantiz
 }
 
 Result<LayerQuantization> quantizeLayer(const WeightMatrix& matrix, const Scheme& scheme,
-                                        const JobContext& context) {
+                                        const JobContext& context,
+                                        std::span<const ValueRange> channelRanges) {
   HALFSTEP_CHECK(checkSupported(scheme));
   QuantizationParameters parameters = emptyParameters(matrix, scheme);
   const RowTasks tasks(parameters.segmentation);
   if (scheme.format == NumberFormat::fp32 || parameters.segmentation.kind == Granularity::Kind::tensor ||
       tasks.piecesPerRow() > 1) {
-    HALFSTEP_TRY(parameters, chooseParameters(matrix, scheme, context.part(0.0, 0.5)));
+    HALFSTEP_TRY(parameters, chooseParameters(matrix, scheme, context.part(0.0, 0.5), channelRanges));
     return evaluateParameters(matrix, std::move(parameters), context.part(0.5, 1.0));
   }
   // Rows that fit into a cache are searched and evaluated in one reading.
@@ -227,8 +230,9 @@ Result<LayerQuantization> quantizeLayer(const WeightMatrix& matrix, const Scheme
   result.parameters = std::move(parameters);
   result.channels.resize(matrix.channels());
   const std::size_t perRow = result.parameters.segmentation.segmentsPerChannel;
-  HALFSTEP_TRY(const RangeEstimator estimator,
-               RangeEstimator::forScheme(matrix, scheme, result.parameters.segmentation, context));
+  HALFSTEP_TRY(
+      const RangeEstimator estimator,
+      RangeEstimator::forScheme(matrix, scheme, result.parameters.segmentation, channelRanges, context));
   std::vector<ErrorSums> parts(tasks.tasks());
   const auto quantizeRow = [&](const RowPiece& row, ErrorSums& part) {
     setSegments(result.parameters, row.channel * perRow, perRow, estimator);

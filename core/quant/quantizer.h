@@ -49,7 +49,7 @@ struct QuantizationParameters {
 
 /// Bytes of the quantized weights: packed codes + scales (float32 each) + zero points (code width, packed;
 /// asymmetric only). fp16/bf16: 2 bytes a value. fp32: the original bytes.
-std::int64_t quantizedBytes(const QuantizationParameters& parameters, int originalBits);
+std::int64_t quantizedBytes(const Scheme& scheme, const Segmentation& segmentation, int originalBits);
 
 /// One layer under one scheme: parameters and errors. Shared as std::shared_ptr<const …>.
 struct LayerQuantization {
@@ -62,9 +62,12 @@ struct LayerQuantization {
 
 /// Finds range, scale and zero point of every segment. A segment whose values are all zero (or whose scale
 /// would be below the smallest normal float32) gets scale 1 and the zero point of a symmetric mapping. NaN
-/// and ±∞ take no part. Errors: what checkSupported says; cancelled.
+/// and ±∞ take no part. `channelRanges`: the smallest and largest value of every channel where they are known
+/// already and all values are finite; saves one reading of the values. Errors: what checkSupported says;
+/// cancelled.
 Result<QuantizationParameters> chooseParameters(const WeightMatrix& matrix, const Scheme& scheme,
-                                                const JobContext& context);
+                                                const JobContext& context,
+                                                std::span<const ValueRange> channelRanges = {});
 
 /// The error figures of given parameters: one pass over the values, nothing written.
 Result<LayerQuantization> evaluateParameters(const WeightMatrix& matrix, QuantizationParameters parameters,
@@ -76,7 +79,8 @@ Result<void> evaluateInto(const WeightMatrix& matrix, LayerQuantization& result,
 
 /// chooseParameters, then evaluateParameters.
 Result<LayerQuantization> quantizeLayer(const WeightMatrix& matrix, const Scheme& scheme,
-                                        const JobContext& context);
+                                        const JobContext& context,
+                                        std::span<const ValueRange> channelRanges = {});
 
 /// Codes and decoded values, for export and dumps.
 struct QuantizedValues {

@@ -26,10 +26,13 @@ RangeEstimator::RangeEstimator(const WeightMatrix& matrix, const Scheme& scheme,
 
 Result<RangeEstimator> RangeEstimator::forScheme(const WeightMatrix& matrix, const Scheme& scheme,
                                                  const Segmentation& segmentation,
+                                                 std::span<const ValueRange> channelRanges,
                                                  const JobContext& context) {
   RangeEstimator estimator(matrix, scheme, segmentation);
+  estimator.useChannelRanges(channelRanges);
   if (scheme.range.kind == RangeRule::Kind::kl) {
-    HALFSTEP_TRY(PooledMagnitudes pooled, poolMagnitudes(matrix, segmentation, context));
+    HALFSTEP_TRY(PooledMagnitudes pooled,
+                 poolMagnitudes(matrix, segmentation, std::move(estimator.m_ranges), context));
     bool negative = false;
     bool positive = false;
     for (const kernels::RangePartials& range : pooled.ranges) {
@@ -41,6 +44,20 @@ Result<RangeEstimator> RangeEstimator::forScheme(const WeightMatrix& matrix, con
     estimator.m_ranges = std::move(pooled.ranges);
   }
   return estimator;
+}
+
+void RangeEstimator::useChannelRanges(std::span<const ValueRange> channelRanges) {
+  if (m_segmentation.kind == Granularity::Kind::group) {
+    return;
+  }
+  for (const ValueRange& range : channelRanges) {
+    const kernels::RangePartials known{range.lo, range.hi, 0};
+    if (m_segmentation.kind == Granularity::Kind::tensor && !m_ranges.empty()) {
+      m_ranges.front().merge(known);
+    } else {
+      m_ranges.push_back(known);
+    }
+  }
 }
 
 SegmentRange RangeEstimator::shaped(double lo, double hi, bool negativeExtreme) const {
@@ -180,7 +197,7 @@ void RangeEstimator::estimateRun(std::size_t first, std::span<SegmentRange> rang
   for (std::size_t i = 0; i < ranges.size(); ++i) {
     if (plain) {
       const std::span<const float> values = segmentValues(m_matrix, m_segmentation, first + i);
-      ranges[i] = minMax(values, kernels::valueRange(values));
+      ranges[i] = minMax(values, m_ranges.empty() ? kernels::valueRange(values) : m_ranges[first + i]);
     } else {
       ranges[i] = estimate(first + i, Threads::one, JobContext()).value();
     }

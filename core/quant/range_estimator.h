@@ -14,9 +14,12 @@ namespace halfstep {
 /// `estimate` may run on several threads at once (with Threads::one).
 class RangeEstimator {
 public:
-  /// Looks at the whole matrix first where the rule needs that (`kl`). Errors: cancelled.
+  /// Looks at the whole matrix first where the rule needs that (`kl`). `channelRanges`: as for quantizeLayer.
+  /// Errors: cancelled.
   static Result<RangeEstimator> forScheme(const WeightMatrix& matrix, const Scheme& scheme,
-                                          const Segmentation& segmentation, const JobContext& context);
+                                          const Segmentation& segmentation,
+                                          std::span<const ValueRange> channelRanges,
+                                          const JobContext& context);
 
   /// The range of segment `index`; {0, 0} where it has no finite value but 0. Symmetric mappings get −A…A,
   /// asymmetric ones a range that contains 0. Errors: cancelled (Threads::several only).
@@ -27,6 +30,7 @@ public:
 
 private:
   RangeEstimator(const WeightMatrix& matrix, const Scheme& scheme, const Segmentation& segmentation);
+  void useChannelRanges(std::span<const ValueRange> channelRanges);
   SegmentRange shaped(double lo, double hi, bool negativeExtreme) const;
   bool searchesShortSegments() const;
   void searchRow(std::size_t first, std::span<SegmentRange> ranges) const;
@@ -43,7 +47,7 @@ private:
   double m_laplace = 0.0;                       ///< for `aciq`: the range in mean absolute deviations
   double m_gauss = 0.0;                         ///< … in standard deviations
   float m_ratio = 1.0f;                         ///< of every segment's own range, for `kl`
-  std::vector<kernels::RangePartials> m_ranges; ///< of every segment, where they were needed already
+  std::vector<kernels::RangePartials> m_ranges; ///< of every segment, where they are known already
 };
 
 } // namespace halfstep

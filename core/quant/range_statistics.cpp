@@ -170,8 +170,10 @@ std::span<const float> segmentValues(const WeightMatrix& matrix, const Segmentat
 }
 
 Result<PooledMagnitudes> poolMagnitudes(const WeightMatrix& matrix, const Segmentation& segmentation,
+                                        std::vector<kernels::RangePartials> known,
                                         const JobContext& context) {
-  PooledMagnitudes pooled{std::vector<std::int64_t>(kBins), {}};
+  PooledMagnitudes pooled{std::vector<std::int64_t>(kBins), std::move(known)};
+  const bool rangesKnown = !pooled.ranges.empty();
   const std::size_t count = matrix.count() == 0 ? 0 : segmentation.count();
   pooled.ranges.resize(count);
   if (count == 0) {
@@ -180,7 +182,9 @@ Result<PooledMagnitudes> poolMagnitudes(const WeightMatrix& matrix, const Segmen
   if (segmentation.segmentLength >= kLargeSegment) {
     for (std::size_t index = 0; index < count; ++index) {
       const std::span<const float> values = segmentValues(matrix, segmentation, index);
-      HALFSTEP_TRY(pooled.ranges[index], rangeOf(values, Threads::several, context));
+      if (!rangesKnown) {
+        HALFSTEP_TRY(pooled.ranges[index], rangeOf(values, Threads::several, context));
+      }
       HALFSTEP_TRY(const std::vector<std::int64_t> counts,
                    pieceCounts(values, gridOver(0.0f, pooled.ranges[index].magnitude()),
                                kernels::RankedBy::magnitude, Threads::several, context));
@@ -195,8 +199,10 @@ Result<PooledMagnitudes> poolMagnitudes(const WeightMatrix& matrix, const Segmen
         parts[task].resize(kBins);
         for (std::size_t index = task * perTask; index < std::min(count, (task + 1) * perTask); ++index) {
           const std::span<const float> values = segmentValues(matrix, segmentation, index);
-          const kernels::RangePartials range = kernels::valueRange(values);
-          pooled.ranges[index] = range;
+          if (!rangesKnown) {
+            pooled.ranges[index] = kernels::valueRange(values);
+          }
+          const kernels::RangePartials& range = pooled.ranges[index];
           if (range.magnitude() > 0.0f) {
             kernels::addMagnitudesToHistogram(values, gridOver(0.0f, range.magnitude()), {parts[task], {}});
           }

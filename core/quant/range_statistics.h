@@ -31,9 +31,10 @@ struct PooledMagnitudes {
   std::vector<std::int64_t> counts;           ///< 2048 bins over 0…1
   std::vector<kernels::RangePartials> ranges; ///< of every segment
 };
-/// One reading of the values (two for one segment that is larger than the caches). Errors: cancelled.
+/// `known`: the ranges of all segments, or empty. One reading of the values (two for one segment that is
+/// larger than the caches and whose range is not known). Errors: cancelled.
 Result<PooledMagnitudes> poolMagnitudes(const WeightMatrix& matrix, const Segmentation& segmentation,
-                                        const JobContext& context);
+                                        std::vector<kernels::RangePartials> known, const JobContext& context);
 
 /// The values of segment `index`.
 std::span<const float> segmentValues(const WeightMatrix& matrix, const Segmentation& segmentation,

@@ -6,6 +6,7 @@
 #include "core/quant/scheme_grammar.h"
 #include "tests/support/test_case.h"
 #include "widgets/panels/distribution_panel.h"
+#include "widgets/panels/figures_table.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/plots/histogram_plot.h"
 #include "widgets/style/theme.h"
@@ -52,6 +53,10 @@ struct Program {
   T* child(const char* name) {
     return window.findChild<T*>(QLatin1String(name));
   }
+  FiguresTable& figures() {
+    QCoreApplication::processEvents(); // it shows them soon, not at once
+    return *child<FiguresTable>("figures");
+  }
   std::string schemeOf(int layer) { return printScheme(session.document().scheme(layer)); }
 };
 
@@ -80,14 +85,14 @@ private slots:
   void quantizesWhileYouWatch() {
     Program program;
     QVERIFY(program.open(kSamples + "digits_mlp.onnx"));
-    const QString before = program.child<QLabel>("figure_sqnr")->text();
+    const QString before = program.figures().value("sqnr");
     QVERIFY(before.contains("dB"));
     QTest::mouseClick(program.child<QToolButton>("bits_4"), Qt::LeftButton);
     QVERIFY(program.settle());
     QCOMPARE(program.schemeOf(0), std::string("int4"));
-    const QString after = program.child<QLabel>("figure_sqnr")->text();
+    const QString after = program.figures().value("sqnr");
     QVERIFY(after != before);
-    QCOMPARE(program.child<QLabel>("was_sqnr")->text(), "was " + before);
+    QCOMPARE(program.figures().compared("sqnr"), "was " + before);
     // The arrow key moves on to the next choice.
     QTest::keyClick(program.child<QToolButton>("bits_4"), Qt::Key_Right);
     QCOMPARE(program.schemeOf(0), std::string("int5"));
@@ -224,12 +229,12 @@ private slots:
   void pinsAResult() {
     Program program;
     QVERIFY(program.open(kSamples + "digits_mlp.onnx"));
-    const QString before = program.child<QLabel>("figure_sqnr")->text();
+    const QString before = program.figures().value("sqnr");
     QTest::mouseClick(program.child<QPushButton>("pin_result"), Qt::LeftButton);
     QTest::mouseClick(program.child<QToolButton>("bits_2"), Qt::LeftButton);
     QTest::mouseClick(program.child<QToolButton>("bits_5"), Qt::LeftButton);
     QVERIFY(program.settle());
-    QCOMPARE(program.child<QLabel>("was_sqnr")->text(), "pinned " + before);
+    QCOMPARE(program.figures().compared("sqnr"), "pinned " + before);
   }
 
   void copiesTheCommand() {

@@ -1,5 +1,6 @@
 // What the Distribution page draws, against sums over all values.
 #include "core/quant/distribution.h"
+#include "core/quant/estimate.h"
 #include "core/quant/scheme_grammar.h"
 #include "tests/support/test_case.h"
 
@@ -119,10 +120,46 @@ private slots:
     const WeightProfile profile = profileWeights(*matrix, {}).value();
     const LayerQuantization layer = quantizeLayer(*matrix, scheme("int8:tensor"), {}).value();
     const QuantizedShape shape = shapeOf(*matrix, profile, layer.parameters, 0, 256, {}).value();
-    QVERIFY(shape.sampled < matrix->count() && shape.sampled > 200000);
+    QVERIFY(shape.sampled < matrix->count() && shape.sampled > 100000);
     const double ratio = static_cast<double>(total(shape.levelCounts)) / static_cast<double>(matrix->count());
     QVERIFY(std::abs(ratio - 1.0) < 1e-3);
     QVERIFY(total(shape.roundingError.counts) > 0);
+  }
+
+  void estimatesAreNearTheExactFigures_data() {
+    QTest::addColumn<QString>("text");
+    for (const char* text : {"int4:group32", "int4:group32:mse", "int4:group48:asym", "int8:channel:kl",
+                             "int8:channel:pct99.9", "int8:tensor:mse", "fp8e4m3:tensor:aciq"}) {
+      QTest::newRow(text) << QString::fromLatin1(text);
+    }
+  }
+
+  void estimatesAreNearTheExactFigures() {
+    QFETCH(QString, text);
+    const Scheme wanted = scheme(text.toUtf8().constData());
+    const auto matrix = laplaceMatrix(1000, 9999);
+    const WeightProfile profile = profileWeights(*matrix, {}).value();
+    const auto sample = thinned(*matrix, wanted.granularity, {}).value();
+    QVERIFY(sample->count() < matrix->count() / 5);
+    QCOMPARE(sample->channels(), matrix->channels());
+    const LayerQuantization exact = quantizeLayer(*matrix, wanted, {}).value();
+    const LayerQuantization estimate =
+        estimateLayer(*matrix, *sample, wanted, {}, profile.channelRanges).value();
+    QCOMPARE(estimate.bytes, exact.bytes);
+    QVERIFY(std::abs(estimate.total.count - exact.total.count) <= 1);
+    QVERIFY2(std::abs(estimate.total.sqnrDb() - exact.total.sqnrDb()) < 0.8,
+             qPrintable(QStringLiteral("%1 %2").arg(estimate.total.sqnrDb()).arg(exact.total.sqnrDb())));
+    QVERIFY(estimate.total.maxError <= exact.total.maxError * 1.2);
+    QCOMPARE(estimate.channels.size(), exact.channels.size());
+  }
+
+  void onlyLongWorkIsEstimated() {
+    const auto small = laplaceMatrix(100, 100);
+    const auto large = laplaceMatrix(4000, 1500);
+    QVERIFY(!isWorthEstimating(*small, scheme("int4:group32:mse"), true));
+    QVERIFY(isWorthEstimating(*large, scheme("int4:group32:mse"), true));
+    QVERIFY(!isWorthEstimating(*large, scheme("int8"), true));
+    QVERIFY(!isWorthEstimating(*large, scheme("fp32"), true));
   }
 
   void curveMatchesTheQuantizer() {

@@ -218,6 +218,41 @@ private slots:
                      integerErrors(values, stretched).decodedSquares) > 0.0);
   }
 
+  void nearTiesAreDecidedByTheDivision() {
+    // Around every tie of the grid, the last one before clipping among them, a few floats to either side: the
+    // product with 1/scale alone would round some of them the other way.
+    std::mt19937 random(7);
+    std::uniform_real_distribution<float> scales(1e-3f, 2e-3f);
+    for (int trial = 0; trial < 50; ++trial) {
+      const float scale = scales(random);
+      for (const std::int32_t zeroPoint : {0, 31}) {
+        std::vector<float> values;
+        for (int tie = -129 - zeroPoint; tie <= 128 - zeroPoint; ++tie) {
+          float near = (static_cast<float>(tie) + 0.5f) * scale;
+          for (int i = 0; i < 4; ++i) {
+            near = std::nextafter(near, -1.0f);
+          }
+          for (int i = 0; i < 8; ++i) {
+            values.push_back(near);
+            near = std::nextafter(near, 1.0f);
+          }
+        }
+        // Few enough together that blocks without clipping are among them.
+        const IntegerGrids grids{{&scale, 1}, {&zeroPoint, 1}, values.size(), -128, 127};
+        for (std::size_t at = 0; at < values.size(); at += 512) {
+          const std::span<const float> some =
+              std::span(values).subspan(at, std::min<std::size_t>(512, values.size() - at));
+          const ErrorPartials fast = integerErrors(some, grids);
+          const ErrorPartials exact = scalar::integerErrors(some, grids);
+          QCOMPARE(fast.clipped, exact.clipped);
+          QCOMPARE(fast.maxError, exact.maxError);
+          // A code rounded the other way moves Σe by a whole step.
+          QVERIFY(std::abs(fast.errors - exact.errors) < 0.01 * static_cast<double>(scale));
+        }
+      }
+    }
+  }
+
   void resultsDoNotDependOnHowRowsAreCut() {
     const std::vector<float> values = normalValues(8192);
     const float scale = 0.01f;

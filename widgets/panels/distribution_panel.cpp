@@ -196,7 +196,9 @@ void DistributionPanel::showHeader() {
             ? tr("Weights (grey), dequantized (blue), levels of channel %1 (dots)").arg(view->channel)
             : tr("Weights and quantization levels; drag a handle to clip"));
     m_origin->setText(
-        tr("Figures: all %1 values, exact").arg(count(view->matrix->count())) +
+        (view->estimated ? tr("Figures: estimated from %1 of %2 values, the exact ones follow")
+                               .arg(count(view->sample->count()), count(view->matrix->count()))
+                         : tr("Figures: all %1 values, exact").arg(count(view->matrix->count()))) +
         (sampled
              ? tr(" · blue and rounding-error histograms: %1 sampled values").arg(count(view->shape->sampled))
              : QString()));

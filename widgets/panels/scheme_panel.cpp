@@ -2,12 +2,12 @@
 
 #include "core/quant/scheme_grammar.h"
 #include "core/support/units.h"
+#include "widgets/panels/figures_table.h"
 #include "widgets/panels/scheme_controls.h"
 #include "widgets/style/theme.h"
 #include "widgets/viewmodels/layers_model.h"
 #include "widgets/viewmodels/results_text.h"
 
-#include <QGridLayout>
 #include <QLabel>
 #include <QMenu>
 #include <QPushButton>
@@ -21,8 +21,6 @@
 namespace halfstep {
 
 namespace {
-
-enum FigureColumn { labelColumn, valueColumn, wasColumn };
 
 LayerSummary summaryOf(const LayerView& view) {
   return {view.scheme, view.quantization->total, view.quantization->bytes, view.quantization->bitsPerWeight};
@@ -43,8 +41,7 @@ SchemePanel::SchemePanel(Document& document, Selection& selection, LayerExplorer
     , m_applyMenu(new QMenu(this))
     , m_pin(new QPushButton(tr("Pin result")))
     , m_pinned(new QLabel)
-    , m_figures(new QGridLayout)
-    , m_why(new QLabel) {
+    , m_figures(new FiguresTable) {
   setObjectName(QStringLiteral("scheme_panel"));
   setAutoFillBackground(true);
   setBackgroundRole(QPalette::Base);
@@ -63,9 +60,9 @@ SchemePanel::SchemePanel(Document& document, Selection& selection, LayerExplorer
   connect(&m_selection, &Selection::layersChanged, this, &SchemePanel::showSchemes);
   connect(&m_document, &Document::plansChanged, this, &SchemePanel::showSchemes);
   connect(&m_document, &Document::modelChanged, this, &SchemePanel::showSchemes);
-  connect(&m_document, &Document::summariesChanged, this, &SchemePanel::showFigures);
-  connect(&m_explorer, &LayerExplorer::viewChanged, this, &SchemePanel::showFigures);
-  connect(&m_explorer, &LayerExplorer::pinnedChanged, this, &SchemePanel::showFigures);
+  connect(&m_document, &Document::summariesChanged, this, &SchemePanel::showFiguresSoon);
+  connect(&m_explorer, &LayerExplorer::viewChanged, this, &SchemePanel::showFiguresSoon);
+  connect(&m_explorer, &LayerExplorer::pinnedChanged, this, &SchemePanel::showFiguresSoon);
   showSchemes();
 }
 
@@ -75,12 +72,6 @@ void SchemePanel::layOut() {
   m_subject->setWordWrap(true);
   m_pinned->setProperty("role", "quiet");
   m_pinned->setWordWrap(true);
-  m_why->setProperty("role", "quiet");
-  m_why->setWordWrap(true);
-  m_why->setObjectName(QStringLiteral("why"));
-  m_figures->setHorizontalSpacing(kSpace);
-  m_figures->setVerticalSpacing(3);
-  m_figures->setColumnStretch(wasColumn, 1);
 
   auto* scrolled = new QWidget;
   scrolled->setObjectName(QStringLiteral("scrolled"));
@@ -100,9 +91,7 @@ void SchemePanel::layOut() {
   line->setFrameShadow(QFrame::Plain);
   layout->addWidget(line);
   layout->addWidget(m_pinned);
-  layout->addLayout(m_figures);
-  layout->addSpacing(kSpaceSmall);
-  layout->addWidget(m_why);
+  layout->addWidget(m_figures);
   layout->addStretch(1);
 
   auto* scroll = new QScrollArea(this);
@@ -193,10 +182,18 @@ void SchemePanel::showSchemes() {
                          : QString());
   m_subject->setVisible(schemes.size() > 1);
   m_apply->setEnabled(m_selection.currentLayer() >= 0);
-  showFigures();
+  showFiguresSoon();
+}
+
+void SchemePanel::showFiguresSoon() {
+  if (!m_figuresDue) {
+    m_figuresDue = true;
+    QMetaObject::invokeMethod(this, &SchemePanel::showFigures, Qt::QueuedConnection);
+  }
 }
 
 void SchemePanel::showFigures() {
+  m_figuresDue = false;
   const int current = m_selection.currentLayer();
   const bool any = current >= 0 && current < m_document.layerCount();
   const auto pinnedView = m_explorer.pinned();
@@ -216,43 +213,7 @@ void SchemePanel::showFigures() {
                       pinned ? &*pinned : nullptr,
                       static_cast<std::int64_t>(m_document.layer(current).weight.bytes().size()));
   }
-  const auto label = [&](int row, int column, const QString& text, const QString& name) {
-    auto* item = m_figures->itemAtPosition(row, column);
-    auto* found = item != nullptr ? qobject_cast<QLabel*>(item->widget()) : nullptr;
-    if (found == nullptr) {
-      found = new QLabel;
-      found->setProperty("role", column == valueColumn ? "value" : "quiet");
-      m_figures->addWidget(found, row, column);
-    }
-    if (found->text() != text) {
-      found->setText(text);
-    }
-    found->setObjectName(name);
-    return found;
-  };
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const FigureRow& figure = rows[i];
-    const int row = static_cast<int>(i);
-    label(row, labelColumn, figure.label, QStringLiteral("label_") + figure.name)
-        ->setToolTip(figure.explanation);
-    QLabel* value = label(row, valueColumn, figure.value, QStringLiteral("figure_") + figure.name);
-    value->setToolTip(figure.explanation);
-    value->setAccessibleName(figure.label.trimmed());
-    const QString color = figure.judgement ? currentTheme().judged(*figure.judgement).name() : QString();
-    const QString sheet = color.isEmpty() ? QString() : QStringLiteral("color: %1;").arg(color);
-    if (value->styleSheet() != sheet) {
-      value->setStyleSheet(sheet);
-    }
-    label(row, wasColumn, pinned ? tr("pinned %1").arg(figure.pinned) : figure.was,
-          QStringLiteral("was_") + figure.name);
-  }
-  for (int row = static_cast<int>(rows.size()); row < m_figures->rowCount(); ++row) {
-    for (const int column : {labelColumn, valueColumn, wasColumn}) {
-      if (m_figures->itemAtPosition(row, column) != nullptr) {
-        label(row, column, {}, {});
-      }
-    }
-  }
+  m_figures->setRows(std::move(rows), pinned.has_value());
   showWhy();
 }
 
@@ -260,13 +221,13 @@ void SchemePanel::showWhy() {
   const auto view = m_explorer.view();
   if (!view || view->layer != m_selection.currentLayer() ||
       formatFacts(view->scheme.format).family != FormatFamily::integer) {
-    m_why->clear();
+    m_figures->setNote({});
     return;
   }
   const CodeLimits limits = codeLimits(view->scheme.format, view->scheme.codeRange);
   const double sqnr = view->quantization->total.sqnrDb();
   if (!std::isfinite(sqnr)) {
-    m_why->clear();
+    m_figures->setNote({});
     return;
   }
   const Moments& moments = view->profile->moments;
@@ -276,7 +237,7 @@ void SchemePanel::showWhy() {
   // Uniform rounding noise is step²/12; a full-scale signal of peak A over 2^b steps gives 6.02·b + 4.77 dB −
   // crest.
   const double rule = 6.02 * formatFacts(view->scheme.format).bits + 4.77 - crest;
-  m_why->setText(
+  m_figures->setNote(
       tr("Why %1 dB? There are %2 codes. One scale over the whole peak would give about "
          "6.02·%3 + 4.77 − %4 (crest factor) = %5 dB.")
           .arg(QString::fromStdString(formatReal(sqnr)))

@@ -8,13 +8,13 @@
 
 #include <functional>
 
-class QGridLayout;
 class QLabel;
 class QMenu;
 class QPushButton;
 
 namespace halfstep {
 
+class FiguresTable;
 class SchemeControls;
 
 class SchemePanel : public QWidget {
@@ -34,6 +34,8 @@ private:
   void fillApplyMenu();
   void showSchemes();
   void showFigures();
+  /// Once, however many changes come together.
+  void showFiguresSoon();
   void showWhy();
 
   Document& m_document;
@@ -46,8 +48,8 @@ private:
   QMenu* m_applyMenu;
   QPushButton* m_pin;
   QLabel* m_pinned;
-  QGridLayout* m_figures;
-  QLabel* m_why;
+  FiguresTable* m_figures;
+  bool m_figuresDue = false;
 };
 
 } // namespace halfstep

@@ -1,6 +1,7 @@
 #include "widgets/plots/channel_range_plot.h"
 
 #include "core/support/units.h"
+#include "widgets/plots/step_fill.h"
 
 #include <algorithm>
 
@@ -28,7 +29,7 @@ ChannelRangePlot::ChannelRangePlot(QWidget* parent)
   };
   m_high = graph();
   m_low = graph();
-  m_high->setChannelFillGraph(m_low);
+  m_fill = new StepFill(m_high, m_low);
   m_clipHigh = graph();
   m_clipLow = graph();
   m_current = new QCPItemStraightLine(this);
@@ -41,11 +42,9 @@ ChannelRangePlot::ChannelRangePlot(QWidget* parent)
 }
 
 void ChannelRangePlot::applyColors(const Theme& theme) {
-  QColor fill = theme.accent;
-  fill.setAlpha(theme.dark ? 90 : 70);
   m_high->setPen(Qt::NoPen);
   m_low->setPen(Qt::NoPen);
-  m_high->setBrush(fill);
+  m_fill->setColor(mixed(theme.accent, theme.panel, theme.dark ? 0.35 : 0.27));
   m_clipHigh->setPen(QPen(theme.clipping, 1));
   m_clipLow->setPen(QPen(theme.clipping, 1));
   m_current->setPen(QPen(theme.accent, 1));

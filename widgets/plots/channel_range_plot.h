@@ -7,6 +7,8 @@
 
 namespace halfstep {
 
+class StepFill;
+
 class ChannelRangePlot : public Plot {
   Q_OBJECT
 
@@ -31,6 +33,7 @@ private:
   int channelCount() const;
 
   std::shared_ptr<const LayerView> m_view;
+  StepFill* m_fill;
   QCPGraph* m_high;
   QCPGraph* m_low;
   QCPGraph* m_clipHigh;

@@ -1,6 +1,7 @@
 #include "widgets/plots/histogram_plot.h"
 
 #include "core/support/units.h"
+#include "widgets/plots/step_fill.h"
 
 #include <algorithm>
 #include <cmath>
@@ -59,6 +60,7 @@ HistogramPlot::HistogramPlot(QWidget* parent)
     return made;
   };
   m_floats = graph(QCPGraph::lsStepLeft);
+  m_fill = new StepFill(m_floats, nullptr);
   m_quantized = graph(QCPGraph::lsStepLeft);
   m_levels = graph(QCPGraph::lsImpulse);
   for (int side = 0; side < 2; ++side) {
@@ -97,10 +99,8 @@ HistogramPlot::HistogramPlot(QWidget* parent)
 }
 
 void HistogramPlot::applyColors(const Theme& theme) {
-  QColor fill = theme.floatSeries;
-  fill.setAlpha(theme.dark ? 120 : 140);
   m_floats->setPen(QPen(theme.floatSeries));
-  m_floats->setBrush(fill);
+  m_fill->setColor(mixed(theme.floatSeries, theme.panel, theme.dark ? 0.47 : 0.55));
   m_quantized->setPen(QPen(theme.accent));
   m_levels->setPen(QPen(theme.accent, 1));
   m_levels->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, theme.accent, theme.accent, 5));

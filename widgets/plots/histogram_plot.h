@@ -7,6 +7,8 @@
 
 namespace halfstep {
 
+class StepFill;
+
 class HistogramPlot : public Plot {
   Q_OBJECT
 
@@ -49,6 +51,7 @@ private:
   void dragTo(double key, bool finished);
 
   std::shared_ptr<const LayerView> m_view;
+  StepFill* m_fill;
   QCPGraph* m_floats;
   QCPGraph* m_quantized;
   QCPGraph* m_levels;

@@ -3,6 +3,7 @@
 #include <QApplication>
 #include <QStyle>
 #include <QStyleFactory>
+#include <cmath>
 
 namespace halfstep {
 
@@ -107,6 +108,14 @@ bool desktopIsDark() {
 }
 
 } // namespace
+
+QColor mixed(const QColor& color, const QColor& other, double share) {
+  const auto part = [&](int a, int b) {
+    return static_cast<int>(std::lround(a * share + b * (1.0 - share)));
+  };
+  return {part(color.red(), other.red()), part(color.green(), other.green()),
+          part(color.blue(), other.blue())};
+}
 
 const Theme& lightTheme() {
   static const Theme theme = {false,     "#f5f6f8", "#ffffff", "#f9fafb", "#dde1e7", "#1d232c",

@@ -25,6 +25,9 @@ struct Theme {
   QColor judged(int judgement) const { return judgement > 0 ? good : (judgement == 0 ? poor : bad); }
 };
 
+/// `share` (0…1) of one colour, the rest of the other; opaque.
+QColor mixed(const QColor& color, const QColor& other, double share);
+
 const Theme& lightTheme();
 const Theme& darkTheme();
 /// The theme for `choice`; `system` follows the desktop's palette.

@@ -22,6 +22,7 @@ struct LayerSummary {
   ErrorSums errors;
   std::int64_t bytes = 0;
   double bitsPerWeight = 0.0;
+  bool estimated = false; ///< from a sample; the exact figures are on their way
 };
 
 /// The plan as a whole. Only layers whose figures are up to date count in `errors`.

@@ -1,5 +1,7 @@
 #include "widgets/viewmodels/layer_explorer.h"
 
+#include "core/quant/estimate.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -34,8 +36,12 @@ void findClipping(LayerView& view) {
   }
 }
 
+enum class Accuracy { withinAFrame, exact };
+
+/// Fills in what `view` lacks. With `withinAFrame` the figures may be estimates.
 Result<std::shared_ptr<const LayerView>> computeView(const std::shared_ptr<const Model>& model,
-                                                     LayerView view, const JobContext& context) {
+                                                     LayerView view, Accuracy accuracy,
+                                                     const JobContext& context) {
   if (!view.matrix) {
     HALFSTEP_TRY(view.matrix,
                  WeightMatrix::fromLayer(model->layers[static_cast<std::size_t>(view.layer)], context));
@@ -43,7 +49,19 @@ Result<std::shared_ptr<const LayerView>> computeView(const std::shared_ptr<const
     view.profile = std::make_shared<const WeightProfile>(std::move(profile));
   }
   if (!view.quantization) {
-    HALFSTEP_TRY(LayerQuantization quantization, quantizeLayer(*view.matrix, view.scheme, context));
+    const Moments& moments = view.profile->moments;
+    std::span<const ValueRange> ranges;
+    if (moments.nan == 0 && moments.infinite == 0 && moments.count > 0) {
+      ranges = view.profile->channelRanges;
+    }
+    view.estimated =
+        accuracy == Accuracy::withinAFrame && isWorthEstimating(*view.matrix, view.scheme, !ranges.empty());
+    if (view.estimated && !view.sample) {
+      HALFSTEP_TRY(view.sample, thinned(*view.matrix, view.scheme.granularity, context));
+    }
+    HALFSTEP_TRY(LayerQuantization quantization,
+                 view.estimated ? estimateLayer(*view.matrix, *view.sample, view.scheme, context, ranges)
+                                : quantizeLayer(*view.matrix, view.scheme, context, ranges));
     view.quantization = std::make_shared<const LayerQuantization>(std::move(quantization));
   }
   findClipping(view);
@@ -51,8 +69,10 @@ Result<std::shared_ptr<const LayerView>> computeView(const std::shared_ptr<const
   view.segment = segmentation.kind == Granularity::Kind::tensor
                      ? 0
                      : static_cast<std::size_t>(view.channel) * segmentation.segmentsPerChannel;
-  HALFSTEP_TRY(QuantizedShape shape, shapeOf(*view.matrix, *view.profile, view.quantization->parameters,
-                                             view.segment, kShapeBins, context));
+  const bool ofSample = view.estimated && segmentation.kind == Granularity::Kind::group;
+  HALFSTEP_TRY(QuantizedShape shape,
+               shapeOf(ofSample ? *view.sample : *view.matrix, *view.profile, view.quantization->parameters,
+                       view.segment, kShapeBins, context));
   view.shape = std::make_shared<const QuantizedShape>(std::move(shape));
   return std::make_shared<const LayerView>(std::move(view));
 }
@@ -97,6 +117,7 @@ void LayerExplorer::request() {
   const int layer = m_selection.currentLayer();
   if (layer < 0 || !m_document.model()) {
     m_runner.cancelKey(QStringLiteral("layer"));
+    m_runner.cancelKey(QStringLiteral("exact"));
     m_view.reset();
     emit viewChanged();
     return;
@@ -109,8 +130,11 @@ void LayerExplorer::request() {
   if (sameLayer) {
     wanted.matrix = m_view->matrix;
     wanted.profile = m_view->profile;
-    if (m_view->scheme == wanted.scheme) {
+    if (m_view->scheme == wanted.scheme && !m_view->estimated) {
       wanted.quantization = m_view->quantization;
+    }
+    if (m_view->scheme.granularity == wanted.scheme.granularity) { // groups have to stay whole
+      wanted.sample = m_view->sample;
     }
   } else {
     m_clearLate.start();
@@ -119,12 +143,28 @@ void LayerExplorer::request() {
     m_lastEstimator = wanted.scheme.range;
   }
   m_runner.cancelKey(QStringLiteral("curve")); // the next view asks again
+  m_runner.cancelKey(QStringLiteral("exact"));
   // A running job for the same layer is let finish: during a drag every other frame would be lost otherwise.
   m_runner.start<std::shared_ptr<const LayerView>>(
       {Lane::interactive, tr("Quantize %1").arg(QString::fromStdString(m_document.layer(layer).name)),
        QStringLiteral("layer"), !sameLayer},
       [model = m_document.model(), wanted](const JobContext& context) {
-        return computeView(model, wanted, context);
+        return computeView(model, wanted, Accuracy::withinAFrame, context);
+      },
+      this, [this](Result<std::shared_ptr<const LayerView>> view) { take(std::move(view)); });
+}
+
+void LayerExplorer::requestExact() {
+  LayerView wanted = *m_view;
+  wanted.quantization.reset();
+  wanted.shape.reset();
+  wanted.estimated = false;
+  m_runner.start<std::shared_ptr<const LayerView>>(
+      {Lane::interactive,
+       tr("Exact figures of %1").arg(QString::fromStdString(m_document.layer(wanted.layer).name)),
+       QStringLiteral("exact"), true},
+      [model = m_document.model(), wanted](const JobContext& context) {
+        return computeView(model, wanted, Accuracy::exact, context);
       },
       this, [this](Result<std::shared_ptr<const LayerView>> view) { take(std::move(view)); });
 }
@@ -141,12 +181,14 @@ void LayerExplorer::take(Result<std::shared_ptr<const LayerView>> view) {
   m_view = *view;
   const LayerQuantization& quantization = *m_view->quantization;
   if (m_view->scheme == m_document.scheme(m_view->layer)) {
-    m_document.setSummaries(
-        {{m_view->layer,
-          {m_view->scheme, quantization.total, quantization.bytes, quantization.bitsPerWeight}}});
+    m_document.setSummaries({{m_view->layer,
+                              {m_view->scheme, quantization.total, quantization.bytes,
+                               quantization.bitsPerWeight, m_view->estimated}}});
   }
   emit viewChanged();
-  if (!m_curve || m_curveScheme != withoutRange(m_view->scheme)) {
+  if (m_view->estimated) {
+    requestExact();
+  } else if (!m_curve || m_curveScheme != withoutRange(m_view->scheme)) {
     requestCurve();
   }
 }

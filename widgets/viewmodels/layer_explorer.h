@@ -23,6 +23,10 @@ struct LayerView {
   std::shared_ptr<const WeightMatrix> matrix;
   std::shared_ptr<const WeightProfile> profile;
   std::shared_ptr<const LayerQuantization> quantization;
+  /// Where exact figures take longer than a frame: these are estimates from `sample`, and the exact view
+  /// follows.
+  bool estimated = false;
+  std::shared_ptr<const WeightMatrix> sample; ///< null where none was needed; kept for the next estimate
   std::shared_ptr<const QuantizedShape> shape;
   ValueRange clipping; ///< the widest clipping range of any segment; mirrored for symmetric mappings
   std::vector<ValueRange> channelClipping; ///< the same for each channel
@@ -62,6 +66,7 @@ signals:
 
 private:
   void request();
+  void requestExact();
   void requestCurve();
   void take(Result<std::shared_ptr<const LayerView>> view);
 

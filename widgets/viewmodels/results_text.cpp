@@ -18,6 +18,11 @@ QString decibel(double value) {
   return text(formatReal(value)) + QStringLiteral("\u2009dB");
 }
 
+/// Sizes follow from the scheme alone.
+bool isExactAlways(const QString& figure) {
+  return figure == QLatin1String("bits") || figure == QLatin1String("bytes");
+}
+
 struct Definition {
   const char* name;
   QString label;
@@ -71,7 +76,8 @@ std::vector<FigureRow> figureRows(const LayerSummary* current, const LayerSummar
                   definition.explanation,
                   std::nullopt};
     if (current != nullptr) {
-      row.value = definition.value(*current);
+      row.value = (current->estimated && !isExactAlways(row.name) ? QStringLiteral("≈ ") : QString()) +
+                  definition.value(*current);
       if (row.name == QLatin1String("sqnr") && !std::isnan(current->errors.sqnrDb())) {
         row.judgement = sqnrJudgement(current->errors.sqnrDb());
       }

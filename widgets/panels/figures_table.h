@@ -1,0 +1,43 @@
+// A layer's figures in three columns: what, how much, and what to compare it with. One painted widget,
+// because the figures change with every frame of a drag and labels would lay the panel out again each time.
+// UI thread.
+#pragma once
+
+#include "widgets/viewmodels/results_text.h"
+
+#include <QWidget>
+
+namespace halfstep {
+
+class FiguresTable : public QWidget {
+  Q_OBJECT
+
+public:
+  explicit FiguresTable(QWidget* parent = nullptr);
+
+  /// `comparePinned`: the third column shows the pinned result instead of the one before.
+  void setRows(std::vector<FigureRow> rows, bool comparePinned);
+  /// A remark below the rows, up to five lines.
+  void setNote(const QString& note);
+  const QString& note() const { return m_note; }
+  /// The value and the third column's text of the row with this name; empty where there is none.
+  QString value(const QString& name) const;
+  QString compared(const QString& name) const;
+
+  QSize sizeHint() const override;
+
+protected:
+  bool event(QEvent* event) override;
+  void paintEvent(QPaintEvent* event) override;
+
+private:
+  const FigureRow* find(const QString& name) const;
+  QString compared(const FigureRow& row) const;
+  int rowHeight() const;
+
+  std::vector<FigureRow> m_rows;
+  bool m_comparePinned = false;
+  QString m_note;
+};
+
+} // namespace halfstep
