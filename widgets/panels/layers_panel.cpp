@@ -146,12 +146,23 @@ void LayersPanel::readSelection() {
     return;
   }
   m_updating = true;
-  QItemSelection rows;
+  std::vector<int> shown;
   for (const int layer : m_selection.layers()) {
     const QModelIndex index = m_proxy.mapFromSource(m_model.index(layer, 0));
     if (index.isValid()) {
-      rows.select(index, index.siblingAtColumn(LayersModel::columnCountValue - 1));
+      shown.push_back(index.row());
     }
+  }
+  std::sort(shown.begin(), shown.end());
+  QItemSelection rows; // as few ranges as possible: the view walks through all of them for every cell
+  for (std::size_t first = 0; first < shown.size();) {
+    std::size_t last = first;
+    while (last + 1 < shown.size() && shown[last + 1] == shown[last] + 1) {
+      ++last;
+    }
+    rows.select(m_proxy.index(shown[first], 0),
+                m_proxy.index(shown[last], LayersModel::columnCountValue - 1));
+    first = last + 1;
   }
   m_table->selectionModel()->select(rows, QItemSelectionModel::ClearAndSelect);
   if (m_selection.currentLayer() >= 0) {
