@@ -20,8 +20,8 @@ Result<std::shared_ptr<const Model>> Environment::loadModel(const std::string& f
 }
 
 std::vector<Command> declareCommands(CLI::App& main) {
-  return {inspectCommand(main), quantizeCommand(main), exportCommand(main),
-          pluginsCommand(main), kernelsCommand(main),  completionCommand(main)};
+  return {inspectCommand(main),     quantizeCommand(main), runCommand(main),     exportCommand(main),
+          conformanceCommand(main), pluginsCommand(main),  kernelsCommand(main), completionCommand(main)};
 }
 
 } // namespace halfstep::cli

@@ -48,7 +48,9 @@ std::vector<Command> declareCommands(CLI::App& main);
 // One per file, NAME_command.cpp.
 Command inspectCommand(CLI::App& main);
 Command quantizeCommand(CLI::App& main);
+Command runCommand(CLI::App& main);
 Command exportCommand(CLI::App& main);
+Command conformanceCommand(CLI::App& main);
 Command pluginsCommand(CLI::App& main);
 Command kernelsCommand(CLI::App& main);
 Command completionCommand(CLI::App& main);

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace halfstep::cli {
@@ -14,5 +15,12 @@ namespace halfstep::cli {
 /// writeFileAtomically.
 Result<void> writeNpy(const std::filesystem::path& path, std::string_view descriptor, const Shape& shape,
                       std::span<const std::byte> bytes);
+
+/// Reads a file of numbers or booleans in C order. Errors name the file: no .npy, another byte order or type,
+/// Fortran order, fewer bytes than the shape asks for.
+Result<Tensor> readNpy(const std::filesystem::path& path);
+
+/// NumPy's name of an element type ("<f4"); empty where it has none.
+std::string npyDescriptor(ElementType type);
 
 } // namespace halfstep::cli

@@ -26,6 +26,11 @@ public:
   /// file and the place in it. Nothing in the file is ever executed.
   virtual Result<std::shared_ptr<const Model>> load(const std::filesystem::path& path,
                                                     const JobContext& context) const = 0;
+  /// Reads a file that holds one tensor in the format's own form (ONNX: a TensorProto, "input_0.pb"). The
+  /// same errors; `unsupported` where the format has no such files.
+  virtual Result<Tensor> loadTensor(const std::filesystem::path& path) const {
+    return Error{ErrorKind::unsupported, "is no file of tensors", {}, path.string()};
+  }
 };
 
 } // namespace halfstep

@@ -24,9 +24,17 @@ MappedFile::MappedFile(std::filesystem::path path, const std::byte* data, std::s
     , m_size(size) {}
 
 MappedFile::~MappedFile() {
-  if (m_data != nullptr) {
+  if (m_data != nullptr && m_owned.empty()) {
     ::munmap(const_cast<std::byte*>(m_data), m_size);
   }
+}
+
+std::shared_ptr<const MappedFile> MappedFile::ofBytes(std::filesystem::path path,
+                                                      std::vector<std::byte> bytes) {
+  auto file = std::shared_ptr<MappedFile>(new MappedFile(std::move(path), nullptr, bytes.size()));
+  file->m_owned = std::move(bytes);
+  file->m_data = file->m_owned.data();
+  return file;
 }
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem::path& path) {

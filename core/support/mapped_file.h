@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <vector>
 
 namespace halfstep {
 
@@ -16,6 +17,8 @@ class MappedFile {
 public:
   /// Errors: the file does not exist, is a folder, or cannot be read (kind `failed`, naming the file).
   static Result<std::shared_ptr<const MappedFile>> open(const std::filesystem::path& path);
+  /// Bytes in memory, as if they were the file at `path`.
+  static std::shared_ptr<const MappedFile> ofBytes(std::filesystem::path path, std::vector<std::byte> bytes);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
@@ -28,6 +31,7 @@ private:
   std::filesystem::path m_path;
   const std::byte* m_data = nullptr;
   std::size_t m_size = 0;
+  std::vector<std::byte> m_owned; ///< instead of a mapping
 };
 
 } // namespace halfstep

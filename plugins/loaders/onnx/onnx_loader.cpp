@@ -6,7 +6,10 @@
 #include "plugins/loaders/onnx/wire_schema.h"
 
 #include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/wire_format_lite.h>
+
+#include <cstring>
 
 namespace halfstep {
 
@@ -80,7 +83,50 @@ Result<std::shared_ptr<const Model>> loadMapped(std::shared_ptr<const MappedFile
   return std::shared_ptr<const Model>(std::move(model));
 }
 
+/// A ModelProto around a TensorProto, so that both are read, and checked, by the same code: a field of length
+/// `size` in front of everything.
+void prependField(std::string& head, std::uint32_t number, std::size_t size) {
+  std::string field;
+  google::protobuf::io::StringOutputStream stream(&field);
+  {
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.WriteTag(
+        WireFormatLite::MakeTag(static_cast<int>(number), WireFormatLite::WIRETYPE_LENGTH_DELIMITED));
+    coded.WriteVarint64(size);
+  }
+  head = field + head;
+}
+
+Result<Tensor> tensorIn(const std::filesystem::path& path) {
+  constexpr std::uint32_t kInitializerField = 5;
+  HALFSTEP_TRY(const auto mapped, MappedFile::open(path));
+  std::string head;
+  prependField(head, kInitializerField, mapped->bytes().size());
+  prependField(head, kGraphField, head.size() + mapped->bytes().size());
+  std::vector<std::byte> bytes(head.size() + mapped->bytes().size());
+  std::memcpy(bytes.data(), head.data(), head.size());
+  std::copy(mapped->bytes().begin(), mapped->bytes().end(),
+            bytes.begin() + static_cast<std::ptrdiff_t>(head.size()));
+  const auto file = MappedFile::ofBytes(path, std::move(bytes));
+  HALFSTEP_TRY(const std::string small, stripWeights(file->bytes(), {}));
+  onnx::ModelProto proto;
+  if (!proto.ParseFromString(small) || proto.graph().initializer_size() != 1) {
+    return Error{ErrorKind::damagedFile, "is no tensor"};
+  }
+  ExternalData external(path);
+  return TensorReader(file, external).read(proto.graph().initializer(0));
+}
+
 } // namespace
+
+Result<Tensor> OnnxLoader::loadTensor(const std::filesystem::path& path) const {
+  try {
+    auto tensor = tensorIn(path);
+    return tensor ? std::move(tensor) : inFile(std::move(tensor.error()), path);
+  } catch (const std::exception& exception) {
+    return Error{ErrorKind::failed, std::string("cannot be read: ") + exception.what(), {}, path.string()};
+  }
+}
 
 int OnnxLoader::recognise(std::span<const std::byte> head) const {
   google::protobuf::io::CodedInputStream input(reinterpret_cast<const std::uint8_t*>(head.data()),

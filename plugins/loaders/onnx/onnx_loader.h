@@ -18,6 +18,7 @@ public:
   /// file's size for hostile files. Stops within 10 ms when asked to.
   Result<std::shared_ptr<const Model>> load(const std::filesystem::path& path,
                                             const JobContext& context) const override;
+  Result<Tensor> loadTensor(const std::filesystem::path& path) const override;
 };
 
 } // namespace halfstep

@@ -1,0 +1,371 @@
+#include "core/exec/executor.h"
+
+#include "core/exec/operator_families.h"
+#include "core/exec/widening.h"
+
+#include <algorithm>
+#include <deque>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace halfstep {
+
+struct PreparedGraph {
+  std::vector<const Node*> order;
+  /// Names a node takes, its subgraphs' outer values among them, without repetition; in the order of `order`.
+  std::vector<std::vector<std::string>> uses;
+  /// The names whose last use a node is.
+  std::vector<std::vector<std::string>> released;
+};
+
+namespace {
+
+constexpr int kDeepest = 64; // subgraphs and function calls within each other
+
+using Prepared = std::map<const Graph*, PreparedGraph>;
+
+std::vector<const Graph*> subgraphsOf(const Node& node) {
+  std::vector<const Graph*> graphs;
+  for (const auto& [name, attribute] : node.attributes) {
+    if (const auto* graph = std::get_if<std::shared_ptr<const Graph>>(&attribute)) {
+      graphs.push_back(graph->get());
+    } else if (const auto* several = std::get_if<std::vector<std::shared_ptr<const Graph>>>(&attribute)) {
+      for (const auto& one : *several) {
+        graphs.push_back(one.get());
+      }
+    }
+  }
+  std::erase(graphs, nullptr);
+  return graphs;
+}
+
+/// The values that a graph takes from around it.
+std::unordered_set<std::string> outerValues(const Graph& graph, int depth) {
+  std::unordered_set<std::string> taken;
+  std::unordered_set<std::string> own;
+  for (const ValueInfo& input : graph.inputs) {
+    own.insert(input.name);
+  }
+  for (const auto& [name, tensor] : graph.initializers) {
+    own.insert(name);
+  }
+  for (const Node& node : graph.nodes) {
+    own.insert(node.outputs.begin(), node.outputs.end());
+    taken.insert(node.inputs.begin(), node.inputs.end());
+    for (const Graph* inner : subgraphsOf(node)) {
+      if (depth < kDeepest) {
+        taken.merge(outerValues(*inner, depth + 1));
+      }
+    }
+  }
+  for (const ValueInfo& output : graph.outputs) { // a value from around it may be an output as it is
+    taken.insert(output.name);
+  }
+  std::erase_if(taken, [&](const std::string& name) { return name.empty() || own.contains(name); });
+  return taken;
+}
+
+Error nodeError(const Node& node, Error error) {
+  if (error.kind != ErrorKind::cancelled && error.where.empty()) {
+    error.where =
+        "node " +
+        (node.name.empty() ? (node.outputs.empty() ? "?" : "of " + node.outputs.front()) : node.name) + ", " +
+        (node.domain.empty() ? "" : node.domain + ".") + node.opType;
+  }
+  return error;
+}
+
+/// Kahn's algorithm; nodes that are ready keep the file's order.
+Result<PreparedGraph> ordered(const Graph& graph) {
+  PreparedGraph prepared;
+  std::unordered_map<std::string, std::size_t> producers;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    for (const std::string& output : graph.nodes[i].outputs) {
+      if (!output.empty() && !producers.emplace(output, i).second) {
+        return Error{ErrorKind::damagedFile, "two nodes make the value " + output};
+      }
+    }
+  }
+  std::vector<std::vector<std::string>> uses(graph.nodes.size());
+  std::vector<std::size_t> waitsFor(graph.nodes.size(), 0);
+  std::vector<std::vector<std::size_t>> followers(graph.nodes.size());
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    std::unordered_set<std::string> taken(node.inputs.begin(), node.inputs.end());
+    for (const Graph* inner : subgraphsOf(node)) {
+      taken.merge(outerValues(*inner, 0));
+    }
+    taken.erase("");
+    uses[i].assign(taken.begin(), taken.end());
+    std::sort(uses[i].begin(), uses[i].end());
+    for (const std::string& name : uses[i]) {
+      if (const auto producer = producers.find(name); producer != producers.end()) {
+        followers[producer->second].push_back(i);
+        ++waitsFor[i];
+      }
+    }
+  }
+  std::deque<std::size_t> ready;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (waitsFor[i] == 0) {
+      ready.push_back(i);
+    }
+  }
+  while (!ready.empty()) {
+    const std::size_t i = ready.front();
+    ready.pop_front();
+    prepared.order.push_back(&graph.nodes[i]);
+    prepared.uses.push_back(std::move(uses[i]));
+    for (const std::size_t follower : followers[i]) {
+      if (--waitsFor[follower] == 0) {
+        ready.push_back(follower);
+      }
+    }
+  }
+  if (prepared.order.size() < graph.nodes.size()) {
+    const auto stuck = std::find_if(waitsFor.begin(), waitsFor.end(), [](std::size_t n) { return n > 0; });
+    const Node& node = graph.nodes[static_cast<std::size_t>(stuck - waitsFor.begin())];
+    return nodeError(node, {ErrorKind::damagedFile, "the graph has a cycle"});
+  }
+  std::unordered_set<std::string> later;
+  for (const ValueInfo& output : graph.outputs) {
+    later.insert(output.name);
+  }
+  prepared.released.resize(prepared.order.size());
+  for (std::size_t i = prepared.order.size(); i-- > 0;) {
+    for (const std::string& name : prepared.uses[i]) {
+      if (later.insert(name).second) {
+        prepared.released[i].push_back(name);
+      }
+    }
+  }
+  return prepared;
+}
+
+Result<void> prepare(const Graph& graph, Prepared& prepared, int depth) {
+  if (depth > kDeepest) {
+    return Error{ErrorKind::unsupported, "subgraphs are nested too deeply"};
+  }
+  if (prepared.contains(&graph)) {
+    return {};
+  }
+  HALFSTEP_TRY(PreparedGraph made, ordered(graph));
+  for (const Node* node : made.order) {
+    for (const Graph* inner : subgraphsOf(*node)) {
+      HALFSTEP_CHECK(prepare(*inner, prepared, depth + 1));
+    }
+  }
+  prepared.emplace(&graph, std::move(made));
+  return {};
+}
+
+/// The values of one graph while it runs, within those of the graph around it.
+struct Frame {
+  const Graph* graph = nullptr;
+  const Frame* outer = nullptr;
+  const std::map<std::string, std::int64_t>* opsets = nullptr;
+  const Node* call = nullptr; ///< of a function: whose attributes its nodes may refer to
+  const Function* function = nullptr;
+  int depth = 0;
+  std::unordered_map<std::string, Value> values;
+
+  /// Null if there is none.
+  const Value* find(const std::string& name) const {
+    for (const Frame* frame = this; frame != nullptr; frame = frame->outer) {
+      if (const auto found = frame->values.find(name); found != frame->values.end()) {
+        return &found->second;
+      }
+    }
+    return nullptr;
+  }
+};
+
+class Run {
+public:
+  Run(const Model& model, const Prepared& prepared, const JobContext& job, const RunOptions& options)
+      : m_model(model)
+      , m_prepared(prepared)
+      , m_job(job)
+      , m_options(options) {}
+
+  /// Runs the graph of `frame`, whose inputs are in place; its outputs in order.
+  Result<std::vector<Value>> graph(Frame& frame) {
+    if (frame.depth > kDeepest) {
+      return Error{ErrorKind::unsupported, "subgraphs and functions call each other too deeply"};
+    }
+    const Graph& graph = *frame.graph;
+    for (const auto& [name, tensor] : graph.initializers) {
+      frame.values.emplace(name, tensor); // an input of the same name has the last word
+    }
+    const PreparedGraph& prepared = m_prepared.at(&graph);
+    const bool isMain = frame.outer == nullptr && frame.function == nullptr;
+    for (std::size_t i = 0; i < prepared.order.size(); ++i) {
+      const Node& node = *prepared.order[i];
+      HALFSTEP_CHECK(m_job.checkpoint());
+      auto outputs = this->node(node, frame);
+      if (!outputs) {
+        return nodeError(node, std::move(outputs.error()));
+      }
+      for (std::size_t k = 0; k < node.outputs.size() && k < outputs->size(); ++k) {
+        if (node.outputs[k].empty()) {
+          continue;
+        }
+        if (isMain && m_options.tap) {
+          HALFSTEP_CHECK(m_options.tap(node.outputs[k], (*outputs)[k]));
+        }
+        frame.values[node.outputs[k]] = std::move((*outputs)[k]);
+      }
+      for (const std::string& name : prepared.released[i]) {
+        const bool kept =
+            isMain && std::find(m_options.keep.begin(), m_options.keep.end(), name) != m_options.keep.end();
+        if (!kept) {
+          frame.values.erase(name);
+        }
+      }
+    }
+    std::vector<Value> results;
+    for (const ValueInfo& output : graph.outputs) {
+      const Value* value = frame.find(output.name);
+      if (value == nullptr) {
+        return Error{ErrorKind::damagedFile, "nothing makes the output " + output.name};
+      }
+      results.push_back(*value);
+    }
+    return results;
+  }
+
+private:
+  Result<std::vector<Value>> node(const Node& original, const Frame& frame) {
+    // Within a function attributes may stand for those of the call.
+    Node resolved;
+    const Node* node = &original;
+    if (!original.referredAttributes.empty()) {
+      resolved = original;
+      for (const auto& [own, callers] : original.referredAttributes) {
+        resolve(frame, own, callers, resolved);
+      }
+      node = &resolved;
+    }
+    std::vector<Value> inputs;
+    for (const std::string& name : node->inputs) {
+      const Value* value = name.empty() ? nullptr : frame.find(name);
+      if (value == nullptr && !name.empty()) {
+        return Error{ErrorKind::damagedFile, "nothing makes its input " + name};
+      }
+      inputs.push_back(value != nullptr ? *value : Value());
+    }
+    const std::string& domain = node->domain == "ai.onnx" ? std::string() : node->domain;
+    for (const Function& function : m_model.functions) {
+      if (function.domain == node->domain && function.name == node->opType &&
+          function.overload == node->overload) {
+        return call(function, *node, frame, inputs);
+      }
+    }
+    const auto version = frame.opsets->find(domain);
+    const std::int64_t opset = version != frame.opsets->end() ? version->second : 1;
+    const OperatorEntry* entry = findOperator(domain, node->opType, opset);
+    if (entry == nullptr) {
+      return Error{ErrorKind::unsupported, "the operator is not supported"};
+    }
+    const OpCall::SubgraphRunner subgraphs = [&](const Graph& graph, std::vector<Value> given) {
+      return subgraph(graph, frame, std::move(given));
+    };
+    if (entry->widening == Widening::floats) {
+      return runWidened(*entry, *node, opset, std::move(inputs), m_job, subgraphs);
+    }
+    return entry->function(OpCall(*node, opset, inputs, m_job, subgraphs));
+  }
+
+  static void resolve(const Frame& frame, const std::string& own, const std::string& callers, Node& node) {
+    for (const Frame* at = &frame; at != nullptr; at = at->outer) {
+      if (at->call == nullptr) {
+        continue;
+      }
+      if (const auto given = at->call->attributes.find(callers); given != at->call->attributes.end()) {
+        node.attributes[own] = given->second;
+      } else if (const auto standard = at->function->attributeDefaults.find(callers);
+                 standard != at->function->attributeDefaults.end()) {
+        node.attributes[own] = standard->second;
+      }
+      return;
+    }
+  }
+
+  Result<std::vector<Value>> subgraph(const Graph& graph, const Frame& outer, std::vector<Value> given) {
+    Frame inner{&graph, &outer, outer.opsets, nullptr, nullptr, outer.depth + 1, {}};
+    if (given.size() > graph.inputs.size()) {
+      return Error{ErrorKind::failed, "a subgraph is given " + std::to_string(given.size()) +
+                                          " values and takes " + std::to_string(graph.inputs.size())};
+    }
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      inner.values[graph.inputs[i].name] = std::move(given[i]);
+    }
+    return this->graph(inner);
+  }
+
+  Result<std::vector<Value>> call(const Function& function, const Node& node, const Frame& frame,
+                                  std::vector<Value>& inputs) {
+    Frame inner{&function.body, nullptr, &function.opsets, &node, &function, frame.depth + 1, {}};
+    for (std::size_t i = 0; i < function.body.inputs.size(); ++i) {
+      inner.values[function.body.inputs[i].name] = i < inputs.size() ? inputs[i] : Value();
+    }
+    return graph(inner);
+  }
+
+  const Model& m_model;
+  const Prepared& m_prepared;
+  const JobContext& m_job;
+  const RunOptions& m_options;
+};
+
+} // namespace
+
+Result<Executor> Executor::create(std::shared_ptr<const Model> model) {
+  Executor executor;
+  auto prepared = std::make_shared<Prepared>();
+  HALFSTEP_CHECK(prepare(model->graph, *prepared, 0));
+  for (const Function& function : model->functions) {
+    HALFSTEP_CHECK(prepare(function.body, *prepared, 0));
+  }
+  executor.m_model = std::move(model);
+  executor.m_prepared = std::move(prepared);
+  return executor;
+}
+
+Result<std::map<std::string, Value>> Executor::run(const std::map<std::string, Value>& inputs,
+                                                   const JobContext& job, const RunOptions& options) const {
+  const Graph& graph = m_model->graph;
+  Frame frame;
+  frame.graph = &graph;
+  frame.opsets = &m_model->opsets;
+  for (const ValueInfo& input : graph.inputs) {
+    const auto given = inputs.find(input.name);
+    if (given == inputs.end() && input.container != "optional") {
+      return Error{ErrorKind::usage, "the input " + input.name + " is missing"};
+    }
+    Value value = given != inputs.end() ? given->second : Value();
+    if (options.tap) {
+      HALFSTEP_CHECK(options.tap(input.name, value));
+    }
+    frame.values[input.name] = std::move(value);
+  }
+  for (const auto& [name, value] : inputs) { // initializers may be given other values
+    if (graph.initializers.contains(name)) {
+      frame.values[name] = value;
+    }
+  }
+  Run run(*m_model, *m_prepared, job, options);
+  HALFSTEP_TRY(std::vector<Value> outputs, run.graph(frame));
+  std::map<std::string, Value> results;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    results[graph.outputs[i].name] = std::move(outputs[i]);
+  }
+  for (const std::string& name : options.keep) {
+    if (const Value* value = frame.find(name)) {
+      results[name] = *value;
+    }
+  }
+  return results;
+}
+
+} // namespace halfstep

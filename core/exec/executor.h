@@ -1,0 +1,47 @@
+// Runs a model's graph. Nodes run in a topological order whatever the file's; values are let go of after
+// their last use; constants are the model's own. Subgraphs see the values around them; local functions are
+// called. An Executor refers to nothing that it does not keep alive; run() is const and may be called from
+// any thread.
+#pragma once
+
+#include "core/exec/value.h"
+#include "core/model/model.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace halfstep {
+
+/// A graph made ready: see executor.cpp.
+struct PreparedGraph;
+
+/// Sees every value of the main graph as it is made (and its inputs), and may replace it: observers and
+/// simulated quantization.
+using Tap = std::function<Result<void>(const std::string& name, Value& value)>;
+
+struct RunOptions {
+  Tap tap;
+  std::vector<std::string> keep; ///< values to return beside the graph's outputs
+};
+
+class Executor {
+public:
+  /// Orders the graph, its subgraphs and the functions' bodies. Errors: a cycle; a value that nothing makes.
+  static Result<Executor> create(std::shared_ptr<const Model> model);
+
+  /// `inputs` by name; those of the graph that have no value must be optional. Returns the graph's outputs
+  /// (and what `options.keep` names). Errors: an input that is missing; an operator that is not supported or
+  /// refuses what it is given (with the node's name); cancelled.
+  Result<std::map<std::string, Value>> run(const std::map<std::string, Value>& inputs, const JobContext& job,
+                                           const RunOptions& options = {}) const;
+
+  const Model& model() const { return *m_model; }
+
+private:
+  std::shared_ptr<const Model> m_model;
+  std::shared_ptr<const std::map<const Graph*, PreparedGraph>> m_prepared;
+};
+
+} // namespace halfstep

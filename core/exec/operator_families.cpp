@@ -1,0 +1,44 @@
+#include "core/exec/operator_families.h"
+
+#include <map>
+#include <vector>
+
+namespace halfstep {
+
+namespace {
+
+using Key = std::pair<std::string_view, std::string_view>;
+
+std::map<Key, std::vector<const OperatorEntry*>> indexed() {
+  std::map<Key, std::vector<const OperatorEntry*>> index;
+  for (const auto& family :
+       {contribOperators(), controlFlowOperators(),   convolutionOperators(),   detectionOperators(),
+        einsumOperators(),  elementwiseOperators(),   gatherScatterOperators(), lossesOperators(),
+        matmulOperators(),  normalizationOperators(), poolingOperators(),       quantizationOperators(),
+        randomOperators(),  recurrentOperators(),     reductionsOperators(),    resizeOperators(),
+        shapeOperators(),   signalOperators(),        textOperators(),          trainingOperators()}) {
+    for (const OperatorEntry& entry : family) {
+      index[{entry.domain, entry.opType}].push_back(&entry);
+    }
+  }
+  return index;
+}
+
+} // namespace
+
+const OperatorEntry* findOperator(std::string_view domain, std::string_view opType, std::int64_t version) {
+  static const auto index = indexed();
+  const auto found = index.find({domain == "ai.onnx" ? std::string_view() : domain, opType});
+  if (found == index.end()) {
+    return nullptr;
+  }
+  const OperatorEntry* best = nullptr;
+  for (const OperatorEntry* entry : found->second) {
+    if (entry->sinceVersion <= version && (best == nullptr || entry->sinceVersion > best->sinceVersion)) {
+      best = entry;
+    }
+  }
+  return best;
+}
+
+} // namespace halfstep

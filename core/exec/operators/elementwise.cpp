@@ -1,0 +1,774 @@
+// Element-wise operators: arithmetic, comparison, logic and functions of one value, with multidirectional
+// broadcasting (from opset 7 on; before it by the attributes `axis` and `broadcast`).
+#include "core/exec/elements.h"
+#include "core/exec/operator_families.h"
+#include "core/exec/rearrange.h"
+#include "core/support/parallel.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace halfstep {
+
+namespace {
+
+/// Long loops are cut into pieces of this many elements.
+constexpr std::size_t kPiece = std::size_t{1} << 15;
+
+void inPieces(std::size_t count, const std::function<void(std::size_t, std::size_t)>& body) {
+  parallelFor((count + kPiece - 1) / kPiece,
+              [&](std::size_t piece) { body(piece * kPiece, std::min(count, (piece + 1) * kPiece)); });
+}
+
+/// The second operand of old broadcasting: its axes are those of the first from `axis` on.
+Result<Tensor> alignedSecond(const OpCall& call, const Tensor& a, const Tensor& b) {
+  if (call.version() >= 7 || call.integer("broadcast", 0) == 0 || !call.hasAttribute("axis")) {
+    return b;
+  }
+  HALFSTEP_TRY(const std::size_t axis, normalizedAxis(call.integer("axis", 0), a.shape().size() + 1));
+  Shape shape = b.shape();
+  while (axis + shape.size() < a.shape().size()) {
+    shape.push_back(1);
+  }
+  return reshaped(b, shape);
+}
+
+/// out = f(a, b) for all elements, broadcast.
+template <class In, class Out, class F>
+Result<Tensor> combine(const Tensor& a, const Tensor& b, ElementType outType, F f) {
+  HALFSTEP_TRY(const Shape shape, broadcastShape(a.shape(), b.shape()));
+  HALFSTEP_TRY(NewTensor<Out> made, newTensor<Out>(shape, outType));
+  const auto whole = [&](const Tensor& tensor) { // as it is where one loop can read it
+    return tensor.shape() == shape || tensor.count() == 1 ? Result<Tensor>(tensor)
+                                                          : broadcasted(tensor, shape);
+  };
+  HALFSTEP_TRY(Tensor left, whole(a));
+  HALFSTEP_TRY(Tensor right, whole(b));
+  const Elements<In> x(std::move(left));
+  const Elements<In> y(std::move(right));
+  const std::size_t xStep = x.size() == 1 ? 0 : 1;
+  const std::size_t yStep = y.size() == 1 ? 0 : 1;
+  inPieces(made.values.size(), [&](std::size_t from, std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) {
+      made.values[i] = static_cast<Out>(f(x[i * xStep], y[i * yStep]));
+    }
+  });
+  return made.finish();
+}
+
+OpResult one(Result<Tensor> tensor) {
+  if (!tensor) {
+    return std::move(tensor.error());
+  }
+  return std::vector<Value>{std::move(*tensor)};
+}
+
+struct Operands {
+  Tensor a;
+  Tensor b;
+};
+
+Result<Operands> operands(const OpCall& call) {
+  HALFSTEP_TRY(Tensor a, call.tensor(0));
+  HALFSTEP_TRY(Tensor b, call.tensor(1));
+  if (a.type() != b.type()) {
+    return call.fail("its operands are " + std::string(elementTypeName(a.type())) + " and " +
+                     std::string(elementTypeName(b.type())));
+  }
+  HALFSTEP_TRY(b, alignedSecond(call, a, b));
+  return Operands{std::move(a), std::move(b)};
+}
+
+/// Arithmetic: the result has the operands' type.
+template <class Operation>
+OpResult arithmetic(const OpCall& call) {
+  HALFSTEP_TRY(const Operands both, operands(call));
+  return dispatchNumbers(both.a.type(), [&]<class T>(TypeTag<T>) -> OpResult {
+    return one(combine<T, T>(both.a, both.b, both.a.type(), [](T x, T y) { return Operation::apply(x, y); }));
+  });
+}
+
+/// Integers wrap around, as they do in NumPy: computed without sign.
+template <class T, class F>
+T wrapping(T x, T y, F f) {
+  if constexpr (std::is_integral_v<T>) {
+    using U = std::make_unsigned_t<T>;
+    return static_cast<T>(
+        f(static_cast<std::uint64_t>(static_cast<U>(x)), static_cast<std::uint64_t>(static_cast<U>(y))));
+  } else {
+    return f(x, y);
+  }
+}
+
+struct Add {
+  template <class T>
+  static T apply(T x, T y) {
+    return wrapping(x, y, [](auto a, auto b) { return a + b; });
+  }
+};
+struct Subtract {
+  template <class T>
+  static T apply(T x, T y) {
+    return wrapping(x, y, [](auto a, auto b) { return a - b; });
+  }
+};
+struct Multiply {
+  template <class T>
+  static T apply(T x, T y) {
+    return wrapping(x, y, [](auto a, auto b) { return a * b; });
+  }
+};
+/// Integers: towards zero; by zero gives 0, as there is no value to give.
+struct Divide {
+  template <class T>
+  static T apply(T x, T y) {
+    if constexpr (std::is_integral_v<T>) {
+      if (y == 0) {
+        return T{0};
+      }
+      if constexpr (std::is_signed_v<T>) {
+        if (y == T{-1}) {
+          return Subtract::apply(T{0}, x);
+        }
+      }
+    }
+    return static_cast<T>(x / y);
+  }
+};
+struct Minimum {
+  template <class T>
+  static T apply(T x, T y) {
+    if constexpr (std::is_floating_point_v<T>) {
+      return std::isnan(x) || std::isnan(y) ? std::numeric_limits<T>::quiet_NaN() : std::min(x, y);
+    }
+    return std::min(x, y);
+  }
+};
+struct Maximum {
+  template <class T>
+  static T apply(T x, T y) {
+    if constexpr (std::is_floating_point_v<T>) {
+      return std::isnan(x) || std::isnan(y) ? std::numeric_limits<T>::quiet_NaN() : std::max(x, y);
+    }
+    return std::max(x, y);
+  }
+};
+/// fmod = 0: the divisor's sign, as Python's %.
+struct FloorModulo {
+  template <class T>
+  static T apply(T x, T y) {
+    if constexpr (std::is_integral_v<T>) {
+      if (y == 0) {
+        return T{0};
+      }
+      if constexpr (std::is_signed_v<T>) {
+        if (y == T{-1}) {
+          return T{0};
+        }
+        const T rest = static_cast<T>(x % y);
+        return rest != 0 && (rest < 0) != (y < 0) ? static_cast<T>(rest + y) : rest;
+      } else {
+        return static_cast<T>(x % y);
+      }
+    } else {
+      const T rest = std::fmod(x, y);
+      return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;
+    }
+  }
+};
+/// fmod = 1: the dividend's sign, as C's fmod.
+struct TruncatedModulo {
+  template <class T>
+  static T apply(T x, T y) {
+    if constexpr (std::is_integral_v<T>) {
+      if (y == 0) {
+        return T{0};
+      }
+      if constexpr (std::is_signed_v<T>) {
+        if (y == T{-1}) {
+          return T{0};
+        }
+      }
+      return static_cast<T>(x % y);
+    } else {
+      return std::fmod(x, y);
+    }
+  }
+};
+
+OpResult modulo(const OpCall& call) {
+  return call.integer("fmod", 0) != 0 ? arithmetic<TruncatedModulo>(call) : arithmetic<FloorModulo>(call);
+}
+
+/// Base and exponent may be of different types; the result has the base's.
+OpResult power(const OpCall& call) {
+  HALFSTEP_TRY(Tensor a, call.tensor(0));
+  HALFSTEP_TRY(Tensor b, call.tensor(1));
+  HALFSTEP_TRY(b, alignedSecond(call, a, b));
+  HALFSTEP_TRY(NewTensor<double> exponents, newTensor<double>(b.shape()));
+  for (std::size_t i = 0; i < b.count(); ++i) {
+    exponents.values[i] = b.valueAt(i);
+  }
+  const Tensor exponent = exponents.finish();
+  HALFSTEP_TRY(const Shape shape, broadcastShape(a.shape(), b.shape()));
+  HALFSTEP_TRY(const Tensor left, broadcasted(a, shape));
+  HALFSTEP_TRY(const Tensor right, broadcasted(exponent, shape));
+  const Elements<double> y(right);
+  return dispatchNumbers(a.type(), [&]<class T>(TypeTag<T>) -> OpResult {
+    const Elements<T> x(left);
+    HALFSTEP_TRY(const NewTensor<T> made, newTensor<T>(shape, a.type()));
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if constexpr (std::is_same_v<T, float>) {
+        made.values[i] = std::pow(x[i], static_cast<float>(y[i]));
+      } else {
+        made.values[i] = static_cast<T>(std::pow(static_cast<double>(x[i]), y[i]));
+      }
+    }
+    return std::vector<Value>{made.finish()};
+  });
+}
+
+/// Comparison: the result is boolean.
+template <class Operation>
+OpResult comparison(const OpCall& call) {
+  HALFSTEP_TRY(const Operands both, operands(call));
+  if (both.a.type() == ElementType::string) {
+    HALFSTEP_TRY(const Shape shape, broadcastShape(both.a.shape(), both.b.shape()));
+    HALFSTEP_TRY(const Tensor a, broadcasted(both.a, shape));
+    HALFSTEP_TRY(const Tensor b, broadcasted(both.b, shape));
+    HALFSTEP_TRY(const auto made, newTensor<std::uint8_t>(shape, ElementType::boolean));
+    for (std::size_t i = 0; i < a.count(); ++i) {
+      made.values[i] = Operation::apply(a.strings()[i], b.strings()[i]) ? 1 : 0;
+    }
+    return std::vector<Value>{made.finish()};
+  }
+  return dispatchNumbers(both.a.type(), [&]<class T>(TypeTag<T>) -> OpResult {
+    return one(combine<T, std::uint8_t>(both.a, both.b, ElementType::boolean,
+                                        [](T x, T y) { return Operation::apply(x, y) ? 1 : 0; }));
+  });
+}
+
+struct Equal {
+  template <class T>
+  static bool apply(const T& x, const T& y) {
+    return x == y;
+  }
+};
+struct Greater {
+  template <class T>
+  static bool apply(const T& x, const T& y) {
+    return x > y;
+  }
+};
+struct GreaterOrEqual {
+  template <class T>
+  static bool apply(const T& x, const T& y) {
+    return x >= y;
+  }
+};
+struct Less {
+  template <class T>
+  static bool apply(const T& x, const T& y) {
+    return x < y;
+  }
+};
+struct LessOrEqual {
+  template <class T>
+  static bool apply(const T& x, const T& y) {
+    return x <= y;
+  }
+};
+
+/// Logic on booleans, whatever non-zero byte stands for true.
+template <class Operation>
+OpResult logic(const OpCall& call) {
+  HALFSTEP_TRY(const Operands both, operands(call));
+  if (both.a.type() != ElementType::boolean) {
+    return call.fail("its operands are not boolean");
+  }
+  return one(combine<std::uint8_t, std::uint8_t>(
+      both.a, both.b, ElementType::boolean,
+      [](std::uint8_t x, std::uint8_t y) { return Operation::apply(x != 0, y != 0) ? 1 : 0; }));
+}
+
+struct And {
+  static bool apply(bool x, bool y) { return x && y; }
+};
+struct Or {
+  static bool apply(bool x, bool y) { return x || y; }
+};
+struct Xor {
+  static bool apply(bool x, bool y) { return x != y; }
+};
+
+/// Bitwise operators on integers.
+template <class Operation>
+OpResult bitwise(const OpCall& call) {
+  HALFSTEP_TRY(const Operands both, operands(call));
+  return dispatchNumbers(both.a.type(), [&]<class T>(TypeTag<T>) -> OpResult {
+    if constexpr (std::is_integral_v<T>) {
+      return one(combine<T, T>(both.a, both.b, both.a.type(),
+                               [](T x, T y) { return static_cast<T>(Operation::apply(x, y)); }));
+    } else {
+      return Error{ErrorKind::failed, "bitwise operators take integers"};
+    }
+  });
+}
+
+struct BitAnd {
+  template <class T>
+  static auto apply(T x, T y) {
+    return x & y;
+  }
+};
+struct BitOr {
+  template <class T>
+  static auto apply(T x, T y) {
+    return x | y;
+  }
+};
+struct BitXor {
+  template <class T>
+  static auto apply(T x, T y) {
+    return x ^ y;
+  }
+};
+
+OpResult bitShift(const OpCall& call) {
+  const bool left = call.text("direction", "") == "LEFT";
+  HALFSTEP_TRY(const Operands both, operands(call));
+  return dispatchNumbers(both.a.type(), [&]<class T>(TypeTag<T>) -> OpResult {
+    if constexpr (std::is_integral_v<T>) {
+      using U = std::make_unsigned_t<T>;
+      return one(combine<T, T>(both.a, both.b, both.a.type(), [left](T x, T y) {
+        const auto by = static_cast<std::uint64_t>(static_cast<U>(y));
+        if (by >= sizeof(T) * 8) {
+          return T{0};
+        }
+        const auto bits = static_cast<std::uint64_t>(static_cast<U>(x));
+        return static_cast<T>(left ? bits << by : bits >> by);
+      }));
+    } else {
+      return Error{ErrorKind::failed, "BitShift takes integers"};
+    }
+  });
+}
+
+/// Min, Max, Sum, Mean: any number of operands, one after the other.
+template <class Operation>
+OpResult variadic(const OpCall& call) {
+  HALFSTEP_TRY(Tensor total, call.tensor(0));
+  for (std::size_t i = 1; i < call.inputCount(); ++i) {
+    HALFSTEP_TRY(const Tensor next, call.tensor(i));
+    if (next.type() != total.type()) {
+      return call.fail("its operands are of different types");
+    }
+    auto joined = dispatchNumbers(total.type(), [&]<class T>(TypeTag<T>) -> Result<Tensor> {
+      return combine<T, T>(total, next, total.type(), [](T x, T y) { return Operation::apply(x, y); });
+    });
+    HALFSTEP_TRY(total, std::move(joined));
+  }
+  return std::vector<Value>{total};
+}
+
+OpResult mean(const OpCall& call) {
+  HALFSTEP_TRY(const std::vector<Value> sum, variadic<Add>(call));
+  const auto count = static_cast<double>(call.inputCount());
+  const Tensor& total = sum.front().tensor();
+  return dispatchNumbers(total.type(), [&]<class T>(TypeTag<T>) -> OpResult {
+    const Elements<T> values(total);
+    HALFSTEP_TRY(const NewTensor<T> made, newTensor<T>(total.shape(), total.type()));
+    std::transform(values.begin(), values.end(), made.values.begin(),
+                   [&](T x) { return static_cast<T>(static_cast<double>(x) / count); });
+    return std::vector<Value>{made.finish()};
+  });
+}
+
+/// out = f(x), of the same type.
+template <class T, class F>
+Result<Tensor> mapped(const Tensor& tensor, F f) {
+  const Elements<T> values(tensor);
+  HALFSTEP_TRY(const NewTensor<T> made, newTensor<T>(tensor.shape(), tensor.type()));
+  inPieces(values.size(), [&](std::size_t from, std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) {
+      made.values[i] = f(values[i]);
+    }
+  });
+  return made.finish();
+}
+
+/// Functions of a floating-point value: f is called with float or double.
+template <class F>
+OpResult realFunction(const OpCall& call, F f) {
+  HALFSTEP_TRY(const Tensor x, call.tensor(0));
+  if (x.type() == ElementType::float32) {
+    return one(mapped<float>(x, f));
+  }
+  if (x.type() == ElementType::float64) {
+    return one(mapped<double>(x, f));
+  }
+  return call.fail("it takes floating-point values, not " + std::string(elementTypeName(x.type())));
+}
+
+/// Functions of any number.
+template <class F>
+OpResult numberFunction(const OpCall& call, F f) {
+  HALFSTEP_TRY(const Tensor x, call.tensor(0));
+  return dispatchNumbers(x.type(), [&]<class T>(TypeTag<T>) -> OpResult { return one(mapped<T>(x, f)); });
+}
+
+template <class T>
+T gauss(T x) { // Φ(x)
+  return T(0.5) * std::erfc(-x / static_cast<T>(1.4142135623730951));
+}
+
+template <class T>
+T sigmoidOf(T x) { // without overflow on either side
+  if (x >= T(0)) {
+    return T(1) / (T(1) + std::exp(-x));
+  }
+  const T e = std::exp(x);
+  return e / (T(1) + e);
+}
+
+template <class T>
+T softplusOf(T x) {
+  return std::max(x, T(0)) + std::log1p(std::exp(-std::abs(x)));
+}
+
+OpResult absolute(const OpCall& call) {
+  return numberFunction(call, []<class T>(T x) {
+    if constexpr (std::is_unsigned_v<T>) {
+      return x;
+    } else if constexpr (std::is_integral_v<T>) {
+      return x < 0 ? Subtract::apply(T{0}, x) : x;
+    } else {
+      return std::abs(x);
+    }
+  });
+}
+
+OpResult negative(const OpCall& call) {
+  return numberFunction(call, []<class T>(T x) {
+    if constexpr (std::is_integral_v<T>) {
+      return Subtract::apply(T{0}, x);
+    } else {
+      return -x;
+    }
+  });
+}
+
+OpResult sign(const OpCall& call) {
+  return numberFunction(call,
+                        []<class T>(T x) { return static_cast<T>(x > T(0) ? 1 : (x < T(0) ? -1 : x)); });
+}
+
+OpResult relu(const OpCall& call) {
+  return numberFunction(call, []<class T>(T x) { return x < T(0) ? T(0) : x; });
+}
+
+OpResult bitNot(const OpCall& call) {
+  HALFSTEP_TRY(const Tensor x, call.tensor(0));
+  return dispatchNumbers(x.type(), [&]<class T>(TypeTag<T>) -> OpResult {
+    if constexpr (std::is_integral_v<T>) {
+      return one(mapped<T>(x, [](T v) { return static_cast<T>(~v); }));
+    } else {
+      return Error{ErrorKind::failed, "BitwiseNot takes integers"};
+    }
+  });
+}
+
+OpResult logicNot(const OpCall& call) {
+  HALFSTEP_TRY(const Tensor x, call.tensor(0));
+  if (x.type() != ElementType::boolean) {
+    return call.fail("its input is not boolean");
+  }
+  return one(
+      mapped<std::uint8_t>(x, [](std::uint8_t v) { return static_cast<std::uint8_t>(v == 0 ? 1 : 0); }));
+}
+
+/// IsNaN and IsInf give booleans.
+template <class F>
+OpResult test(const OpCall& call, F f) {
+  HALFSTEP_TRY(const Tensor x, call.tensor(0));
+  HALFSTEP_TRY(const auto made, newTensor<std::uint8_t>(x.shape(), ElementType::boolean));
+  for (std::size_t i = 0; i < x.count(); ++i) {
+    made.values[i] = f(x.valueAt(i)) ? 1 : 0;
+  }
+  return std::vector<Value>{made.finish()};
+}
+
+OpResult isNan(const OpCall& call) {
+  return test(call, [](double x) { return std::isnan(x); });
+}
+
+OpResult isInf(const OpCall& call) {
+  const bool positive = call.integer("detect_positive", 1) != 0;
+  const bool negativeToo = call.integer("detect_negative", 1) != 0;
+  return test(call, [=](double x) { return std::isinf(x) && (x > 0.0 ? positive : negativeToo); });
+}
+
+OpResult leakyRelu(const OpCall& call) {
+  const float alpha = call.real("alpha", 0.01f);
+  return realFunction(call, [alpha]<class T>(T x) { return x < T(0) ? static_cast<T>(alpha) * x : x; });
+}
+
+OpResult elu(const OpCall& call) {
+  const float alpha = call.real("alpha", 1.0f);
+  return realFunction(call,
+                      [alpha]<class T>(T x) { return x < T(0) ? static_cast<T>(alpha) * std::expm1(x) : x; });
+}
+
+OpResult celu(const OpCall& call) {
+  const float alpha = call.real("alpha", 1.0f);
+  return realFunction(call, [alpha]<class T>(T x) {
+    const T a = static_cast<T>(alpha);
+    return std::max(T(0), x) + std::min(T(0), a * std::expm1(x / a));
+  });
+}
+
+OpResult selu(const OpCall& call) {
+  const float alpha = call.real("alpha", 1.67326319217681884765625f);
+  const float gamma = call.real("gamma", 1.05070102214813232421875f);
+  return realFunction(call, [=]<class T>(T x) {
+    return static_cast<T>(gamma) * (x <= T(0) ? static_cast<T>(alpha) * std::expm1(x) : x);
+  });
+}
+
+OpResult hardSigmoid(const OpCall& call) {
+  const float alpha = call.real("alpha", 0.2f);
+  const float beta = call.real("beta", 0.5f);
+  return realFunction(call, [=]<class T>(T x) {
+    return std::clamp(static_cast<T>(alpha) * x + static_cast<T>(beta), T(0), T(1));
+  });
+}
+
+OpResult thresholdedRelu(const OpCall& call) {
+  const float alpha = call.real("alpha", 1.0f);
+  return realFunction(call, [alpha]<class T>(T x) { return x > static_cast<T>(alpha) ? x : T(0); });
+}
+
+OpResult shrink(const OpCall& call) {
+  const float bias = call.real("bias", 0.0f);
+  const float lambda = call.real("lambd", 0.5f);
+  return numberFunction(call, [=]<class T>(T x) {
+    const auto value = static_cast<double>(x);
+    const double limit = static_cast<double>(lambda);
+    const double by = static_cast<double>(bias);
+    return static_cast<T>(value < -limit ? value + by : (value > limit ? value - by : 0.0));
+  });
+}
+
+OpResult gelu(const OpCall& call) {
+  if (call.text("approximate", "none") == "tanh") {
+    return realFunction(call, []<class T>(T x) {
+      const T inner = static_cast<T>(0.7978845608028654) * (x + static_cast<T>(0.044715) * x * x * x);
+      return T(0.5) * x * (T(1) + std::tanh(inner));
+    });
+  }
+  return realFunction(call, []<class T>(T x) { return x * gauss(x); });
+}
+
+OpResult swish(const OpCall& call) {
+  const float alpha = call.real("alpha", 1.0f);
+  return realFunction(call, [alpha]<class T>(T x) { return x * sigmoidOf(static_cast<T>(alpha) * x); });
+}
+
+/// A function without parameters as an OpFunction.
+#define HALFSTEP_REAL_FUNCTION(name, expression)                                                             \
+  OpResult name(const OpCall& call) {                                                                        \
+    return realFunction(call, []<class T>(T x) -> T { return expression; });                                 \
+  }
+HALFSTEP_REAL_FUNCTION(acosOf, std::acos(x))
+HALFSTEP_REAL_FUNCTION(acoshOf, std::acosh(x))
+HALFSTEP_REAL_FUNCTION(asinOf, std::asin(x))
+HALFSTEP_REAL_FUNCTION(asinhOf, std::asinh(x))
+HALFSTEP_REAL_FUNCTION(atanOf, std::atan(x))
+HALFSTEP_REAL_FUNCTION(atanhOf, std::atanh(x))
+HALFSTEP_REAL_FUNCTION(ceilOf, std::ceil(x))
+HALFSTEP_REAL_FUNCTION(cosOf, std::cos(x))
+HALFSTEP_REAL_FUNCTION(coshOf, std::cosh(x))
+HALFSTEP_REAL_FUNCTION(erfOf, std::erf(x))
+HALFSTEP_REAL_FUNCTION(expOf, std::exp(x))
+HALFSTEP_REAL_FUNCTION(floorOf, std::floor(x))
+HALFSTEP_REAL_FUNCTION(logOf, std::log(x))
+HALFSTEP_REAL_FUNCTION(reciprocalOf, T(1) / x)
+HALFSTEP_REAL_FUNCTION(roundOf, std::nearbyint(x))
+HALFSTEP_REAL_FUNCTION(sigmoid, sigmoidOf(x))
+HALFSTEP_REAL_FUNCTION(sinOf, std::sin(x))
+HALFSTEP_REAL_FUNCTION(sinhOf, std::sinh(x))
+HALFSTEP_REAL_FUNCTION(softplus, softplusOf(x))
+HALFSTEP_REAL_FUNCTION(softsign, x / (T(1) + std::abs(x)))
+HALFSTEP_REAL_FUNCTION(sqrtOf, std::sqrt(x))
+HALFSTEP_REAL_FUNCTION(tanOf, std::tan(x))
+HALFSTEP_REAL_FUNCTION(tanhOf, std::tanh(x))
+HALFSTEP_REAL_FUNCTION(hardSwish, x* std::clamp(x / T(6) + T(0.5), T(0), T(1)))
+HALFSTEP_REAL_FUNCTION(mish, x* std::tanh(softplusOf(x)))
+#undef HALFSTEP_REAL_FUNCTION
+
+OpResult prelu(const OpCall& call) {
+  HALFSTEP_TRY(const Tensor x, call.tensor(0));
+  HALFSTEP_TRY(Tensor slope, call.tensor(1));
+  if (call.version() < 7 && slope.shape().size() == 1 && x.shape().size() > 1) { // one slope per channel
+    Shape shape(x.shape().size() - 1, 1);
+    shape[0] = slope.shape()[0];
+    HALFSTEP_TRY(slope, reshaped(slope, shape));
+  }
+  return dispatchNumbers(x.type(), [&]<class T>(TypeTag<T>) -> OpResult {
+    return one(
+        combine<T, T>(x, slope, x.type(), [](T v, T s) { return v < T(0) ? static_cast<T>(s * v) : v; }));
+  });
+}
+
+/// Limits are attributes before opset 11, inputs from then on.
+OpResult clip(const OpCall& call) {
+  HALFSTEP_TRY(const Tensor x, call.tensor(0));
+  return dispatchNumbers(x.type(), [&]<class T>(TypeTag<T>) -> OpResult {
+    T least = std::numeric_limits<T>::lowest();
+    T most = std::numeric_limits<T>::max();
+    if constexpr (std::is_floating_point_v<T>) {
+      least = -std::numeric_limits<T>::infinity();
+      most = std::numeric_limits<T>::infinity();
+    }
+    if (call.version() < 11) {
+      if (call.hasAttribute("min")) {
+        least = static_cast<T>(call.real("min", 0.0f));
+      }
+      if (call.hasAttribute("max")) {
+        most = static_cast<T>(call.real("max", 0.0f));
+      }
+    }
+    for (std::size_t i = 1; i <= 2; ++i) {
+      if (call.has(i)) {
+        HALFSTEP_TRY(const Tensor limit, call.tensor(i));
+        if (limit.type() != x.type() || limit.count() != 1) {
+          return call.fail("a limit is no scalar of the input's type");
+        }
+        (i == 1 ? least : most) = Elements<T>(limit)[0];
+      }
+    }
+    return one(mapped<T>(x, [=](T v) { return std::min(std::max(v, least), most); }));
+  });
+}
+
+/// The elements of both, one after the other.
+Result<Tensor> joinedFlat(const Tensor& a, const Tensor& b) {
+  HALFSTEP_TRY(Tensor flatA, reshaped(a, {static_cast<std::int64_t>(a.count())}));
+  HALFSTEP_TRY(Tensor flatB, reshaped(b, {static_cast<std::int64_t>(b.count())}));
+  const Tensor parts[] = {std::move(flatA), std::move(flatB)};
+  return concatenated(parts, 0);
+}
+
+/// Where and the choice between two tensors of any type.
+OpResult where(const OpCall& call) {
+  HALFSTEP_TRY(const Tensor condition, call.tensor(0));
+  HALFSTEP_TRY(const Tensor a, call.tensor(1));
+  HALFSTEP_TRY(const Tensor b, call.tensor(2));
+  if (a.type() != b.type() || condition.type() != ElementType::boolean) {
+    return call.fail("it takes a boolean and two tensors of one type");
+  }
+  HALFSTEP_TRY(const Shape both, broadcastShape(a.shape(), b.shape()));
+  HALFSTEP_TRY(const Shape shape, broadcastShape(both, condition.shape()));
+  HALFSTEP_TRY(const Tensor chosen, broadcasted(condition, shape));
+  // Indices into a and b, one after the other.
+  HALFSTEP_TRY(const Tensor joined, joinedFlat(a, b));
+  const auto indices = [&](const Tensor& tensor, std::int64_t offset) -> Result<Tensor> {
+    HALFSTEP_TRY(const auto made, newTensor<std::int64_t>(tensor.shape()));
+    for (std::size_t i = 0; i < made.values.size(); ++i) {
+      made.values[i] = offset + static_cast<std::int64_t>(i);
+    }
+    return broadcasted(made.finish(), shape);
+  };
+  HALFSTEP_TRY(const Tensor fromA, indices(a, 0));
+  HALFSTEP_TRY(const Tensor fromB, indices(b, static_cast<std::int64_t>(a.count())));
+  const Elements<std::uint8_t> choose(chosen);
+  const Elements<std::int64_t> indexA(fromA);
+  const Elements<std::int64_t> indexB(fromB);
+  std::vector<std::int64_t> from(choose.size());
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    from[i] = choose[i] != 0 ? indexA[i] : indexB[i];
+  }
+  return one(rearranged(joined, shape, 1, from));
+}
+
+constexpr Widening kFloats = Widening::floats;
+
+constexpr OperatorEntry kEntries[] = {
+    {"", "Abs", absolute, kFloats},
+    {"", "Acos", acosOf, kFloats},
+    {"", "Acosh", acoshOf, kFloats},
+    {"", "Add", arithmetic<Add>, kFloats},
+    {"", "And", logic<And>},
+    {"", "Asin", asinOf, kFloats},
+    {"", "Asinh", asinhOf, kFloats},
+    {"", "Atan", atanOf, kFloats},
+    {"", "Atanh", atanhOf, kFloats},
+    {"", "BitShift", bitShift},
+    {"", "BitwiseAnd", bitwise<BitAnd>},
+    {"", "BitwiseNot", bitNot},
+    {"", "BitwiseOr", bitwise<BitOr>},
+    {"", "BitwiseXor", bitwise<BitXor>},
+    {"", "Ceil", ceilOf, kFloats},
+    {"", "Celu", celu, kFloats},
+    {"", "Clip", clip, kFloats},
+    {"", "Cos", cosOf, kFloats},
+    {"", "Cosh", coshOf, kFloats},
+    {"", "Div", arithmetic<Divide>, kFloats},
+    {"", "Elu", elu, kFloats},
+    {"", "Equal", comparison<Equal>, kFloats},
+    {"", "Erf", erfOf, kFloats},
+    {"", "Exp", expOf, kFloats},
+    {"", "Floor", floorOf, kFloats},
+    {"", "Gelu", gelu, kFloats},
+    {"", "Greater", comparison<Greater>, kFloats},
+    {"", "GreaterOrEqual", comparison<GreaterOrEqual>, kFloats},
+    {"", "HardSigmoid", hardSigmoid, kFloats},
+    {"", "HardSwish", hardSwish, kFloats},
+    {"", "IsInf", isInf},
+    {"", "IsNaN", isNan},
+    {"", "LeakyRelu", leakyRelu, kFloats},
+    {"", "Less", comparison<Less>, kFloats},
+    {"", "LessOrEqual", comparison<LessOrEqual>, kFloats},
+    {"", "Log", logOf, kFloats},
+    {"", "Max", variadic<Maximum>, kFloats},
+    {"", "Mean", mean, kFloats},
+    {"", "Min", variadic<Minimum>, kFloats},
+    {"", "Mish", mish, kFloats},
+    {"", "Mod", modulo, kFloats},
+    {"", "Mul", arithmetic<Multiply>, kFloats},
+    {"", "Neg", negative, kFloats},
+    {"", "Not", logicNot},
+    {"", "Or", logic<Or>},
+    {"", "PRelu", prelu, kFloats},
+    {"", "Pow", power, kFloats},
+    {"", "Reciprocal", reciprocalOf, kFloats},
+    {"", "Relu", relu, kFloats},
+    {"", "Round", roundOf, kFloats},
+    {"", "Selu", selu, kFloats},
+    {"", "Shrink", shrink, kFloats},
+    {"", "Sigmoid", sigmoid, kFloats},
+    {"", "Sign", sign, kFloats},
+    {"", "Sin", sinOf, kFloats},
+    {"", "Sinh", sinhOf, kFloats},
+    {"", "Softplus", softplus, kFloats},
+    {"", "Softsign", softsign, kFloats},
+    {"", "Sqrt", sqrtOf, kFloats},
+    {"", "Sub", arithmetic<Subtract>, kFloats},
+    {"", "Sum", variadic<Add>, kFloats},
+    {"", "Swish", swish, kFloats},
+    {"", "Tan", tanOf, kFloats},
+    {"", "Tanh", tanhOf, kFloats},
+    {"", "ThresholdedRelu", thresholdedRelu, kFloats},
+    {"", "Where", where},
+    {"", "Xor", logic<Xor>},
+    {"com.microsoft", "Gelu", gelu, kFloats},
+};
+
+} // namespace
+
+std::span<const OperatorEntry> elementwiseOperators() {
+  return kEntries;
+}
+
+} // namespace halfstep

@@ -1,0 +1,260 @@
+#include "core/exec/rearrange.h"
+
+#include "core/exec/elements.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace halfstep {
+
+namespace {
+
+Error outside() {
+  return {ErrorKind::failed, "an index lies outside the tensor"};
+}
+
+/// Copies block after block of whole bytes.
+Result<Tensor> rearrangedBytes(const Tensor& source, const Shape& shape, std::size_t blockBytes,
+                               std::span<const std::int64_t> from) {
+  const std::span<const std::byte> bytes = source.bytes();
+  const auto blocks = static_cast<std::int64_t>(blockBytes == 0 ? 0 : bytes.size() / blockBytes);
+  HALFSTEP_TRY(std::shared_ptr<std::byte> owner, allocateBytes(from.size() * blockBytes));
+  std::byte* out = owner.get();
+  for (const std::int64_t block : from) {
+    if (block >= blocks) {
+      return outside();
+    }
+    if (block < 0) {
+      std::memset(out, 0, blockBytes);
+    } else {
+      std::memcpy(out, bytes.data() + static_cast<std::size_t>(block) * blockBytes, blockBytes);
+    }
+    out += blockBytes;
+  }
+  const std::byte* data = owner.get();
+  return Tensor::share(source.type(), shape, std::move(owner), {data, from.size() * blockBytes});
+}
+
+/// Elements of 2 or 4 bits, the first one in the low bits.
+Result<Tensor> rearrangedBits(const Tensor& source, const Shape& shape, std::size_t block,
+                              std::span<const std::int64_t> from) {
+  const auto bits = static_cast<std::size_t>(elementBits(source.type()));
+  const std::size_t perByte = 8 / bits;
+  const unsigned mask = (1u << bits) - 1u;
+  std::vector<std::byte> packed(packedBytes(source.type(), from.size() * block));
+  for (std::size_t i = 0; i < from.size() * block; ++i) {
+    const std::int64_t first = from[i / block];
+    if (first < 0) {
+      continue;
+    }
+    const std::size_t at = static_cast<std::size_t>(first) * block + i % block;
+    if (at >= source.count()) {
+      return outside();
+    }
+    const unsigned value =
+        (std::to_integer<unsigned>(source.bytes()[at / perByte]) >> (at % perByte * bits)) & mask;
+    packed[i / perByte] |= static_cast<std::byte>(value << (i % perByte * bits));
+  }
+  return Tensor::own(source.type(), shape, std::move(packed));
+}
+
+Result<Tensor> rearrangedStrings(const Tensor& source, const Shape& shape, std::size_t block,
+                                 std::span<const std::int64_t> from) {
+  std::vector<std::string> strings(from.size() * block);
+  for (std::size_t i = 0; i < strings.size(); ++i) {
+    if (from[i / block] >= 0) {
+      const std::size_t at = static_cast<std::size_t>(from[i / block]) * block + i % block;
+      if (at >= source.count()) {
+        return outside();
+      }
+      strings[i] = source.strings()[at];
+    }
+  }
+  return Tensor::ofStrings(shape, std::move(strings));
+}
+
+} // namespace
+
+std::vector<std::int64_t> rowMajorStrides(const Shape& shape) {
+  std::vector<std::int64_t> strides(shape.size(), 1);
+  for (std::size_t axis = shape.size(); axis-- > 1;) {
+    strides[axis - 1] = strides[axis] * std::max<std::int64_t>(shape[axis], 1);
+  }
+  return strides;
+}
+
+Result<Tensor> rearranged(const Tensor& source, const Shape& shape, std::size_t block,
+                          std::span<const std::int64_t> from) {
+  HALFSTEP_TRY(const std::size_t count, elementCount(shape));
+  if (from.size() * block != count) {
+    return Error{ErrorKind::failed, "the shape " + shapeText(shape) + " does not have " +
+                                        std::to_string(from.size() * block) + " elements"};
+  }
+  if (source.type() == ElementType::string) {
+    return rearrangedStrings(source, shape, block, from);
+  }
+  const int bits = elementBits(source.type());
+  return bits < 8 ? rearrangedBits(source, shape, block, from)
+                  : rearrangedBytes(source, shape, block * static_cast<std::size_t>(bits) / 8, from);
+}
+
+Result<Tensor> densified(const Tensor& source, const Shape& shape, std::span<const std::int64_t> strides,
+                         std::int64_t offset) {
+  HALFSTEP_TRY(const std::size_t count, elementCount(shape));
+  // The innermost axes that are dense in the source are moved as one block.
+  std::size_t block = 1;
+  std::size_t outer = shape.size();
+  while (outer > 0 && (strides[outer - 1] == static_cast<std::int64_t>(block) || shape[outer - 1] == 1)) {
+    block *= static_cast<std::size_t>(shape[outer - 1]);
+    --outer;
+  }
+  const auto blockStride = static_cast<std::int64_t>(block);
+  bool whole = block > 0 && offset % std::max<std::int64_t>(blockStride, 1) == 0;
+  for (std::size_t axis = 0; axis < outer; ++axis) {
+    whole = whole && strides[axis] % blockStride == 0;
+  }
+  if (!whole) {
+    block = 1;
+    outer = shape.size();
+  }
+  std::vector<std::int64_t> from;
+  if (count > 0) {
+    from.resize(count / block);
+    std::vector<std::int64_t> index(outer, 0);
+    std::int64_t at = offset;
+    for (std::int64_t& block_ : from) {
+      if (at < 0) {
+        return outside();
+      }
+      block_ = at / static_cast<std::int64_t>(block);
+      for (std::size_t axis = outer; axis-- > 0;) {
+        at += strides[axis];
+        if (++index[axis] < shape[axis]) {
+          break;
+        }
+        at -= strides[axis] * shape[axis];
+        index[axis] = 0;
+      }
+    }
+  }
+  return rearranged(source, shape, count > 0 ? block : 1, from);
+}
+
+Result<Tensor> transposed(const Tensor& tensor, std::span<const std::size_t> permutation) {
+  const std::vector<std::int64_t> strides = rowMajorStrides(tensor.shape());
+  Shape shape;
+  std::vector<std::int64_t> moved;
+  for (const std::size_t axis : permutation) {
+    if (axis >= strides.size()) {
+      return Error{ErrorKind::failed, "a permutation names an axis that the tensor does not have"};
+    }
+    shape.push_back(tensor.shape()[axis]);
+    moved.push_back(strides[axis]);
+  }
+  return densified(tensor, shape, moved);
+}
+
+Result<Tensor> concatenated(std::span<const Tensor> tensors, std::size_t axis) {
+  if (tensors.empty() || axis >= tensors.front().shape().size()) {
+    return Error{ErrorKind::failed, "nothing to concatenate along axis " + std::to_string(axis)};
+  }
+  const Tensor& first = tensors.front();
+  Shape shape = first.shape();
+  shape[axis] = 0;
+  for (const Tensor& tensor : tensors) {
+    Shape other = tensor.shape();
+    if (other.size() != shape.size() || tensor.type() != first.type()) {
+      return Error{ErrorKind::failed,
+                   "cannot concatenate " + shapeText(first.shape()) + " and " + shapeText(tensor.shape())};
+    }
+    shape[axis] += other[axis];
+    other[axis] = first.shape()[axis];
+    if (other != first.shape()) {
+      return Error{ErrorKind::failed, "cannot concatenate " + shapeText(first.shape()) + " and " +
+                                          shapeText(tensor.shape()) + " along axis " + std::to_string(axis)};
+    }
+  }
+  std::size_t outer = 1;
+  std::size_t inner = 1;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    (i < axis ? outer : inner) *= i == axis ? 1 : static_cast<std::size_t>(shape[i]);
+  }
+  if (first.type() == ElementType::string) {
+    std::vector<std::string> strings;
+    for (std::size_t row = 0; row < outer; ++row) {
+      for (const Tensor& tensor : tensors) {
+        const std::size_t length = tensor.count() / std::max<std::size_t>(outer, 1);
+        const auto part = tensor.strings().subspan(row * length, length);
+        strings.insert(strings.end(), part.begin(), part.end());
+      }
+    }
+    return Tensor::ofStrings(shape, std::move(strings));
+  }
+  const int bits = elementBits(first.type());
+  if (bits < 8) {
+    return Error{ErrorKind::unsupported, "packed elements cannot be concatenated"};
+  }
+  const std::size_t elementBytes = static_cast<std::size_t>(bits) / 8;
+  HALFSTEP_TRY(const std::size_t count, elementCount(shape));
+  HALFSTEP_TRY(std::shared_ptr<std::byte> owner, allocateBytes(count * elementBytes));
+  std::byte* out = owner.get();
+  for (std::size_t row = 0; row < outer; ++row) {
+    for (const Tensor& tensor : tensors) {
+      const std::size_t bytes = static_cast<std::size_t>(tensor.shape()[axis]) * inner * elementBytes;
+      if (bytes > 0) {
+        std::memcpy(out, tensor.bytes().data() + row * bytes, bytes);
+      }
+      out += bytes;
+    }
+  }
+  const std::byte* data = owner.get();
+  return Tensor::share(first.type(), shape, std::move(owner), {data, count * elementBytes});
+}
+
+Result<Tensor> sliced(const Tensor& tensor, std::size_t axis, std::int64_t first, std::int64_t count) {
+  if (axis >= tensor.shape().size() || first < 0 || count < 0 || first + count > tensor.shape()[axis]) {
+    return outside();
+  }
+  const std::vector<std::int64_t> strides = rowMajorStrides(tensor.shape());
+  Shape shape = tensor.shape();
+  shape[axis] = count;
+  return densified(tensor, shape, strides, first * strides[axis]);
+}
+
+Result<Shape> broadcastShape(const Shape& a, const Shape& b) {
+  Shape shape(std::max(a.size(), b.size()), 1);
+  for (std::size_t i = 0; i < shape.size(); ++i) { // from the last axis on
+    const std::int64_t left = i < a.size() ? a[a.size() - 1 - i] : 1;
+    const std::int64_t right = i < b.size() ? b[b.size() - 1 - i] : 1;
+    if (left != right && left != 1 && right != 1) {
+      return Error{ErrorKind::failed,
+                   "shapes " + shapeText(a) + " and " + shapeText(b) + " do not broadcast"};
+    }
+    shape[shape.size() - 1 - i] = left == 1 ? right : left;
+  }
+  return shape;
+}
+
+std::vector<std::int64_t> broadcastStrides(const Shape& shape, const Shape& to) {
+  const std::vector<std::int64_t> own = rowMajorStrides(shape);
+  std::vector<std::int64_t> strides(to.size(), 0);
+  const std::size_t missing = to.size() - std::min(to.size(), shape.size());
+  for (std::size_t axis = missing; axis < to.size(); ++axis) {
+    strides[axis] = shape[axis - missing] == 1 ? 0 : own[axis - missing];
+  }
+  return strides;
+}
+
+Result<Tensor> broadcasted(const Tensor& tensor, const Shape& shape) {
+  if (tensor.shape() == shape) {
+    return tensor;
+  }
+  HALFSTEP_TRY(const Shape joined, broadcastShape(tensor.shape(), shape));
+  if (joined != shape) {
+    return Error{ErrorKind::failed,
+                 "the shape " + shapeText(tensor.shape()) + " does not broadcast to " + shapeText(shape)};
+  }
+  return densified(tensor, shape, broadcastStrides(tensor.shape(), shape));
+}
+
+} // namespace halfstep
