@@ -6,6 +6,7 @@
 
 namespace halfstep {
 
+std::span<const OperatorEntry> castingOperators();
 std::span<const OperatorEntry> contribOperators();
 std::span<const OperatorEntry> controlFlowOperators();
 std::span<const OperatorEntry> convolutionOperators();
@@ -15,6 +16,7 @@ std::span<const OperatorEntry> elementwiseOperators();
 std::span<const OperatorEntry> gatherScatterOperators();
 std::span<const OperatorEntry> lossesOperators();
 std::span<const OperatorEntry> matmulOperators();
+std::span<const OperatorEntry> movementOperators();
 std::span<const OperatorEntry> normalizationOperators();
 std::span<const OperatorEntry> poolingOperators();
 std::span<const OperatorEntry> quantizationOperators();
