@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <new>
+#include <stdexcept>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -270,10 +272,15 @@ private:
     const OpCall::SubgraphRunner subgraphs = [&](const Graph& graph, std::vector<Value> given) {
       return subgraph(graph, frame, std::move(given));
     };
-    if (entry->widening == Widening::floats) {
-      return runWidened(*entry, *node, opset, std::move(inputs), m_job, subgraphs);
+    try {
+      return entry->widening == Widening::floats
+                 ? runWidened(*entry, *node, opset, std::move(inputs), m_job, subgraphs)
+                 : entry->function(OpCall(*node, opset, inputs, m_job, subgraphs));
+    } catch (const std::bad_alloc&) {
+      return Error{ErrorKind::failed, "there is not enough memory for it"};
+    } catch (const std::length_error&) { // of a vector: absurdly large
+      return Error{ErrorKind::failed, "there is not enough memory for it"};
     }
-    return entry->function(OpCall(*node, opset, inputs, m_job, subgraphs));
   }
 
   static void resolve(const Frame& frame, const std::string& own, const std::string& callers, Node& node) {

@@ -1,0 +1,139 @@
+"""Whole models against ONNX Runtime: compare_onnxruntime.py HALFSTEP_CLI SOURCE_FOLDER WORK_FOLDER
+
+Installs onnxruntime-node from npm (without its scripts) and runs every ONNX file of the sample models, and of the
+shared models where they are there (HALFSTEP_MODELS, or ../shared/models), on the same seeded inputs in both
+programs. Skipped, with the reason, where npm is not to be had.
+"""
+
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy
+
+SKIPPED = 77
+TYPES = {"float32": numpy.float32, "float64": numpy.float64, "int64": numpy.int64, "int32": numpy.int32,
+         "uint8": numpy.uint8, "int8": numpy.int8, "bool": numpy.bool_, "float16": numpy.float16}
+# Inputs whose values mean something: a sampling rate, token numbers.
+MEANT = {"sr": 16000}
+
+
+def install(folder):
+    if os.path.isdir(os.path.join(folder, "node_modules", "onnxruntime-node")):
+        return
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        print("skipped: ONNX Runtime comes from npm, and npm or node is not installed")
+        sys.exit(SKIPPED)
+    os.makedirs(folder, exist_ok=True)
+    command = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "onnxruntime-node"]
+    try:
+        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+    except subprocess.TimeoutExpired:
+        done = None
+    if done is None or done.returncode != 0:
+        print("skipped: npm could not install onnxruntime-node")
+        sys.exit(SKIPPED)
+
+
+def make_inputs(program, model, random):
+    described = json.loads(subprocess.run([program, "inspect", model, "--json"], check=True,
+                                          stdout=subprocess.PIPE).stdout)
+    inputs = {}
+    for value in described["inputs"]:
+        shape = [size if isinstance(size, int) and size > 0 else 1 for size in value["shape"] or []]
+        kind = TYPES[value["dtype"]]
+        if value["name"] in MEANT:
+            array = numpy.full(shape, MEANT[value["name"]], kind)
+        elif numpy.issubdtype(kind, numpy.floating):
+            array = random.uniform(-1, 1, shape).astype(kind)
+        else:
+            array = random.integers(0, 8, shape).astype(kind)
+        inputs[value["name"]] = array
+    return inputs
+
+
+def run_ours(program, model, inputs, folder):
+    command = [program, "run", model, "--json", "--output", os.path.join(folder, "ours")]
+    for i, (name, array) in enumerate(inputs.items()):
+        path = os.path.join(folder, f"in_{i}.npy")
+        numpy.save(path, array)
+        command += ["--input", f"{name}={path}"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode != 0:
+        return done.stderr.decode().strip()
+    report = json.loads(done.stdout)
+    return {output["name"]: numpy.load(output["file"]) for output in report["outputs"]}
+
+
+def run_theirs(model, inputs, folder, runtime):
+    job = {"inputs": [], "output": folder}
+    for i, (name, array) in enumerate(inputs.items()):
+        path = os.path.join(folder, f"in_{i}.bin")
+        array.tofile(path)
+        job["inputs"].append({"name": name, "type": str(array.dtype), "dims": list(array.shape), "file": path})
+    job_file = os.path.join(folder, "job.json")
+    with open(job_file, "w", encoding="utf-8") as file:
+        json.dump(job, file)
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "onnxruntime_run.mjs")
+    done = subprocess.run(["node", script, runtime, model, job_file], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
+    if done.returncode != 0:
+        return done.stderr.decode().strip().splitlines()[-1:]
+    report = json.loads(done.stdout)
+    return {output["name"]: numpy.fromfile(output["file"], TYPES[output["type"]]).reshape(output["dims"])
+            for output in report["outputs"]}
+
+
+def difference(ours, theirs, tolerance):
+    """The largest |a − b| over max(1e-3, the largest |b|) of any output; None where they do not compare."""
+    worst = 0.0
+    for name, expected in theirs.items():
+        got = ours.get(name)
+        if got is None or got.shape != expected.shape or got.dtype != expected.dtype:
+            return None
+        if expected.size == 0:
+            continue
+        a, b = got.astype(numpy.float64), expected.astype(numpy.float64)
+        if not numpy.array_equal(numpy.isnan(a), numpy.isnan(b)):
+            return None
+        step = 1.0 if numpy.issubdtype(expected.dtype, numpy.integer) else 0.0
+        error = numpy.nanmax(numpy.maximum(numpy.abs(a - b) - step, 0.0), initial=0.0)
+        worst = max(worst, error / max(1e-3, numpy.nanmax(numpy.abs(b), initial=0.0)))
+    return worst
+
+
+def main(program, source, work):
+    install(work)
+    shared = os.environ.get("HALFSTEP_MODELS", os.path.join(source, "..", "shared", "models"))
+    models = sorted(glob.glob(os.path.join(source, "sample_models", "*.onnx")) +
+                    glob.glob(os.path.join(shared, "**", "*.onnx"), recursive=True))
+    random = numpy.random.default_rng(1)
+    failures = 0
+    for model in models:
+        with tempfile.TemporaryDirectory() as folder:
+            inputs = make_inputs(program, model, random)
+            theirs = run_theirs(model, inputs, folder, work)
+            if not isinstance(theirs, dict):
+                print(f"{os.path.basename(model):44} ONNX Runtime refuses it: {theirs}")
+                continue
+            ours = run_ours(program, model, inputs, folder)
+            half = any(array.dtype == numpy.float16 for array in theirs.values()) or "half" in model
+            tolerance = 1e-3 if half else 1e-4
+            apart = difference(ours, theirs, tolerance) if isinstance(ours, dict) else ours
+            good = isinstance(apart, float) and apart <= tolerance
+            # An answer that is wrong on purpose must be told apart.
+            wrong = {name: array + numpy.asarray(2, array.dtype) for name, array in theirs.items()
+                     if array.dtype != numpy.bool_}
+            rejected = difference({**theirs, **wrong}, theirs, tolerance) or 1.0
+            good = good and rejected > tolerance
+            failures += 0 if good else 1
+            print(f"{os.path.basename(model):44} {'ok' if good else 'DIFFERS':8} {apart}")
+    print(f"{len(models)} models, {failures} failed")
+    sys.exit(1 if failures or not models else 0)
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,312 @@
+// The graph executor: order, scopes, liveness, functions, taps, errors; and graphs that were mutated at
+// random, which must end in an error or a result, never in a crash.
+#include "core/exec/elements.h"
+#include "core/exec/executor.h"
+#include "plugins/host/plugin_host.h"
+#include "tests/support/test_case.h"
+
+#include <QDirIterator>
+#include <QFileInfo>
+
+#include <random>
+
+#include <sys/resource.h>
+
+using namespace halfstep;
+
+namespace {
+
+const char* const kCases = "/usr/share/libonnx-testdata/data/node";
+
+Tensor floats(const Shape& shape, const std::vector<float>& values) {
+  const auto made = newTensor<float>(shape).value();
+  std::copy(values.begin(), values.end(), made.values.begin());
+  return made.finish();
+}
+
+std::vector<float> valuesOf(const Value& value) {
+  return toFloats(value.tensor(), {}).value();
+}
+
+Node node(const char* op, std::vector<std::string> inputs, std::vector<std::string> outputs) {
+  Node made;
+  made.name = outputs.empty() ? op : outputs.front();
+  made.opType = op;
+  made.inputs = std::move(inputs);
+  made.outputs = std::move(outputs);
+  return made;
+}
+
+ValueInfo info(const char* name, ElementType type = ElementType::float32) {
+  ValueInfo made;
+  made.name = name;
+  made.type = type;
+  return made;
+}
+
+std::shared_ptr<Model> modelOf(std::vector<Node> nodes, const std::vector<const char*>& inputs,
+                               const std::vector<const char*>& outputs) {
+  auto model = std::make_shared<Model>();
+  model->opsets[""] = 17;
+  model->graph.nodes = std::move(nodes);
+  for (const char* name : inputs) {
+    model->graph.inputs.push_back(info(name));
+  }
+  for (const char* name : outputs) {
+    model->graph.outputs.push_back(info(name));
+  }
+  return model;
+}
+
+Result<std::map<std::string, Value>> run(const std::shared_ptr<const Model>& model,
+                                         const std::map<std::string, Value>& inputs,
+                                         const RunOptions& options = {}) {
+  HALFSTEP_TRY(const Executor executor, Executor::create(model));
+  return executor.run(inputs, {}, options);
+}
+
+/// Changes one thing about a random node.
+void mutate(Graph& graph, std::mt19937& random) {
+  if (graph.nodes.empty()) {
+    return;
+  }
+  const auto pick = [&](std::size_t count) {
+    return std::uniform_int_distribution<std::size_t>(0, count - 1)(random);
+  };
+  static constexpr std::int64_t kAbsurd[] = {0,
+                                             1,
+                                             -1,
+                                             2,
+                                             3,
+                                             -7,
+                                             100,
+                                             1 << 20,
+                                             std::int64_t{1} << 33,
+                                             std::numeric_limits<std::int64_t>::max(),
+                                             std::numeric_limits<std::int64_t>::min()};
+  const auto absurd = [&] { return kAbsurd[pick(std::size(kAbsurd))]; };
+  Node& node = graph.nodes[pick(graph.nodes.size())];
+  switch (pick(7)) {
+  case 0:
+    if (!node.inputs.empty()) {
+      node.inputs[pick(node.inputs.size())].clear();
+    }
+    break;
+  case 1:
+    if (node.inputs.size() > 1) {
+      std::swap(node.inputs[pick(node.inputs.size())], node.inputs[pick(node.inputs.size())]);
+    }
+    break;
+  case 2:
+    if (!node.inputs.empty()) {
+      node.inputs.resize(pick(node.inputs.size()) + 1);
+    }
+    break;
+  case 3:
+    if (!node.inputs.empty()) {
+      node.inputs.push_back(node.inputs[pick(node.inputs.size())]);
+    }
+    break;
+  case 4:
+    if (!node.attributes.empty()) {
+      node.attributes.erase(
+          std::next(node.attributes.begin(), static_cast<std::ptrdiff_t>(pick(node.attributes.size()))));
+    }
+    break;
+  default:
+    for (auto& [name, attribute] : node.attributes) {
+      if (auto* integer = std::get_if<std::int64_t>(&attribute)) {
+        *integer = absurd();
+      } else if (auto* several = std::get_if<std::vector<std::int64_t>>(&attribute)) {
+        if (!several->empty() && pick(2) == 0) {
+          (*several)[pick(several->size())] = absurd();
+        } else {
+          several->resize(pick(6), absurd());
+        }
+      }
+    }
+  }
+}
+
+/// A tensor with the input's name and perhaps another shape, type or other values.
+Tensor mutatedInput(const ValueInfo& input, std::mt19937& random) {
+  const auto pick = [&](int count) { return std::uniform_int_distribution<int>(0, count - 1)(random); };
+  Shape shape;
+  for (const Dimension& dimension : input.shape) {
+    shape.push_back(dimension.value >= 0 && dimension.value < 64 ? dimension.value : 2);
+  }
+  if (pick(3) == 0 && !shape.empty()) {
+    shape[static_cast<std::size_t>(pick(static_cast<int>(shape.size())))] = pick(4);
+  } else if (pick(5) == 0) {
+    shape.resize(static_cast<std::size_t>(pick(5)), 2);
+  }
+  ElementType type = input.type;
+  if (pick(8) == 0) {
+    static constexpr ElementType kTypes[] = {ElementType::float32, ElementType::int64,
+                                             ElementType::uint8,   ElementType::int32,
+                                             ElementType::float16, ElementType::boolean};
+    type = kTypes[pick(6)];
+  }
+  if (type == ElementType::string) {
+    return Tensor::ofStrings(shape, std::vector<std::string>(elementCount(shape).value(), "a")).value();
+  }
+  std::vector<std::byte> bytes(packedBytes(type, elementCount(shape).value()));
+  const bool small = isInteger(type) && pick(3) != 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const std::size_t width = static_cast<std::size_t>(std::max(8, elementBits(type))) / 8;
+    bytes[i] = static_cast<std::byte>(type == ElementType::boolean ? pick(2)
+                                      : small                      ? (i % width == 0 ? pick(3) : 0)
+                                                                   : pick(256));
+  }
+  return Tensor::own(type, shape, std::move(bytes)).value();
+}
+
+} // namespace
+
+class ExecutorTest : public test::TestCase {
+  Q_OBJECT
+private slots:
+  void runsInTopologicalOrder() {
+    // The file lists the last node first.
+    const auto model = modelOf({node("Neg", {"b"}, {"y"}), node("Add", {"x", "x"}, {"b"})}, {"x"}, {"y"});
+    const auto outputs = run(model, {{"x", floats({2}, {1.0f, 2.0f})}});
+    QVERIFY(outputs.has_value());
+    QCOMPARE(valuesOf(outputs->at("y")), (std::vector<float>{-2.0f, -4.0f}));
+  }
+
+  void initializersMayBeReplaced() {
+    auto model = modelOf({node("Mul", {"x", "w"}, {"y"})}, {"x"}, {"y"});
+    model->graph.addInitializer("w", floats({}, {3.0f}));
+    QCOMPARE(valuesOf(run(model, {{"x", floats({1}, {2.0f})}})->at("y")), std::vector<float>{6.0f});
+    const auto replaced = run(model, {{"x", floats({1}, {2.0f})}, {"w", floats({}, {5.0f})}});
+    QCOMPARE(valuesOf(replaced->at("y")), std::vector<float>{10.0f});
+  }
+
+  void errorsNameTheNode() {
+    const auto cyclic = modelOf({node("Neg", {"b"}, {"a"}), node("Neg", {"a"}, {"b"})}, {}, {"a"});
+    const auto cycle = run(cyclic, {});
+    QVERIFY(!cycle);
+    QVERIFY(cycle.error().message().find("cycle") != std::string::npos);
+
+    const auto missing = run(modelOf({node("Neg", {"x"}, {"y"})}, {"x"}, {"y"}), {});
+    QVERIFY(!missing && missing.error().message().find("x") != std::string::npos);
+
+    const auto unknown =
+        run(modelOf({node("Nonsense", {"x"}, {"y"})}, {"x"}, {"y"}), {{"x", floats({1}, {1})}});
+    QVERIFY(!unknown && unknown.error().kind == ErrorKind::unsupported);
+    QVERIFY(unknown.error().message().find("Nonsense") != std::string::npos);
+
+    const auto unmade = run(modelOf({node("Neg", {"nothing"}, {"y"})}, {}, {"y"}), {});
+    QVERIFY(!unmade && unmade.error().message().find("nothing") != std::string::npos);
+
+    const auto misfit = run(modelOf({node("Add", {"x", "w"}, {"y"})}, {"x", "w"}, {"y"}),
+                            {{"x", floats({2}, {1, 2})}, {"w", floats({3}, {1, 2, 3})}});
+    QVERIFY(!misfit && misfit.error().message().find("broadcast") != std::string::npos);
+  }
+
+  void functionsAreCalledWithTheirAttributes() {
+    auto model = modelOf({node("Scale", {"x"}, {"y"})}, {"x"}, {"y"});
+    model->graph.nodes[0].domain = "local";
+    model->graph.nodes[0].attributes["slope"] = 0.5f;
+    Function function;
+    function.domain = "local";
+    function.name = "Scale";
+    function.opsets[""] = 17;
+    Node leaky = node("LeakyRelu", {"in"}, {"out"});
+    leaky.referredAttributes["alpha"] = "slope";
+    function.body.nodes = {leaky};
+    function.body.inputs = {info("in")};
+    function.body.outputs = {info("out")};
+    model->functions = {function};
+    QCOMPARE(valuesOf(run(model, {{"x", floats({1}, {-4.0f})}})->at("y")), std::vector<float>{-2.0f});
+  }
+
+  void tapsSeeAndReplaceValues() {
+    const auto model = modelOf({node("Add", {"x", "x"}, {"a"}), node("Neg", {"a"}, {"y"})}, {"x"}, {"y"});
+    std::vector<std::string> seen;
+    RunOptions options;
+    options.tap = [&](const std::string& name, Value& value) -> Result<void> {
+      seen.push_back(name);
+      if (name == "a") {
+        value = floats({1}, {10.0f});
+      }
+      return {};
+    };
+    options.keep = {"a"};
+    const auto outputs = run(model, {{"x", floats({1}, {1.0f})}}, options);
+    QCOMPARE(seen, (std::vector<std::string>{"x", "a", "y"}));
+    QCOMPARE(valuesOf(outputs->at("y")), std::vector<float>{-10.0f});
+    QCOMPARE(valuesOf(outputs->at("a")), std::vector<float>{10.0f});
+  }
+
+  void halfPrecisionIsRoundedBack() {
+    const auto model = modelOf({node("Add", {"x", "x"}, {"y"})}, {"x"}, {"y"});
+    const Tensor x = Tensor::own(ElementType::float16, {1}, {std::byte{0x00}, std::byte{0x3c}}).value(); // 1
+    const auto outputs = run(model, {{"x", x}});
+    QCOMPARE(outputs->at("y").tensor().type(), ElementType::float16);
+    QCOMPARE(outputs->at("y").tensor().valueAt(0), 2.0);
+  }
+
+  void stopsWhenCancelled() {
+    const auto model = modelOf({node("Neg", {"x"}, {"y"})}, {"x"}, {"y"});
+    const auto executor = Executor::create(model).value();
+    std::stop_source stop;
+    stop.request_stop();
+    const auto outputs = executor.run({{"x", floats({1}, {1.0f})}}, JobContext(stop.get_token()));
+    QVERIFY(!outputs && outputs.error().kind == ErrorKind::cancelled);
+  }
+
+  void mutatedGraphsEndInAnError() {
+    if (!QFileInfo::exists(kCases)) {
+      QSKIP("needs ONNX's test cases (Debian: libonnx-testdata)");
+    }
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    // Absurd sizes must not take the machine's memory.
+    rlimit before{};
+    getrlimit(RLIMIT_AS, &before);
+    const rlimit limit{std::min<rlim_t>(before.rlim_max, rlim_t{6} << 30), before.rlim_max};
+    setrlimit(RLIMIT_AS, &limit);
+#endif
+    PluginHost host;
+    host.scan(PluginHost::folderFor(HALFSTEP_BUILD_DIR "/bin"));
+    std::mt19937 random(20);
+    int cases = 0;
+    int errors = 0;
+    int results = 0;
+    QDirIterator folders(QString::fromLatin1(kCases), QDir::Dirs | QDir::NoDotAndDotDot);
+    QStringList paths;
+    while (folders.hasNext()) {
+      paths << folders.next();
+    }
+    paths.sort();
+    for (const QString& path : paths) {
+      const auto model = host.loadModel((path + "/model.onnx").toStdString(), {});
+      if (!model) {
+        continue;
+      }
+      ++cases;
+      for (int round = 0; round < 12; ++round) {
+        auto mutated = std::make_shared<Model>(**model);
+        if (round > 0) {
+          mutate(mutated->graph, random);
+        }
+        std::map<std::string, Value> inputs;
+        for (const ValueInfo& input : mutated->graph.inputs) {
+          if (input.container.empty()) {
+            inputs[input.name] = mutatedInput(input, random);
+          }
+        }
+        const auto outputs = run(mutated, inputs);
+        ++(outputs ? results : errors);
+      }
+    }
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    setrlimit(RLIMIT_AS, &before);
+#endif
+    qInfo("%d graphs: %d errors, %d results", cases, errors, results);
+    QVERIFY(cases > 500 && errors > 500 && results > 500);
+  }
+};
+
+QTEST_GUILESS_MAIN(ExecutorTest)
+#include "tst_executor.moc"
