@@ -1,0 +1,53 @@
+// Small things that many operator families share.
+#pragma once
+
+#include "core/exec/elements.h"
+#include "core/exec/operator_call.h"
+
+#include <cmath>
+#include <limits>
+
+namespace halfstep {
+
+/// The result of an operator with one output.
+inline OpResult oneOutput(Result<Tensor> tensor) {
+  if (!tensor) {
+    return std::move(tensor.error());
+  }
+  return std::vector<Value>{std::move(*tensor)};
+}
+
+/// A dimension of a shape that is known to be valid, as a size.
+inline std::size_t dimensionOf(const Shape& shape, std::size_t axis) {
+  return static_cast<std::size_t>(shape[axis]);
+}
+
+/// The product of the dimensions `first`…`last`−1.
+inline std::size_t dimensionsProduct(const Shape& shape, std::size_t first, std::size_t last) {
+  std::size_t product = 1;
+  for (std::size_t axis = first; axis < last; ++axis) {
+    product *= dimensionOf(shape, axis);
+  }
+  return product;
+}
+
+/// `value` as a T: integers saturate and lose their fraction; NaN becomes 0.
+template <class T>
+T saturated(double value) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<T>(value);
+  } else {
+    if (std::isnan(value)) {
+      return T{0};
+    }
+    if (value <= static_cast<double>(std::numeric_limits<T>::min())) {
+      return std::numeric_limits<T>::min();
+    }
+    if (value >= static_cast<double>(std::numeric_limits<T>::max())) {
+      return std::numeric_limits<T>::max();
+    }
+    return static_cast<T>(value);
+  }
+}
+
+} // namespace halfstep

@@ -1,0 +1,1 @@
+#include "core/exec/operator_families.h"
