@@ -3,10 +3,10 @@
 // raw little-endian elements. Prints {"outputs": [{"name", "type", "dims", "file"}], "seconds"} as JSON.
 import { createRequire } from 'node:module';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 const [folder, model, jobFile] = process.argv.slice(2);
-const ort = createRequire(join(folder, 'x.js'))('onnxruntime-node');
+const ort = createRequire(join(resolve(folder), 'any.js'))('onnxruntime-node');
 const arrays = {
   float32: Float32Array, float64: Float64Array, int64: BigInt64Array, int32: Int32Array, int8: Int8Array,
   uint8: Uint8Array, bool: Uint8Array, float16: Uint16Array, int16: Int16Array, uint16: Uint16Array,
