@@ -72,7 +72,8 @@ Result<void> runModel(Environment& environment, const RunCommandOptions& options
       done.error().file = options.file;
       return done.error();
     }
-    seconds = std::min(seconds, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    seconds =
+        std::min(seconds, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     outputs = std::move(*done);
   }
   std::error_code failure;

@@ -18,6 +18,21 @@ struct PreparedGraph {
   std::vector<std::vector<std::string>> uses;
   /// The names whose last use a node is.
   std::vector<std::vector<std::string>> released;
+  /// For every node: the Relu that alone takes its only output, or null.
+  std::vector<const Node*> relus;
+};
+
+/// What nodes keep between calls. Any thread.
+class NodeMemories {
+public:
+  NodeMemory& of(const Node& node) {
+    const std::lock_guard lock(m_mutex);
+    return m_memories[&node];
+  }
+
+private:
+  std::mutex m_mutex;
+  std::map<const Node*, NodeMemory> m_memories;
 };
 
 namespace {
@@ -77,6 +92,36 @@ Error nodeError(const Node& node, Error error) {
   return error;
 }
 
+/// Relus that can be done together with the node before them.
+void findRelus(const Graph& graph, const std::unordered_map<std::string, std::size_t>& producers,
+               PreparedGraph& prepared) {
+  std::unordered_map<std::string, int> takers;
+  for (const auto& names : prepared.uses) {
+    for (const std::string& name : names) {
+      ++takers[name];
+    }
+  }
+  for (const ValueInfo& output : graph.outputs) {
+    ++takers[output.name];
+  }
+  std::unordered_map<const Node*, const Node*> relus;
+  for (const Node& node : graph.nodes) {
+    if (node.opType != "Relu" || !node.domain.empty() || node.inputs.size() != 1 ||
+        node.outputs.size() != 1) {
+      continue;
+    }
+    const auto producer = producers.find(node.inputs[0]);
+    if (producer != producers.end() && takers[node.inputs[0]] == 1 &&
+        graph.nodes[producer->second].outputs.size() == 1) {
+      relus[&graph.nodes[producer->second]] = &node;
+    }
+  }
+  for (const Node* node : prepared.order) {
+    const auto relu = relus.find(node);
+    prepared.relus.push_back(relu != relus.end() ? relu->second : nullptr);
+  }
+}
+
 /// Kahn's algorithm; nodes that are ready keep the file's order.
 Result<PreparedGraph> ordered(const Graph& graph) {
   PreparedGraph prepared;
@@ -133,6 +178,7 @@ Result<PreparedGraph> ordered(const Graph& graph) {
   for (const ValueInfo& output : graph.outputs) {
     later.insert(output.name);
   }
+  findRelus(graph, producers, prepared);
   prepared.released.resize(prepared.order.size());
   for (std::size_t i = prepared.order.size(); i-- > 0;) {
     for (const std::string& name : prepared.uses[i]) {
@@ -184,9 +230,11 @@ struct Frame {
 
 class Run {
 public:
-  Run(const Model& model, const Prepared& prepared, const JobContext& job, const RunOptions& options)
+  Run(const Model& model, const Prepared& prepared, NodeMemories& memories, const JobContext& job,
+      const RunOptions& options)
       : m_model(model)
       , m_prepared(prepared)
+      , m_memories(memories)
       , m_job(job)
       , m_options(options) {}
 
@@ -201,10 +249,18 @@ public:
     }
     const PreparedGraph& prepared = m_prepared.at(&graph);
     const bool isMain = frame.outer == nullptr && frame.function == nullptr;
+    std::unordered_set<const Node*> done; // together with the node before them
     for (std::size_t i = 0; i < prepared.order.size(); ++i) {
       const Node& node = *prepared.order[i];
       HALFSTEP_CHECK(m_job.checkpoint());
-      auto outputs = this->node(node, frame);
+      if (done.erase(&node) > 0) {
+        release(prepared.released[i], isMain, frame);
+        continue;
+      }
+      // Whoever watches the values wants to see the one before the Relu too.
+      const Node* relu = isMain && (m_options.tap || !m_options.keep.empty()) ? nullptr : prepared.relus[i];
+      bool fused = relu != nullptr;
+      auto outputs = this->node(node, frame, fused);
       if (!outputs) {
         return nodeError(node, std::move(outputs.error()));
       }
@@ -215,15 +271,12 @@ public:
         if (isMain && m_options.tap) {
           HALFSTEP_CHECK(m_options.tap(node.outputs[k], (*outputs)[k]));
         }
-        frame.values[node.outputs[k]] = std::move((*outputs)[k]);
+        frame.values[fused ? relu->outputs[k] : node.outputs[k]] = std::move((*outputs)[k]);
       }
-      for (const std::string& name : prepared.released[i]) {
-        const bool kept =
-            isMain && std::find(m_options.keep.begin(), m_options.keep.end(), name) != m_options.keep.end();
-        if (!kept) {
-          frame.values.erase(name);
-        }
+      if (fused) {
+        done.insert(relu);
       }
+      release(prepared.released[i], isMain, frame);
     }
     std::vector<Value> results;
     for (const ValueInfo& output : graph.outputs) {
@@ -237,7 +290,19 @@ public:
   }
 
 private:
-  Result<std::vector<Value>> node(const Node& original, const Frame& frame) {
+  void release(const std::vector<std::string>& names, bool isMain, Frame& frame) const {
+    for (const std::string& name : names) {
+      const bool kept =
+          isMain && std::find(m_options.keep.begin(), m_options.keep.end(), name) != m_options.keep.end();
+      if (!kept) {
+        frame.values.erase(name);
+      }
+    }
+  }
+
+  /// `fused`: whether a Relu is to be done with it; afterwards whether it was.
+  Result<std::vector<Value>> node(const Node& original, const Frame& frame, bool& fused) {
+    const bool wanted = std::exchange(fused, false);
     // Within a function attributes may stand for those of the call.
     Node resolved;
     const Node* node = &original;
@@ -272,10 +337,18 @@ private:
     const OpCall::SubgraphRunner subgraphs = [&](const Graph& graph, std::vector<Value> given) {
       return subgraph(graph, frame, std::move(given));
     };
+    fused = wanted && entry->activation == Activation::fusesRelu;
     try {
-      return entry->widening == Widening::floats
-                 ? runWidened(*entry, *node, opset, std::move(inputs), m_job, subgraphs)
-                 : entry->function(OpCall(*node, opset, inputs, m_job, subgraphs));
+      ElementType narrow = ElementType::undefined;
+      if (entry->widening == Widening::floats) {
+        HALFSTEP_TRY(narrow, widenInputs(inputs));
+      }
+      OpCall call(*node, opset, inputs, m_job, subgraphs);
+      call.setMemory(node == &original ? &m_memories.of(original) : nullptr);
+      call.setEndsInRelu(fused);
+      HALFSTEP_TRY(std::vector<Value> outputs, entry->function(call));
+      HALFSTEP_CHECK(narrowOutputs(outputs, narrow));
+      return outputs;
     } catch (const std::bad_alloc&) {
       return Error{ErrorKind::failed, "there is not enough memory for it"};
     } catch (const std::length_error&) { // of a vector: absurdly large
@@ -321,6 +394,7 @@ private:
 
   const Model& m_model;
   const Prepared& m_prepared;
+  NodeMemories& m_memories;
   const JobContext& m_job;
   const RunOptions& m_options;
 };
@@ -336,6 +410,7 @@ Result<Executor> Executor::create(std::shared_ptr<const Model> model) {
   }
   executor.m_model = std::move(model);
   executor.m_prepared = std::move(prepared);
+  executor.m_memories = std::make_shared<NodeMemories>();
   return executor;
 }
 
@@ -361,7 +436,7 @@ Result<std::map<std::string, Value>> Executor::run(const std::map<std::string, V
       frame.values[name] = value;
     }
   }
-  Run run(*m_model, *m_prepared, job, options);
+  Run run(*m_model, *m_prepared, *m_memories, job, options);
   HALFSTEP_TRY(std::vector<Value> outputs, run.graph(frame));
   std::map<std::string, Value> results;
   for (std::size_t i = 0; i < outputs.size(); ++i) {

@@ -16,6 +16,7 @@ namespace halfstep {
 
 /// A graph made ready: see executor.cpp.
 struct PreparedGraph;
+class NodeMemories;
 
 /// Sees every value of the main graph as it is made (and its inputs), and may replace it: observers and
 /// simulated quantization.
@@ -42,6 +43,7 @@ public:
 private:
   std::shared_ptr<const Model> m_model;
   std::shared_ptr<const std::map<const Graph*, PreparedGraph>> m_prepared;
+  std::shared_ptr<NodeMemories> m_memories;
 };
 
 } // namespace halfstep

@@ -6,10 +6,19 @@
 #include "core/model/graph.h"
 
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <string_view>
 
 namespace halfstep {
+
+/// What an operator keeps from one call of a node to the next: primitives, reordered weights. Lives as long
+/// as the executor; `mutex` guards `content`.
+struct NodeMemory {
+  std::mutex mutex;
+  std::shared_ptr<void> content;
+};
 
 /// One call of an operator. Refers to things that outlive it.
 class OpCall {
@@ -26,6 +35,12 @@ public:
       , m_subgraphs(subgraphs) {}
 
   const Node& node() const { return m_node; }
+  /// Null where the node is not the same every time (in a function).
+  NodeMemory* memory() const { return m_memory; }
+  void setMemory(NodeMemory* memory) { m_memory = memory; }
+  /// The result is to go through a Relu, which nobody else will do.
+  bool endsInRelu() const { return m_endsInRelu; }
+  void setEndsInRelu(bool ends) { m_endsInRelu = ends; }
   /// The version of the operator set that the model imports for the node's domain.
   std::int64_t version() const { return m_version; }
   const JobContext& job() const { return m_job; }
@@ -77,6 +92,8 @@ private:
   std::span<const Value> m_inputs;
   const JobContext& m_job;
   const SubgraphRunner& m_subgraphs;
+  NodeMemory* m_memory = nullptr;
+  bool m_endsInRelu = false;
 };
 
 /// As many values as the node has outputs, or fewer where the last ones are not wanted.
@@ -88,12 +105,18 @@ enum class Widening {
   floats, ///< float16 and bfloat16 inputs are given as float32, and float32 results rounded back
 };
 
+enum class Activation {
+  separate,  ///< a Relu behind it is a node of its own
+  fusesRelu, ///< heeds OpCall::endsInRelu()
+};
+
 struct OperatorEntry {
   std::string_view domain; ///< empty is ONNX's own
   std::string_view opType;
   OpFunction function;
   Widening widening = Widening::none;
   std::int64_t sinceVersion = 1; ///< of the operator set; the entry with the highest one that fits is taken
+  Activation activation = Activation::separate;
 };
 
 /// `axis` counted from the end where negative. Error: outside the `rank` axes.

@@ -23,12 +23,10 @@ Result<Tensor> narrowed(const Tensor& tensor, ElementType type) {
   return made.finish();
 }
 
-OpResult runWidened(const OperatorEntry& entry, const Node& node, std::int64_t version,
-                    std::vector<Value> inputs, const JobContext& job,
-                    const OpCall::SubgraphRunner& subgraphs) {
+Result<ElementType> widenInputs(std::vector<Value>& inputs) {
   ElementType narrow = ElementType::undefined;
   for (Value& input : inputs) {
-    if (!input.isTensor()) {
+    if (!input.isTensor() || input.lazy() != nullptr) { // lazy ones are float32
       continue;
     }
     const ElementType type = input.tensor().type();
@@ -37,15 +35,17 @@ OpResult runWidened(const OperatorEntry& entry, const Node& node, std::int64_t v
       HALFSTEP_TRY(input, asFloat32(input.tensor()));
     }
   }
-  HALFSTEP_TRY(std::vector<Value> outputs, entry.function(OpCall(node, version, inputs, job, subgraphs)));
-  if (narrow != ElementType::undefined) {
-    for (Value& output : outputs) {
-      if (output.isTensor() && output.tensor().type() == ElementType::float32) {
-        HALFSTEP_TRY(output, narrowed(output.tensor(), narrow));
-      }
+  return narrow;
+}
+
+Result<void> narrowOutputs(std::vector<Value>& outputs, ElementType type) {
+  for (Value& output : outputs) {
+    if (type != ElementType::undefined && output.isTensor() &&
+        output.tensor().type() == ElementType::float32) {
+      HALFSTEP_TRY(output, narrowed(output.tensor(), type));
     }
   }
-  return outputs;
+  return {};
 }
 
 } // namespace halfstep

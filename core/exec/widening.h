@@ -5,11 +5,11 @@
 
 namespace halfstep {
 
-/// Calls the entry with float16 and bfloat16 inputs as float32, and rounds float32 results back to the type
-/// that the first of them had.
-OpResult runWidened(const OperatorEntry& entry, const Node& node, std::int64_t version,
-                    std::vector<Value> inputs, const JobContext& job,
-                    const OpCall::SubgraphRunner& subgraphs);
+/// Turns float16 and bfloat16 inputs into float32 ones; returns the type that the first of them had, or
+/// `undefined`.
+Result<ElementType> widenInputs(std::vector<Value>& inputs);
+/// Rounds float32 outputs to `type`, what widenInputs returned.
+Result<void> narrowOutputs(std::vector<Value>& outputs, ElementType type);
 
 /// Any numeric tensor as float32.
 Result<Tensor> asFloat32(const Tensor& tensor);

@@ -1,7 +1,7 @@
 // Conv and ConvTranspose in float32, by oneDNN.
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
-#include "core/exec/operators/onednn.h"
+#include "core/exec/operators/blocked_tensor.h"
 #include "core/exec/operators/windows.h"
 
 namespace halfstep {
@@ -11,8 +11,8 @@ namespace {
 using onednn::Dims;
 
 struct Operands {
-  Tensor input;   ///< [N, C, spatial…]
-  Tensor weights; ///< Conv: [M, C/groups, kernel…]; ConvTranspose: [C, M/groups, kernel…]
+  OnednnInput input; ///< [N, C, spatial…]
+  Tensor weights;    ///< Conv: [M, C/groups, kernel…]; ConvTranspose: [C, M/groups, kernel…]
   std::optional<Tensor> bias;
   std::int64_t groups = 1;
   std::vector<std::int64_t> spatial;
@@ -20,12 +20,12 @@ struct Operands {
 
 Result<Operands> operands(const OpCall& call, bool transpose) {
   Operands all;
-  HALFSTEP_TRY(all.input, call.tensor(0));
+  HALFSTEP_TRY(all.input, onednnInput(call, 0));
   HALFSTEP_TRY(all.weights, call.tensor(1));
-  const Shape& x = all.input.shape();
+  const Shape& x = all.input.shape;
   const Shape& w = all.weights.shape();
   all.groups = call.integer("group", 1);
-  if (all.input.type() != ElementType::float32 || all.weights.type() != ElementType::float32) {
+  if (all.weights.type() != ElementType::float32) {
     return call.unsupported("it is supported for float32 and the 16-bit floats only");
   }
   if (x.size() < 3 || x.size() > 5 || w.size() != x.size()) {
@@ -62,26 +62,96 @@ Dims lessOne(Dims values) {
   return values;
 }
 
-/// Runs a convolution or deconvolution primitive on plain memory, with whatever layouts it likes inside.
+/// A primitive for one node and one input shape, with its weights as it wants them.
 template <class Primitive>
-void execute(const typename Primitive::primitive_desc& description, const dnnl::memory& input,
-             const dnnl::memory& weights, const float* bias, const dnnl::memory& output) {
+struct Prepared {
+  Shape inputShape;
+  Tensor weightsTensor; ///< kept, so that its address tells whether the weights are still the same
+  std::optional<Tensor> biasTensor;
+  bool relu = false;
+  typename Primitive::primitive_desc description;
+  Primitive primitive;
+  dnnl::memory weights;
+  dnnl::memory bias;
+
+  bool fits(const Operands& all, bool wantsRelu) const {
+    const auto same = [](const Tensor& a, const Tensor& b) {
+      return a.bytes().data() == b.bytes().data() && a.shape() == b.shape();
+    };
+    return inputShape == all.input.shape && relu == wantsRelu && same(weightsTensor, all.weights) &&
+           biasTensor.has_value() == all.bias.has_value() && (!all.bias || same(*biasTensor, *all.bias));
+  }
+};
+
+dnnl::primitive_attr attributesOf(bool relu) {
+  dnnl::primitive_attr attributes;
+  if (relu) {
+    dnnl::post_ops after;
+    after.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+    attributes.set_post_ops(after);
+  }
+  return attributes;
+}
+
+/// What the primitive and its weights' memory are made from.
+template <class Primitive>
+struct Recipe {
+  typename Primitive::desc description;
+  dnnl::memory::desc weights; ///< of the weights as the model has them
+  Shape shape;                ///< of the output
+};
+
+template <class Primitive>
+std::shared_ptr<Prepared<Primitive>> prepared(const Operands& all, const Recipe<Primitive>& recipe,
+                                              bool relu) {
+  auto made = std::make_shared<Prepared<Primitive>>();
+  made->inputShape = all.input.shape;
+  made->weightsTensor = all.weights;
+  made->biasTensor = all.bias;
+  made->relu = relu;
+  made->description =
+      typename Primitive::primitive_desc(recipe.description, attributesOf(relu), onednn::engine());
+  made->primitive = Primitive(made->description);
   dnnl::stream stream(onednn::engine());
-  const dnnl::memory x = onednn::reordered(input, description.src_desc(), stream);
-  const dnnl::memory w = onednn::reordered(weights, description.weights_desc(), stream);
-  const bool direct = description.dst_desc() == output.get_desc();
-  dnnl::memory y = direct ? output : dnnl::memory(description.dst_desc(), onednn::engine());
-  std::unordered_map<int, dnnl::memory> arguments = {
-      {DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DST, y}};
-  if (bias != nullptr) {
-    arguments.insert({DNNL_ARG_BIAS, onednn::memoryOf(description.bias_desc(), bias)});
-  }
-  Primitive(description).execute(stream, arguments);
-  if (!direct) {
-    dnnl::memory plain = output;
-    dnnl::reorder(y, plain).execute(stream, y, plain);
-  }
+  const Elements<float> values(all.weights);
+  dnnl::memory given = onednn::memoryOf(recipe.weights, values.data());
+  made->weights = dnnl::memory(made->description.weights_desc(), onednn::engine());
+  dnnl::reorder(given, made->weights).execute(stream, given, made->weights);
   stream.wait();
+  if (all.bias) {
+    const Elements<float> bias(*all.bias);
+    made->bias = dnnl::memory(made->description.bias_desc(), onednn::engine());
+    std::memcpy(made->bias.get_data_handle(), bias.data(), bias.size() * sizeof(float));
+  }
+  return made;
+}
+
+/// Runs the primitive that `makeRecipe` describes, or the one kept from the last call.
+template <class Primitive, class MakeRecipe>
+OpResult execute(const OpCall& call, const Operands& all, const Shape& shape, const MakeRecipe& makeRecipe) {
+  NodeMemory own;
+  NodeMemory& memory = call.memory() != nullptr ? *call.memory() : own;
+  const std::lock_guard lock(memory.mutex); // the primitive's scratchpad serves one call at a time
+  std::optional<Value> result;
+  HALFSTEP_CHECK(onednn::guarded([&] {
+    auto kept = std::static_pointer_cast<Prepared<Primitive>>(memory.content);
+    if (!kept || !kept->fits(all, call.endsInRelu())) {
+      kept = prepared<Primitive>(all, makeRecipe(), call.endsInRelu());
+      memory.content = kept;
+    }
+    dnnl::stream stream(onednn::engine());
+    const dnnl::memory x = onednn::reordered(all.input.memory, kept->description.src_desc(), stream);
+    dnnl::memory y(kept->description.dst_desc(), onednn::engine());
+    std::unordered_map<int, dnnl::memory> arguments = {
+        {DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, kept->weights}, {DNNL_ARG_DST, y}};
+    if (all.bias) {
+      arguments.insert({DNNL_ARG_BIAS, kept->bias});
+    }
+    kept->primitive.execute(stream, arguments);
+    stream.wait();
+    result = Value(std::make_shared<const BlockedTensor>(shape, y));
+  }));
+  return std::vector<Value>{std::move(*result)};
 }
 
 /// An output without elements, or one of an input without channels: nothing but the bias.
@@ -94,10 +164,11 @@ OpResult convolution(const OpCall& call) {
   HALFSTEP_TRY(const Windows windows, windowsOf(call, kernelOf(all), all.spatial));
   HALFSTEP_TRY(const std::vector<std::int64_t> counts, positions(call, windows, all.spatial, false));
   const std::int64_t outputs = all.weights.shape()[0];
-  Shape shape{all.input.shape()[0], outputs};
+  Shape shape{all.input.shape[0], outputs};
   shape.insert(shape.end(), counts.begin(), counts.end());
-  HALFSTEP_TRY(const NewTensor<float> made, newTensor<float>(shape));
-  if (isEmpty(shape) || isEmpty(all.input.shape())) {
+  HALFSTEP_CHECK(elementCount(shape));
+  if (isEmpty(shape) || isEmpty(all.input.shape)) {
+    HALFSTEP_TRY(const NewTensor<float> made, newTensor<float>(shape));
     std::fill(made.values.begin(), made.values.end(), 0.0f);
     return std::vector<Value>{made.finish()};
   }
@@ -106,30 +177,21 @@ OpResult convolution(const OpCall& call) {
     weightDims[0] /= all.groups;
     weightDims.insert(weightDims.begin(), all.groups);
   }
-  const Elements<float> x(all.input);
-  const Elements<float> w(all.weights);
-  std::optional<Elements<float>> bias;
-  if (all.bias) {
-    bias.emplace(*all.bias);
-  }
-  HALFSTEP_CHECK(onednn::guarded([&] {
+  return execute<dnnl::convolution_forward>(call, all, shape, [&] {
     using Convolution = dnnl::convolution_forward;
     const auto kind = dnnl::prop_kind::forward_inference;
-    const auto algorithm = dnnl::algorithm::convolution_auto;
+    const auto algorithm = dnnl::algorithm::convolution_direct;
     const Dims dilations = lessOne(windows.dilations);
-    const auto description =
-        bias ? Convolution::desc(kind, algorithm, onednn::any(all.input.shape()), onednn::any(weightDims),
-                                 onednn::plain({outputs}), onednn::any(shape), windows.strides, dilations,
-                                 windows.before, windows.after)
-             : Convolution::desc(kind, algorithm, onednn::any(all.input.shape()), onednn::any(weightDims),
-                                 onednn::any(shape), windows.strides, dilations, windows.before,
-                                 windows.after);
-    execute<Convolution>(Convolution::primitive_desc(description, onednn::engine()),
-                         onednn::memoryOf(onednn::plain(all.input.shape()), x.data()),
-                         onednn::memoryOf(onednn::plain(weightDims), w.data()), bias ? bias->data() : nullptr,
-                         onednn::memoryOf(onednn::plain(shape), made.values.data()));
-  }));
-  return std::vector<Value>{made.finish()};
+    const dnnl::memory::desc x = onednn::any(all.input.shape);
+    const dnnl::memory::desc w = onednn::any(weightDims);
+    const dnnl::memory::desc y = onednn::any(shape);
+    return Recipe<Convolution>{all.bias ? Convolution::desc(kind, algorithm, x, w, onednn::plain({outputs}),
+                                                            y, windows.strides, dilations, windows.before,
+                                                            windows.after)
+                                        : Convolution::desc(kind, algorithm, x, w, y, windows.strides,
+                                                            dilations, windows.before, windows.after),
+                               onednn::plain(weightDims), shape};
+  });
 }
 
 /// The output's size, and where output_shape or auto_pad ask for it, the padding that gives it. Source:
@@ -174,10 +236,11 @@ OpResult convolutionTranspose(const OpCall& call) {
   HALFSTEP_TRY(Windows windows, windowsOf(call, kernelOf(all), all.spatial));
   HALFSTEP_TRY(const std::vector<std::int64_t> sizes, transposedSizes(call, windows, all.spatial));
   const std::int64_t perGroup = all.weights.shape()[1];
-  Shape shape{all.input.shape()[0], perGroup * all.groups};
+  Shape shape{all.input.shape[0], perGroup * all.groups};
   shape.insert(shape.end(), sizes.begin(), sizes.end());
-  HALFSTEP_TRY(const NewTensor<float> made, newTensor<float>(shape));
-  if (isEmpty(shape) || isEmpty(all.input.shape())) {
+  HALFSTEP_CHECK(elementCount(shape));
+  if (isEmpty(shape) || isEmpty(all.input.shape)) {
+    HALFSTEP_TRY(const NewTensor<float> made, newTensor<float>(shape));
     std::fill(made.values.begin(), made.values.end(), 0.0f);
     return std::vector<Value>{made.finish()};
   }
@@ -197,35 +260,26 @@ OpResult convolutionTranspose(const OpCall& call) {
     dims.erase(dims.begin());
     strides.erase(strides.begin());
   }
-  const Elements<float> x(all.input);
-  const Elements<float> w(all.weights);
-  std::optional<Elements<float>> bias;
-  if (all.bias) {
-    bias.emplace(*all.bias);
-  }
-  HALFSTEP_CHECK(onednn::guarded([&] {
+  return execute<dnnl::deconvolution_forward>(call, all, shape, [&] {
     using Deconvolution = dnnl::deconvolution_forward;
     const auto kind = dnnl::prop_kind::forward_inference;
     const auto algorithm = dnnl::algorithm::deconvolution_direct;
     const Dims dilations = lessOne(windows.dilations);
-    const auto description =
-        bias ? Deconvolution::desc(kind, algorithm, onednn::any(all.input.shape()), onednn::any(dims),
-                                   onednn::plain({shape[1]}), onednn::any(shape), windows.strides, dilations,
-                                   windows.before, windows.after)
-             : Deconvolution::desc(kind, algorithm, onednn::any(all.input.shape()), onednn::any(dims),
-                                   onednn::any(shape), windows.strides, dilations, windows.before,
-                                   windows.after);
-    const dnnl::memory::desc weights(dims, dnnl::memory::data_type::f32, strides);
-    execute<Deconvolution>(Deconvolution::primitive_desc(description, onednn::engine()),
-                           onednn::memoryOf(onednn::plain(all.input.shape()), x.data()),
-                           onednn::memoryOf(weights, w.data()), bias ? bias->data() : nullptr,
-                           onednn::memoryOf(onednn::plain(shape), made.values.data()));
-  }));
-  return std::vector<Value>{made.finish()};
+    const dnnl::memory::desc x = onednn::any(all.input.shape);
+    const dnnl::memory::desc w = onednn::any(dims);
+    const dnnl::memory::desc y = onednn::any(shape);
+    return Recipe<Deconvolution>{all.bias ? Deconvolution::desc(kind, algorithm, x, w,
+                                                                onednn::plain({shape[1]}), y, windows.strides,
+                                                                dilations, windows.before, windows.after)
+                                          : Deconvolution::desc(kind, algorithm, x, w, y, windows.strides,
+                                                                dilations, windows.before, windows.after),
+                                 {dims, dnnl::memory::data_type::f32, strides},
+                                 shape};
+  });
 }
 
 constexpr OperatorEntry kEntries[] = {
-    {"", "Conv", convolution, Widening::floats},
+    {"", "Conv", convolution, Widening::floats, 1, Activation::fusesRelu},
     {"", "ConvTranspose", convolutionTranspose, Widening::floats},
 };
 

@@ -2,6 +2,7 @@
 // broadcasting (from opset 7 on; before it by the attributes `axis` and `broadcast`).
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
+#include "core/exec/operators/blocked_operators.h"
 #include "core/exec/rearrange.h"
 #include "core/support/parallel.h"
 
@@ -49,9 +50,16 @@ Result<Tensor> combine(const Tensor& a, const Tensor& b, ElementType outType, F 
   const Elements<In> y(std::move(right));
   const std::size_t xStep = x.size() == 1 ? 0 : 1;
   const std::size_t yStep = y.size() == 1 ? 0 : 1;
-  inPieces(made.values.size(), [&](std::size_t from, std::size_t to) {
-    for (std::size_t i = from; i < to; ++i) {
-      made.values[i] = static_cast<Out>(f(x[i * xStep], y[i * yStep]));
+  Out* out = made.values.data(); // plain pointers: the loops are vectorized
+  inPieces(made.values.size(), [&, out](std::size_t from, std::size_t to) {
+    if (xStep == 1 && yStep == 1) {
+      for (std::size_t i = from; i < to; ++i) {
+        out[i] = static_cast<Out>(f(x[i], y[i]));
+      }
+    } else {
+      for (std::size_t i = from; i < to; ++i) {
+        out[i] = static_cast<Out>(f(x[i * xStep], y[i * yStep]));
+      }
     }
   });
   return made.finish();
@@ -390,9 +398,11 @@ template <class T, class F>
 Result<Tensor> mapped(const Tensor& tensor, F f) {
   const Elements<T> values(tensor);
   HALFSTEP_TRY(const NewTensor<T> made, newTensor<T>(tensor.shape(), tensor.type()));
-  inPieces(values.size(), [&](std::size_t from, std::size_t to) {
+  T* out = made.values.data();
+  const T* in = values.data();
+  inPieces(values.size(), [=, &f](std::size_t from, std::size_t to) {
     for (std::size_t i = from; i < to; ++i) {
-      made.values[i] = f(values[i]);
+      out[i] = f(in[i]);
     }
   });
   return made.finish();
@@ -464,7 +474,17 @@ OpResult sign(const OpCall& call) {
                         []<class T>(T x) { return static_cast<T>(x > T(0) ? 1 : (x < T(0) ? -1 : x)); });
 }
 
+/// max(0, x).
+Result<Tensor> withoutNegatives(const Tensor& x) {
+  return dispatchNumbers(x.type(), [&]<class T>(TypeTag<T>) -> Result<Tensor> {
+    return mapped<T>(x, [](T v) { return v < T(0) ? T(0) : v; });
+  });
+}
+
 OpResult relu(const OpCall& call) {
+  if (auto blocked = blockedUnary(call, BlockedUnary::relu)) {
+    return std::move(*blocked);
+  }
   return numberFunction(call, []<class T>(T x) { return x < T(0) ? T(0) : x; });
 }
 
@@ -511,6 +531,9 @@ OpResult isInf(const OpCall& call) {
 
 OpResult leakyRelu(const OpCall& call) {
   const float alpha = call.real("alpha", 0.01f);
+  if (auto blocked = blockedUnary(call, BlockedUnary::leakyRelu, alpha)) {
+    return std::move(*blocked);
+  }
   return realFunction(call, [alpha]<class T>(T x) { return x < T(0) ? static_cast<T>(alpha) * x : x; });
 }
 
@@ -621,8 +644,34 @@ OpResult prelu(const OpCall& call) {
   });
 }
 
+struct ClipLimits {
+  float least = -std::numeric_limits<float>::infinity();
+  float most = std::numeric_limits<float>::infinity();
+};
+
+/// The limits of a float32 input.
+Result<ClipLimits> clipLimits(const OpCall& call) {
+  ClipLimits limits;
+  if (call.version() < 11) {
+    limits = {call.real("min", limits.least), call.real("max", limits.most)};
+  }
+  for (std::size_t i = 1; i <= 2; ++i) {
+    if (call.has(i)) {
+      HALFSTEP_TRY(const double limit, call.scalar(i));
+      (i == 1 ? limits.least : limits.most) = static_cast<float>(limit);
+    }
+  }
+  return limits;
+}
+
 /// Limits are attributes before opset 11, inputs from then on.
 OpResult clip(const OpCall& call) {
+  if (call.input(0).lazy() != nullptr) { // float32
+    HALFSTEP_TRY(const ClipLimits limits, clipLimits(call));
+    if (auto blocked = blockedUnary(call, BlockedUnary::clip, limits.least, limits.most)) {
+      return std::move(*blocked);
+    }
+  }
   HALFSTEP_TRY(const Tensor x, call.tensor(0));
   return dispatchNumbers(x.type(), [&]<class T>(TypeTag<T>) -> OpResult {
     T least = std::numeric_limits<T>::lowest();
@@ -692,12 +741,26 @@ OpResult where(const OpCall& call) {
   return one(rearranged(joined, shape, 1, from));
 }
 
+/// Add, Sub and Mul, which go on in a layout that oneDNN left, and take a Relu with them.
+template <class Operation, BlockedBinary kOperation>
+OpResult blockedArithmetic(const OpCall& call) {
+  if (auto blocked = blockedBinary(call, kOperation)) {
+    return std::move(*blocked);
+  }
+  HALFSTEP_TRY(std::vector<Value> outputs, arithmetic<Operation>(call));
+  if (call.endsInRelu()) {
+    HALFSTEP_TRY(outputs.front(), withoutNegatives(outputs.front().tensor()));
+  }
+  return outputs;
+}
+
 constexpr Widening kFloats = Widening::floats;
 
 constexpr OperatorEntry kEntries[] = {
     {"", "Abs", absolute, kFloats},
     {"", "Acos", acosOf, kFloats},
     {"", "Acosh", acoshOf, kFloats},
+    {"", "Add", blockedArithmetic<Add, BlockedBinary::add>, kFloats, 7, Activation::fusesRelu},
     {"", "Add", arithmetic<Add>, kFloats},
     {"", "And", logic<And>},
     {"", "Asin", asinOf, kFloats},
@@ -736,6 +799,7 @@ constexpr OperatorEntry kEntries[] = {
     {"", "Min", variadic<Minimum>, kFloats},
     {"", "Mish", mish, kFloats},
     {"", "Mod", modulo, kFloats},
+    {"", "Mul", blockedArithmetic<Multiply, BlockedBinary::multiply>, kFloats, 7, Activation::fusesRelu},
     {"", "Mul", arithmetic<Multiply>, kFloats},
     {"", "Neg", negative, kFloats},
     {"", "Not", logicNot},
@@ -754,6 +818,7 @@ constexpr OperatorEntry kEntries[] = {
     {"", "Softplus", softplus, kFloats},
     {"", "Softsign", softsign, kFloats},
     {"", "Sqrt", sqrtOf, kFloats},
+    {"", "Sub", blockedArithmetic<Subtract, BlockedBinary::subtract>, kFloats, 7, Activation::fusesRelu},
     {"", "Sub", arithmetic<Subtract>, kFloats},
     {"", "Sum", variadic<Add>, kFloats},
     {"", "Swish", swish, kFloats},

@@ -1,7 +1,8 @@
 // Pooling over windows of any number of spatial axes, over the whole input, and MaxUnpool.
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
-#include "core/exec/operators/windows.h"
+#include "core/exec/operators/blocked_operators.h"
+#include "core/exec/operators/blocked_tensor.h"
 #include "core/exec/rearrange.h"
 #include "core/support/parallel.h"
 
@@ -24,10 +25,10 @@ struct Pool {
   std::int64_t positionsPerPlane = 1;
 };
 
+/// All but the input's elements.
 Result<Pool> poolOf(const OpCall& call) {
   Pool pool;
-  HALFSTEP_TRY(pool.input, call.tensor(0));
-  const Shape& x = pool.input.shape();
+  HALFSTEP_TRY(const Shape x, shapeOfInput(call, 0));
   if (x.size() < 3) {
     return call.fail("input " + shapeText(x) + " has no spatial axis");
   }
@@ -107,7 +108,13 @@ std::int64_t indexOf(const Pool& pool, std::int64_t plane, std::int64_t offset, 
 }
 
 OpResult maxPool(const OpCall& call) {
-  HALFSTEP_TRY(const Pool pool, poolOf(call));
+  HALFSTEP_TRY(Pool pool, poolOf(call));
+  if (!call.wants(1)) {
+    if (auto blocked = blockedPool(call, BlockedPool::max, pool.windows, pool.shape)) {
+      return std::move(*blocked);
+    }
+  }
+  HALFSTEP_TRY(pool.input, call.tensor(0));
   HALFSTEP_CHECK(checkRank(call, pool));
   const bool columnMajor = call.integer("storage_order", 0) != 0;
   return dispatchNumbers(pool.input.type(), [&]<class T>(TypeTag<T>) -> OpResult {
@@ -168,8 +175,13 @@ OpResult pooled(const OpCall& call, const Pool& pool, Accumulate accumulate, Fin
 }
 
 OpResult averagePool(const OpCall& call) {
-  HALFSTEP_TRY(const Pool pool, poolOf(call));
+  HALFSTEP_TRY(Pool pool, poolOf(call));
   const bool withPadding = call.integer("count_include_pad", 0) != 0;
+  const auto kind = withPadding ? BlockedPool::averageWithPadding : BlockedPool::average;
+  if (auto blocked = blockedPool(call, kind, pool.windows, pool.shape)) {
+    return std::move(*blocked);
+  }
+  HALFSTEP_TRY(pool.input, call.tensor(0));
   return pooled(
       call, pool, [](double x) { return x; },
       [withPadding](double sum, std::int64_t count, std::int64_t padded) {
@@ -179,7 +191,8 @@ OpResult averagePool(const OpCall& call) {
 }
 
 OpResult lpPool(const OpCall& call) {
-  HALFSTEP_TRY(const Pool pool, poolOf(call));
+  HALFSTEP_TRY(Pool pool, poolOf(call));
+  HALFSTEP_TRY(pool.input, call.tensor(0));
   const auto p = static_cast<double>(call.version() < 2 ? call.real("p", 2.0f)
                                                         : static_cast<float>(call.integer("p", 2)));
   return pooled(
@@ -219,6 +232,17 @@ OpResult overPlanes(const OpCall& call, F f) {
 }
 
 OpResult globalAveragePool(const OpCall& call) {
+  HALFSTEP_TRY(Shape shape, shapeOfInput(call, 0));
+  if (call.input(0).lazy() != nullptr && shape.size() >= 3 && shape.size() <= 5) {
+    const std::size_t rank = shape.size() - 2;
+    const std::vector<std::int64_t> ones(rank, 1);
+    const std::vector<std::int64_t> none(rank, 0);
+    const Windows whole{{shape.begin() + 2, shape.end()}, ones, ones, none, none};
+    std::fill(shape.begin() + 2, shape.end(), 1);
+    if (auto blocked = blockedPool(call, BlockedPool::average, whole, shape)) {
+      return std::move(*blocked);
+    }
+  }
   return overPlanes(call, []<class T>(std::span<const T> values) {
     double sum = 0.0;
     for (const T value : values) {

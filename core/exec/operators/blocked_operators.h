@@ -1,0 +1,26 @@
+// Operators on tensors that a oneDNN primitive left in its own layout: they go on in it. Each gives nothing
+// where its input is plain, or is not what oneDNN takes: then the operator's own code does the work. Internal
+// to the operators.
+#pragma once
+
+#include "core/exec/operator_call.h"
+#include "core/exec/operators/windows.h"
+
+#include <optional>
+
+namespace halfstep {
+
+enum class BlockedUnary { relu, clip, leakyRelu, sigmoid, tanh };
+/// `alpha` and `beta`: the limits of clip, the slope of leakyRelu.
+std::optional<OpResult> blockedUnary(const OpCall& call, BlockedUnary function, float alpha = 0.0f,
+                                     float beta = 0.0f);
+
+enum class BlockedBinary { add, subtract, multiply };
+/// Both of one shape.
+std::optional<OpResult> blockedBinary(const OpCall& call, BlockedBinary operation);
+
+enum class BlockedPool { max, average, averageWithPadding };
+std::optional<OpResult> blockedPool(const OpCall& call, BlockedPool kind, const Windows& windows,
+                                    const Shape& shape);
+
+} // namespace halfstep

@@ -1,0 +1,71 @@
+// A float32 tensor in the layout that a oneDNN primitive left it in, for the next primitive. Internal to the
+// operators.
+#pragma once
+
+#include "core/exec/elements.h"
+#include "core/exec/operator_call.h"
+#include "core/exec/operators/onednn.h"
+
+namespace halfstep {
+
+class BlockedTensor : public LazyTensor {
+public:
+  BlockedTensor(Shape shape, dnnl::memory memory)
+      : LazyTensor(std::move(shape))
+      , m_memory(std::move(memory)) {}
+
+  const dnnl::memory& memory() const { return m_memory; }
+
+protected:
+  Tensor makePlain() const override {
+    auto made = newTensor<float>(shape());
+    if (!made) {
+      throw std::bad_alloc(); // the executor turns it into an error
+    }
+    dnnl::memory source = m_memory;
+    dnnl::memory target = onednn::memoryOf(onednn::plain(shape()), made->values.data());
+    dnnl::stream stream(onednn::engine());
+    dnnl::reorder(source, target).execute(stream, source, target);
+    stream.wait();
+    return made->finish();
+  }
+
+private:
+  dnnl::memory m_memory;
+};
+
+/// Input `index` of a call as oneDNN memory: as another primitive left it, or plain. Keeps it alive.
+struct OnednnInput {
+  dnnl::memory memory;
+  Shape shape;
+  std::shared_ptr<const Elements<float>> plain;
+};
+
+/// Errors: left out, or not float32.
+inline Result<OnednnInput> onednnInput(const OpCall& call, std::size_t index) {
+  const Value value = call.input(index);
+  if (const auto* blocked = dynamic_cast<const BlockedTensor*>(value.lazy())) {
+    return OnednnInput{blocked->memory(), blocked->shape(), nullptr};
+  }
+  HALFSTEP_TRY(const Tensor tensor, call.tensor(index));
+  if (tensor.type() != ElementType::float32) {
+    return call.unsupported("it is supported for float32 and the 16-bit floats only");
+  }
+  auto elements = std::make_shared<const Elements<float>>(tensor);
+  const bool usable = tensor.count() > 0 && !tensor.shape().empty();
+  dnnl::memory memory =
+      usable ? onednn::memoryOf(onednn::plain(tensor.shape()), elements->data()) : dnnl::memory();
+  return OnednnInput{std::move(memory), tensor.shape(), std::move(elements)};
+}
+
+/// The shape of input `index` without making it plain. Error: left out, or no tensor.
+inline Result<Shape> shapeOfInput(const OpCall& call, std::size_t index) {
+  const Value value = call.input(index);
+  if (const LazyTensor* lazy = value.lazy()) {
+    return lazy->shape();
+  }
+  HALFSTEP_TRY(const Tensor tensor, call.tensor(index));
+  return tensor.shape();
+}
+
+} // namespace halfstep
