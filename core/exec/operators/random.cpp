@@ -64,20 +64,6 @@ Result<ElementType> typeOf(const OpCall& call, ElementType fallback) {
   return *type;
 }
 
-/// A tensor of any type of numbers whose elements are draw(0), draw(1), …
-template <class F>
-Result<Tensor> drawn(const Shape& shape, ElementType type, F draw) {
-  return dispatchNumbers(isHalf(type) ? ElementType::float32 : type,
-                         [&]<class T>(TypeTag<T>) -> Result<Tensor> {
-                           HALFSTEP_TRY(const NewTensor<T> made,
-                                        newTensor<T>(shape, isHalf(type) ? ElementType::float32 : type));
-                           for (std::size_t i = 0; i < made.values.size(); ++i) {
-                             made.values[i] = fromDouble<T>(draw(i));
-                           }
-                           return narrowedBack(made.finish(), type);
-                         });
-}
-
 OpResult one(Result<Tensor> tensor) {
   if (!tensor) {
     return std::move(tensor.error());
@@ -95,11 +81,12 @@ OpResult filled(const OpCall& call, const Shape& shape, ElementType fallback, bo
   if (normal) {
     const auto mean = static_cast<double>(call.real("mean", 0.0f));
     const auto scale = static_cast<double>(call.real("scale", 1.0f));
-    return one(drawn(shape, type, [&](std::size_t) { return mean + scale * generator.normal(); }));
+    return one(generatedTensor(shape, type, [&](std::size_t) { return mean + scale * generator.normal(); }));
   }
   const auto low = static_cast<double>(call.real("low", 0.0f));
   const auto high = static_cast<double>(call.real("high", 1.0f));
-  return one(drawn(shape, type, [&](std::size_t) { return low + (high - low) * generator.uniform(); }));
+  return one(
+      generatedTensor(shape, type, [&](std::size_t) { return low + (high - low) * generator.uniform(); }));
 }
 
 template <bool kNormal>
@@ -118,8 +105,9 @@ OpResult bernoulli(const OpCall& call) {
   HALFSTEP_TRY(const Tensor chances, call.tensor(0));
   HALFSTEP_TRY(const ElementType type, typeOf(call, chances.type()));
   Generator generator(seedOf(call));
-  return one(drawn(chances.shape(), type,
-                   [&](std::size_t i) { return generator.uniform() < chances.valueAt(i) ? 1.0 : 0.0; }));
+  return one(generatedTensor(chances.shape(), type, [&](std::size_t i) {
+    return generator.uniform() < chances.valueAt(i) ? 1.0 : 0.0;
+  }));
 }
 
 /// The first class whose cumulative probability lies above a uniform number. The input has logarithms of
@@ -134,12 +122,12 @@ OpResult multinomial(const OpCall& call) {
     return call.fail("its input is " + shapeText(shape) + ", its sample_size " + std::to_string(samples));
   }
   if (logarithms.count() == 0) {
-    return one(drawn({0, samples}, type, [](std::size_t) { return 0.0; }));
+    return one(generatedTensor({0, samples}, type, [](std::size_t) { return 0.0; }));
   }
   const auto classes = static_cast<std::size_t>(shape[1]);
   std::vector<double> cumulative(classes);
   Generator generator(seedOf(call));
-  return one(drawn({shape[0], samples}, type, [&](std::size_t i) {
+  return one(generatedTensor({shape[0], samples}, type, [&](std::size_t i) {
     const std::size_t row = i / static_cast<std::size_t>(samples);
     if (i % static_cast<std::size_t>(samples) == 0) {
       double most = -std::numeric_limits<double>::infinity();
@@ -166,11 +154,11 @@ OpResult dropped(const OpCall& call, const Tensor& original, double ratio) {
   }
   HALFSTEP_TRY(const Tensor data, widened(original));
   Generator generator(seedOf(call));
-  HALFSTEP_TRY(const Tensor mask, drawn(data.shape(), ElementType::boolean, [&](std::size_t) {
+  HALFSTEP_TRY(const Tensor mask, generatedTensor(data.shape(), ElementType::boolean, [&](std::size_t) {
                  return generator.uniform() >= ratio ? 1.0 : 0.0;
                }));
   const Elements<std::uint8_t> kept(mask);
-  HALFSTEP_TRY(Tensor result, drawn(data.shape(), data.type(), [&](std::size_t i) {
+  HALFSTEP_TRY(Tensor result, generatedTensor(data.shape(), data.type(), [&](std::size_t i) {
                  return kept[i] != 0 ? data.valueAt(i) / (1.0 - ratio) : 0.0;
                }));
   HALFSTEP_TRY(result, narrowedBack(result, original.type()));
@@ -194,7 +182,7 @@ OpResult dropout(const OpCall& call) {
   std::vector<Value> outputs{data};
   if (call.wants(1)) { // before opset 10 the mask has the data's type
     const ElementType type = call.version() < 10 ? data.type() : ElementType::boolean;
-    HALFSTEP_TRY(Tensor mask, drawn(data.shape(), type, [](std::size_t) { return 1.0; }));
+    HALFSTEP_TRY(Tensor mask, generatedTensor(data.shape(), type, [](std::size_t) { return 1.0; }));
     outputs.push_back(std::move(mask));
   }
   return outputs;
