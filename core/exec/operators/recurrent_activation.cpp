@@ -48,7 +48,8 @@ recurrentActivations(const OpCall& call, const std::vector<std::string>& default
     names = defaults;
   }
   if (names.size() == defaults.size() && directions == 2) { // the same ones for both
-    names.insert(names.end(), names.begin(), names.begin() + static_cast<std::ptrdiff_t>(defaults.size()));
+    const std::vector<std::string> first = names;
+    names.insert(names.end(), first.begin(), first.end());
   }
   if (names.size() != defaults.size() * directions) {
     return call.fail("it has " + std::to_string(names.size()) + " activations, expected " +
