@@ -1,4 +1,4 @@
-// ArgMax, ArgMin, CumSum, TopK, Softmax, LogSoftmax and Hardmax.
+// ArgMax, ArgMin, CumSum, CumProd, TopK, Softmax, LogSoftmax and Hardmax.
 #include "core/exec/operators/axis_operators.h"
 
 #include "core/exec/elements.h"
@@ -68,16 +68,40 @@ OpResult extreme(const OpCall& call) {
   });
 }
 
-/// Sums of integers wrap around, as they do in NumPy.
-template <class T>
-void sumAlong(const T* in, T* out, const AxisRows& around, bool exclusive, bool reverse) {
-  std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t> total = 0;
+/// Σ or Π of the elements so far. Integers wrap around, as they do in NumPy.
+template <bool kProduct, class T>
+void accumulateAlong(const T* in, T* out, const AxisRows& around, bool exclusive, bool reverse) {
+  std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t> total = kProduct ? 1 : 0;
   for (std::size_t i = 0; i < around.length; ++i) {
     const std::size_t at = (reverse ? around.length - 1 - i : i) * around.inner;
     const auto before = total;
-    total += static_cast<decltype(total)>(in[at]);
+    const auto value = static_cast<decltype(total)>(in[at]);
+    total = kProduct ? total * value : total + value;
     out[at] = static_cast<T>(exclusive ? before : total);
   }
+}
+
+template <bool kProduct>
+OpResult accumulated(const OpCall& call) {
+  HALFSTEP_TRY(const Tensor data, call.tensor(0));
+  HALFSTEP_TRY(const std::vector<std::int64_t> given, call.integers(1));
+  if (given.size() != 1) {
+    return call.fail("the axis is not one number");
+  }
+  HALFSTEP_TRY(const std::size_t axis, normalizedAxis(given.front(), data.shape().size()));
+  HALFSTEP_TRY(const AxisRows around, axisRows(data.shape(), axis));
+  const bool exclusive = call.integer("exclusive", 0) != 0;
+  const bool reverse = call.integer("reverse", 0) != 0;
+  return dispatchNumbers(data.type(), [&]<class T>(TypeTag<T>) -> OpResult {
+    const Elements<T> values(data);
+    HALFSTEP_TRY(const NewTensor<T> made, newTensor<T>(data.shape(), data.type()));
+    forRows(around.rows, around.length, [&](std::size_t row) {
+      const std::size_t start = around.start(row);
+      accumulateAlong<kProduct>(values.data() + start, made.values.data() + start, around, exclusive,
+                                reverse);
+    });
+    return std::vector<Value>{made.finish()};
+  });
 }
 
 /// The order of a row's indices, best first; those of equal values in the order of the row.
@@ -160,24 +184,11 @@ OpResult argMin(const OpCall& call) {
 }
 
 OpResult cumulativeSum(const OpCall& call) {
-  HALFSTEP_TRY(const Tensor data, call.tensor(0));
-  HALFSTEP_TRY(const std::vector<std::int64_t> given, call.integers(1));
-  if (given.size() != 1) {
-    return call.fail("the axis is not one number");
-  }
-  HALFSTEP_TRY(const std::size_t axis, normalizedAxis(given.front(), data.shape().size()));
-  HALFSTEP_TRY(const AxisRows around, axisRows(data.shape(), axis));
-  const bool exclusive = call.integer("exclusive", 0) != 0;
-  const bool reverse = call.integer("reverse", 0) != 0;
-  return dispatchNumbers(data.type(), [&]<class T>(TypeTag<T>) -> OpResult {
-    const Elements<T> values(data);
-    HALFSTEP_TRY(const NewTensor<T> made, newTensor<T>(data.shape(), data.type()));
-    forRows(around.rows, around.length, [&](std::size_t row) {
-      const std::size_t start = around.start(row);
-      sumAlong(values.data() + start, made.values.data() + start, around, exclusive, reverse);
-    });
-    return std::vector<Value>{made.finish()};
-  });
+  return accumulated<false>(call);
+}
+
+OpResult cumulativeProduct(const OpCall& call) {
+  return accumulated<true>(call);
 }
 
 OpResult topK(const OpCall& call) {

@@ -9,6 +9,7 @@ namespace halfstep {
 OpResult argMax(const OpCall& call);
 OpResult argMin(const OpCall& call);
 OpResult cumulativeSum(const OpCall& call);
+OpResult cumulativeProduct(const OpCall& call);
 OpResult topK(const OpCall& call);
 OpResult softmax(const OpCall& call);
 OpResult logSoftmax(const OpCall& call);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/exec/elements.h"
+#include "core/exec/operators/axis_rows.h"
 #include "core/exec/widening.h"
 
 #include <algorithm>
@@ -46,6 +47,19 @@ inline Result<Tensor> floatTensor(const std::vector<double>& values, const Shape
   std::transform(values.begin(), values.end(), made.values.begin(),
                  [](double value) { return static_cast<float>(value); });
   return narrowedBack(made.finish(), type);
+}
+
+/// A tensor of any type of numbers whose elements are value(0), value(1), …
+template <class F>
+Result<Tensor> generatedTensor(const Shape& shape, ElementType type, F value) {
+  const ElementType wide = isHalf(type) ? ElementType::float32 : type;
+  return dispatchNumbers(wide, [&]<class T>(TypeTag<T>) -> Result<Tensor> {
+    HALFSTEP_TRY(const NewTensor<T> made, newTensor<T>(shape, wide));
+    for (std::size_t i = 0; i < made.values.size(); ++i) {
+      made.values[i] = fromDouble<T>(value(i));
+    }
+    return narrowedBack(made.finish(), type);
+  });
 }
 
 /// The elements of a small tensor of numbers.

@@ -217,6 +217,7 @@ constexpr Widening kFloats = Widening::floats;
 constexpr OperatorEntry kEntries[] = {
     {"", "ArgMax", argMax, kFloats},
     {"", "ArgMin", argMin, kFloats},
+    {"", "CumProd", cumulativeProduct, kFloats},
     {"", "CumSum", cumulativeSum, kFloats},
     {"", "Hardmax", hardmax, kFloats},
     {"", "LogSoftmax", logSoftmax, kFloats},
