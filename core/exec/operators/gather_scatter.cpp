@@ -13,6 +13,9 @@ namespace halfstep {
 
 namespace {
 
+/// Slices without elements cost no memory until they are counted.
+constexpr std::size_t kMostEmpty = std::size_t{1} << 24;
+
 using Places = NewTensor<std::int64_t>;
 
 /// Room for `count` indices, where their number comes from a model.
@@ -181,7 +184,7 @@ OpResult compress(const OpCall& call) {
   const std::size_t block = dimensionsProduct(shape, axis + 1, shape.size());
   std::vector<std::int64_t> places;
   const auto outer = static_cast<std::int64_t>(dimensionsProduct(shape, 0, axis));
-  for (std::int64_t row = 0; row < outer && block > 0; ++row) {
+  for (std::int64_t row = 0; row < outer && block > 0 && !chosen.empty(); ++row) {
     for (const std::int64_t index : chosen) {
       places.push_back(row * length + index);
     }
@@ -301,6 +304,9 @@ OpResult unique(const OpCall& call) {
   HALFSTEP_TRY(const Tensor slices, transposed(data, permutation));
   const std::size_t count = dimensionOf(data.shape(), axis);
   const std::size_t length = count == 0 ? 0 : data.count() / count;
+  if (length == 0 && count > kMostEmpty) {
+    return call.fail("there are too many empty slices");
+  }
   HALFSTEP_TRY(const SliceOrder order, sliceOrder(slices, length));
   const Groups groups = groupsOf(count, order, call.integer("sorted", 1) != 0);
   Shape shape = data.shape();
@@ -308,7 +314,7 @@ OpResult unique(const OpCall& call) {
   const std::size_t block = dimensionsProduct(shape, axis + 1, shape.size());
   std::vector<std::int64_t> places;
   const auto outer = static_cast<std::int64_t>(dimensionsProduct(shape, 0, axis));
-  for (std::int64_t row = 0; row < outer && block > 0; ++row) {
+  for (std::int64_t row = 0; row < outer && block > 0 && count > 0; ++row) {
     for (const std::int64_t index : groups.first) {
       places.push_back(row * static_cast<std::int64_t>(count) + index);
     }

@@ -1,9 +1,375 @@
+// QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear. Formulas: ONNX Operators.md. Arithmetic is in
+// single precision, as in the reference.
 #include "core/exec/operator_families.h"
+#include "core/exec/operators/quantizing.h"
+#include "core/exec/operators/results.h"
+#include "core/support/parallel.h"
+#include "core/tensor/float_formats.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
 
 namespace halfstep {
 
+namespace {
+
+constexpr std::size_t kPiece = std::size_t{1} << 15;
+
+/// The range of an integer type of at most 32 bits.
+struct IntegerRange {
+  std::int64_t least;
+  std::int64_t most;
+};
+IntegerRange rangeOf(ElementType type) {
+  const int bits = elementBits(type);
+  return isSigned(type) ? IntegerRange{-(std::int64_t{1} << (bits - 1)), (std::int64_t{1} << (bits - 1)) - 1}
+                        : IntegerRange{0, (std::int64_t{1} << bits) - 1};
+}
+
+/// A small floating-point format: its non-negative numbers in order of their codes, and its specials.
+struct SmallFormat {
+  std::vector<float> magnitudes; ///< the last one is what would follow the largest number
+  std::uint8_t overflow;         ///< without saturation, sign to be added
+  std::uint8_t nan;
+  std::uint8_t sign;    ///< the bit of the sign
+  bool unsignedSpecial; ///< one zero and one NaN only (the FNUZ kinds)
+};
+
+SmallFormat smallFormat(float (*decode)(std::uint8_t), unsigned largest, std::uint8_t overflow,
+                        std::uint8_t nan, std::uint8_t sign, bool unsignedSpecial) {
+  SmallFormat format{{}, overflow, nan, sign, unsignedSpecial};
+  for (unsigned code = 0; code <= largest; ++code) {
+    format.magnitudes.push_back(decode(static_cast<std::uint8_t>(code)));
+  }
+  format.magnitudes.push_back(2 * format.magnitudes[largest] - format.magnitudes[largest - 1]);
+  return format;
+}
+
+/// Null for other types.
+const SmallFormat* smallFormatOf(ElementType type) {
+  static const SmallFormat kE4m3fn = smallFormat(floatFromFloat8e4m3fn, 0x7e, 0x7f, 0x7f, 0x80, false);
+  static const SmallFormat kE4m3fnuz = smallFormat(floatFromFloat8e4m3fnuz, 0x7f, 0x80, 0x80, 0x80, true);
+  static const SmallFormat kE5m2 = smallFormat(floatFromFloat8e5m2, 0x7b, 0x7c, 0x7f, 0x80, false);
+  static const SmallFormat kE5m2fnuz = smallFormat(floatFromFloat8e5m2fnuz, 0x7f, 0x80, 0x80, 0x80, true);
+  static const SmallFormat kE2m1 = smallFormat(floatFromFloat4e2m1, 0x7, 0x7, 0x7, 0x8, false);
+  switch (type) {
+  case ElementType::float8e4m3fn:
+    return &kE4m3fn;
+  case ElementType::float8e4m3fnuz:
+    return &kE4m3fnuz;
+  case ElementType::float8e5m2:
+    return &kE5m2;
+  case ElementType::float8e5m2fnuz:
+    return &kE5m2fnuz;
+  case ElementType::float4e2m1:
+    return &kE2m1;
+  default:
+    return nullptr;
+  }
+}
+
+/// To nearest, ties to the even code.
+std::uint8_t smallFloat(const SmallFormat& format, float value, bool saturate) {
+  const std::uint8_t sign = std::signbit(value) ? format.sign : 0;
+  if (std::isnan(value)) {
+    return format.unsignedSpecial ? format.nan : static_cast<std::uint8_t>(sign | format.nan);
+  }
+  const float magnitude = std::abs(value);
+  const auto& numbers = format.magnitudes;
+  const auto above = std::lower_bound(numbers.begin(), numbers.end(), magnitude);
+  auto code = static_cast<std::size_t>(above - numbers.begin());
+  if (code > 0 && code < numbers.size()) {
+    const float up = numbers[code] - magnitude;
+    const float down = magnitude - numbers[code - 1];
+    code -= down < up || (down == up && (code - 1) % 2 == 0) ? 1 : 0;
+  }
+  if (code + 1 >= numbers.size()) {
+    if (!saturate) {
+      return format.unsignedSpecial ? format.overflow : static_cast<std::uint8_t>(sign | format.overflow);
+    }
+    code = numbers.size() - 2;
+  }
+  return static_cast<std::uint8_t>(code == 0 && format.unsignedSpecial ? 0 : (sign | code));
+}
+
+/// `codes` packed as elements of at most 8 bits.
+Result<Tensor> packedCodes(const Shape& shape, ElementType type, std::span<const std::uint8_t> codes) {
+  const auto bits = static_cast<std::size_t>(elementBits(type));
+  const std::size_t perByte = 8 / bits;
+  std::vector<std::byte> bytes(packedBytes(type, codes.size()));
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    const unsigned code = codes[i] & ((1u << bits) - 1u);
+    bytes[i / perByte] |= static_cast<std::byte>(code << (i % perByte * bits));
+  }
+  return Tensor::own(type, shape, std::move(bytes));
+}
+
+/// Calls body(first, last, index of the scale) for runs of elements with one scale, on several threads.
+template <class F>
+void forRuns(std::size_t count, const Scaling& scaling, F body) {
+  parallelFor((count + kPiece - 1) / kPiece, [&](std::size_t piece) {
+    const std::size_t end = std::min(count, (piece + 1) * kPiece);
+    for (std::size_t i = piece * kPiece; i < end;) {
+      const std::size_t last = std::min(end, scaling.runEnd(i));
+      body(i, last, scaling.index(i));
+      i = last;
+    }
+  });
+}
+
+/// As many zero points as there are scales.
+template <class T>
+Result<std::vector<T>> zeroPoints(const QuantParameters& parameters) {
+  std::vector<T> zeros(parameters.scale.count(), T{0});
+  const Tensor& given = parameters.zeroPoint;
+  if (given.type() == ElementType::undefined) {
+    return zeros;
+  }
+  if (std::is_integral_v<T> ? !isInteger(given.type()) : given.type() == ElementType::string) {
+    return Error{ErrorKind::failed, "the zero points are " + std::string(elementTypeName(given.type()))};
+  }
+  if (given.count() != zeros.size()) {
+    return Error{ErrorKind::failed, "there are " + std::to_string(given.count()) + " zero points for " +
+                                        std::to_string(zeros.size()) + " scales"};
+  }
+  for (std::size_t i = 0; i < zeros.size(); ++i) {
+    zeros[i] = static_cast<T>(given.valueAt(i));
+  }
+  return zeros;
+}
+
+std::int64_t clampedRound(float value, float zero, const IntegerRange& range) {
+  const float sum = std::nearbyint(value) + zero;
+  if (!(sum > static_cast<float>(range.least))) { // NaN as well
+    return range.least;
+  }
+  return sum >= static_cast<float>(range.most) ? range.most : static_cast<std::int64_t>(sum);
+}
+
+} // namespace
+
+Result<Scaling> Scaling::create(const Shape& shape, const Shape& scale, std::int64_t axis,
+                                std::int64_t block) {
+  HALFSTEP_TRY(const std::size_t scales, elementCount(scale));
+  Scaling scaling;
+  HALFSTEP_TRY(scaling.m_count, elementCount(shape));
+  if (scales == 1) {
+    return scaling;
+  }
+  const Error unfit{ErrorKind::failed,
+                    "scales of " + shapeText(scale) + " do not fit a tensor of " + shapeText(shape)};
+  HALFSTEP_TRY(const std::size_t at, normalizedAxis(axis, shape.size()));
+  scaling.m_single = false;
+  scaling.m_length = dimensionOf(shape, at);
+  scaling.m_inner = dimensionsProduct(shape, at + 1, shape.size());
+  if (block < 0) {
+    return unfit;
+  }
+  if (block == 0) {
+    return scale.size() == 1 && scales == scaling.m_length ? Result<Scaling>(scaling)
+                                                           : Result<Scaling>(unfit);
+  }
+  scaling.m_block = static_cast<std::size_t>(block);
+  Shape expected = shape;
+  expected[at] = shape[at] / block + (shape[at] % block != 0 ? 1 : 0);
+  return scale == expected ? Result<Scaling>(scaling) : Result<Scaling>(unfit);
+}
+
+std::size_t Scaling::index(std::size_t element) const {
+  if (m_single) {
+    return 0;
+  }
+  const std::size_t at = element / m_inner % m_length;
+  if (m_block == 0) {
+    return at;
+  }
+  const std::size_t blocks = (m_length - 1) / m_block + 1;
+  return (element / m_inner / m_length * blocks + at / m_block) * m_inner + element % m_inner;
+}
+
+std::size_t Scaling::runEnd(std::size_t element) const {
+  if (m_single) {
+    return m_count;
+  }
+  if (m_block == 0) {
+    return (element / m_inner + 1) * m_inner;
+  }
+  if (m_inner > 1) {
+    return element + 1;
+  }
+  const std::size_t at = element % m_length;
+  return element - at + std::min(m_length, at - at % m_block + std::min(m_block, m_length));
+}
+
+Result<QuantParameters> quantParameters(const OpCall& call, std::size_t scaleAt) {
+  QuantParameters parameters;
+  HALFSTEP_TRY(parameters.scale, call.tensor(scaleAt));
+  if (call.has(scaleAt + 1)) {
+    HALFSTEP_TRY(parameters.zeroPoint, call.tensor(scaleAt + 1));
+  }
+  return parameters;
+}
+
+Result<std::vector<float>> dequantized(const Tensor& x, const QuantParameters& parameters) {
+  HALFSTEP_TRY(const Scaling scaling,
+               Scaling::create(x.shape(), parameters.scale.shape(), parameters.axis, parameters.block));
+  HALFSTEP_TRY(const std::vector<float> scales, toFloats(parameters.scale, JobContext()));
+  std::vector<float> values;
+  if (x.type() == ElementType::int32) { // not every int32 is a float: subtract first
+    HALFSTEP_TRY(const std::vector<std::int64_t> zeros, zeroPoints<std::int64_t>(parameters));
+    const Elements<std::int32_t> numbers(x);
+    values.resize(numbers.size());
+    forRuns(values.size(), scaling, [&](std::size_t first, std::size_t last, std::size_t at) {
+      for (std::size_t i = first; i < last; ++i) {
+        values[i] = static_cast<float>(numbers[i] - zeros[at]) * scales[at];
+      }
+    });
+    return values;
+  }
+  HALFSTEP_TRY(const std::vector<float> zeros, zeroPoints<float>(parameters));
+  HALFSTEP_TRY(values, toFloats(x, JobContext()));
+  forRuns(values.size(), scaling, [&](std::size_t first, std::size_t last, std::size_t at) {
+    for (std::size_t i = first; i < last; ++i) {
+      values[i] = (values[i] - zeros[at]) * scales[at];
+    }
+  });
+  return values;
+}
+
+Result<Tensor> quantized(std::span<const float> x, const Shape& shape, const QuantParameters& parameters,
+                         ElementType type, bool saturate) {
+  HALFSTEP_TRY(const Scaling scaling,
+               Scaling::create(shape, parameters.scale.shape(), parameters.axis, parameters.block));
+  HALFSTEP_TRY(const std::vector<float> scales, toFloats(parameters.scale, JobContext()));
+  HALFSTEP_TRY(const std::vector<float> zeros, zeroPoints<float>(parameters));
+  if (const SmallFormat* format = smallFormatOf(type)) {
+    std::vector<std::uint8_t> codes(x.size());
+    forRuns(x.size(), scaling, [&](std::size_t first, std::size_t last, std::size_t at) {
+      for (std::size_t i = first; i < last; ++i) {
+        codes[i] = smallFloat(*format, x[i] / scales[at] + zeros[at], saturate);
+      }
+    });
+    return packedCodes(shape, type, codes);
+  }
+  if (!isInteger(type) || elementBits(type) > 16) {
+    return Error{ErrorKind::unsupported, "cannot quantize to " + std::string(elementTypeName(type))};
+  }
+  const IntegerRange range = rangeOf(type);
+  std::vector<std::int32_t> values(x.size());
+  forRuns(x.size(), scaling, [&](std::size_t first, std::size_t last, std::size_t at) {
+    for (std::size_t i = first; i < last; ++i) {
+      values[i] = static_cast<std::int32_t>(clampedRound(x[i] / scales[at], zeros[at], range));
+    }
+  });
+  return packedIntegers(shape, type, values);
+}
+
+std::int64_t requantized(float value, std::int64_t zeroPoint, ElementType type) {
+  return clampedRound(value, static_cast<float>(zeroPoint), rangeOf(type));
+}
+
+Result<Tensor> packedIntegers(const Shape& shape, ElementType type, std::span<const std::int32_t> values) {
+  if (isInteger(type) && elementBits(type) < 8) {
+    std::vector<std::uint8_t> codes(values.size());
+    std::transform(values.begin(), values.end(), codes.begin(),
+                   [](std::int32_t value) { return static_cast<std::uint8_t>(value); });
+    return packedCodes(shape, type, codes);
+  }
+  return dispatchNumbers(type, [&]<class T>(TypeTag<T>) -> Result<Tensor> {
+    HALFSTEP_TRY(const NewTensor<T> made, newTensor<T>(shape, type));
+    if (made.values.size() != values.size()) {
+      return Error{ErrorKind::failed, "there are not as many values as elements"};
+    }
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      made.values[i] = static_cast<T>(values[i]);
+    }
+    return made.finish();
+  });
+}
+
+OpResult quantizeLinear(const OpCall& call) {
+  HALFSTEP_TRY(const Tensor x, call.tensor(0));
+  HALFSTEP_TRY(QuantParameters parameters, quantParameters(call, 1));
+  parameters.axis = call.integer("axis", 1);
+  parameters.block = call.integer("block_size", 0);
+  ElementType type = ElementType::uint8;
+  if (parameters.zeroPoint.type() != ElementType::undefined) {
+    type = parameters.zeroPoint.type();
+  } else if (const std::int64_t code = call.integer("output_dtype", 0); code != 0) {
+    type = elementTypeFromOnnx(code).value_or(ElementType::undefined);
+  }
+  HALFSTEP_TRY(const std::vector<float> values, toFloats(x, call.job()));
+  return oneOutput(quantized(values, x.shape(), parameters, type, call.integer("saturate", 1) != 0));
+}
+
+/// The result has the scale's type unless `output_dtype` says otherwise.
+OpResult dequantizeLinear(const OpCall& call) {
+  HALFSTEP_TRY(const Tensor x, call.tensor(0));
+  HALFSTEP_TRY(QuantParameters parameters, quantParameters(call, 1));
+  parameters.axis = call.integer("axis", 1);
+  parameters.block = call.integer("block_size", 0);
+  ElementType type = parameters.scale.type();
+  if (const std::int64_t code = call.integer("output_dtype", 0); code != 0) {
+    type = elementTypeFromOnnx(code).value_or(ElementType::undefined);
+  }
+  HALFSTEP_TRY(const std::vector<float> values, dequantized(x, parameters));
+  if (type == ElementType::float32) {
+    HALFSTEP_TRY(const auto made, newTensor<float>(x.shape()));
+    std::copy(values.begin(), values.end(), made.values.begin());
+    return std::vector<Value>{made.finish()};
+  }
+  if (type != ElementType::float16 && type != ElementType::bfloat16) {
+    return call.unsupported("cannot dequantize to " + std::string(elementTypeName(type)));
+  }
+  HALFSTEP_TRY(const auto made, newTensor<std::uint16_t>(x.shape(), type));
+  std::transform(values.begin(), values.end(), made.values.begin(),
+                 type == ElementType::float16 ? halfFromFloat : bfloat16FromFloat);
+  return std::vector<Value>{made.finish()};
+}
+
+Result<DynamicQuantization> dynamicallyQuantized(const Tensor& x) {
+  HALFSTEP_TRY(const std::vector<float> values, toFloats(x, JobContext()));
+  float least = 0;
+  float most = 0;
+  for (const float value : values) { // NaN is passed over
+    least = std::min(least, value);
+    most = std::max(most, value);
+  }
+  DynamicQuantization result;
+  result.scale = most > least ? (most - least) / 255.0f : 1.0f;
+  result.zeroPoint = static_cast<std::uint8_t>(requantized(-least / result.scale, 0, ElementType::uint8));
+  QuantParameters parameters;
+  HALFSTEP_TRY(parameters.scale, scalarTensor<float>(result.scale));
+  HALFSTEP_TRY(parameters.zeroPoint, scalarTensor<std::uint8_t>(result.zeroPoint));
+  HALFSTEP_TRY(result.values, quantized(values, x.shape(), parameters, ElementType::uint8));
+  return result;
+}
+
+namespace {
+
+OpResult dynamicQuantizeLinear(const OpCall& call) {
+  HALFSTEP_TRY(const Tensor x, call.tensor(0));
+  HALFSTEP_TRY(const DynamicQuantization made, dynamicallyQuantized(x));
+  HALFSTEP_TRY(Tensor scale, scalarTensor<float>(made.scale));
+  HALFSTEP_TRY(Tensor zeroPoint, scalarTensor<std::uint8_t>(made.zeroPoint));
+  return std::vector<Value>{made.values, std::move(scale), std::move(zeroPoint)};
+}
+
+constexpr OperatorEntry kEntries[] = {
+    {"", "ConvInteger", convInteger},
+    {"", "DequantizeLinear", dequantizeLinear},
+    {"", "DynamicQuantizeLinear", dynamicQuantizeLinear},
+    {"", "MatMulInteger", matMulInteger},
+    {"", "QLinearConv", qLinearConv},
+    {"", "QLinearMatMul", qLinearMatMul},
+    {"", "QuantizeLinear", quantizeLinear},
+};
+
+} // namespace
+
 std::span<const OperatorEntry> quantizationOperators() {
-  return {};
+  return kEntries;
 }
 
 } // namespace halfstep

@@ -187,6 +187,9 @@ OpResult tensorScatter(const OpCall& call) {
       (mode != "linear" && mode != "circular")) {
     return call.fail("updates of " + shapeText(updates.shape()) + " do not fit " + shapeText(cache.shape()));
   }
+  if (cache.count() == 0) {
+    return std::vector<Value>{cache};
+  }
   expected[axis] = updates.shape()[axis];
   std::vector<std::int64_t> starts(dimensionOf(cache.shape(), 0), 0);
   if (call.has(2)) {
