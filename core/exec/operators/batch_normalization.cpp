@@ -1,5 +1,6 @@
 // BatchNormalization in all its versions. Its statistics may be of another type than its data.
 #include "core/exec/operators/batch_normalization.h"
+#include "core/exec/operators/blocked_operators.h"
 
 #include "core/exec/operators/axis_rows.h"
 #include "core/exec/operators/float_widths.h"
@@ -128,6 +129,11 @@ Result<void> addStatistics(const OpCall& call, const ChannelParameters& paramete
 } // namespace
 
 OpResult batchNormalization(const OpCall& call) {
+  if (call.version() >= 9 && !isTraining(call)) { // before that `spatial` may be off
+    if (auto blocked = blockedBatchNormalization(call)) {
+      return std::move(*blocked);
+    }
+  }
   HALFSTEP_TRY(const Tensor original, call.tensor(0));
   HALFSTEP_TRY(const Tensor data, widened(original));
   HALFSTEP_TRY(const AxisRows around, channelRows(call, data.shape()));

@@ -90,6 +90,43 @@ std::optional<OpResult> blockedBinary(const OpCall& call, BlockedBinary operatio
   });
 }
 
+std::optional<OpResult> blockedBatchNormalization(const OpCall& call) {
+  const BlockedTensor* input = blockedInput(call, 0);
+  if (input == nullptr || input->shape().size() < 2 || call.inputCount() != 5) {
+    return std::nullopt;
+  }
+  const Shape perChannel{input->shape()[1]};
+  std::vector<OnednnInput> parameters;
+  for (std::size_t i = 1; i <= 4; ++i) {
+    auto parameter = onednnInput(call, i);
+    if (!parameter || parameter->shape != perChannel) {
+      return std::nullopt;
+    }
+    parameters.push_back(std::move(*parameter));
+  }
+  return blockedResult(input->shape(), [&](dnnl::stream& stream) {
+    using Normalization = dnnl::batch_normalization_forward;
+    dnnl::normalization_flags flags = dnnl::normalization_flags::use_global_stats |
+                                      dnnl::normalization_flags::use_scale |
+                                      dnnl::normalization_flags::use_shift;
+    if (call.endsInRelu()) {
+      flags = flags | dnnl::normalization_flags::fuse_norm_relu;
+    }
+    const dnnl::memory::desc layout = input->memory().get_desc();
+    const Normalization::primitive_desc description(
+        {dnnl::prop_kind::forward_inference, layout, call.real("epsilon", 1e-5f), flags}, onednn::engine());
+    dnnl::memory y(layout, onednn::engine());
+    Normalization(description)
+        .execute(stream, {{DNNL_ARG_SRC, input->memory()},
+                          {DNNL_ARG_SCALE, parameters[0].memory},
+                          {DNNL_ARG_SHIFT, parameters[1].memory},
+                          {DNNL_ARG_MEAN, parameters[2].memory},
+                          {DNNL_ARG_VARIANCE, parameters[3].memory},
+                          {DNNL_ARG_DST, y}});
+    return y;
+  });
+}
+
 std::optional<OpResult> blockedPool(const OpCall& call, BlockedPool kind, const Windows& windows,
                                     const Shape& shape) {
   const BlockedTensor* input = blockedInput(call, 0);

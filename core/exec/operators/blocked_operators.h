@@ -19,6 +19,10 @@ enum class BlockedBinary { add, subtract, multiply };
 /// Both of one shape.
 std::optional<OpResult> blockedBinary(const OpCall& call, BlockedBinary operation);
 
+/// BatchNormalization as inference does it, with one scale, bias, mean and variance per channel as inputs 1
+/// to 4.
+std::optional<OpResult> blockedBatchNormalization(const OpCall& call);
+
 enum class BlockedPool { max, average, averageWithPadding };
 std::optional<OpResult> blockedPool(const OpCall& call, BlockedPool kind, const Windows& windows,
                                     const Shape& shape);

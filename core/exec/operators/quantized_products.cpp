@@ -201,15 +201,15 @@ OpResult qLinearMatMul(const OpCall& call) {
   return oneOutput(packedIntegers(product.shape, type, values));
 }
 
-std::size_t Windows::positions() const {
+std::size_t ProductWindows::positions() const {
   return dimensionsProduct(out, 0, out.size());
 }
 
-std::size_t Windows::elements() const {
+std::size_t ProductWindows::elements() const {
   return dimensionsProduct(kernel, 0, kernel.size());
 }
 
-std::int64_t Windows::offset(std::size_t position, std::size_t element) const {
+std::int64_t ProductWindows::offset(std::size_t position, std::size_t element) const {
   std::int64_t offset = 0;
   std::int64_t stride_ = 1;
   for (std::size_t axis = in.size(); axis-- > 0;) {
@@ -230,7 +230,7 @@ std::int64_t Windows::offset(std::size_t position, std::size_t element) const {
 namespace {
 
 /// Sets the padding and the output length of one axis.
-bool placeWindows(Windows& windows, std::size_t axis, const std::string& autoPad, bool ceiling) {
+bool placeWindows(ProductWindows& windows, std::size_t axis, const std::string& autoPad, bool ceiling) {
   const std::int64_t in = windows.in[axis];
   const std::int64_t step = windows.stride[axis];
   const std::int64_t reach = (windows.kernel[axis] - 1) * windows.dilation[axis] + 1;
@@ -254,7 +254,7 @@ bool placeWindows(Windows& windows, std::size_t axis, const std::string& autoPad
 
 } // namespace
 
-Result<Windows> windowsOf(const OpCall& call, std::vector<std::int64_t> in,
+Result<ProductWindows> windowsOf(const OpCall& call, std::vector<std::int64_t> in,
                           std::vector<std::int64_t> kernel) {
   constexpr std::int64_t kLargest = std::int64_t{1} << 24; // products of two of them are far from overflow
   const std::size_t rank = in.size();
@@ -262,7 +262,7 @@ Result<Windows> windowsOf(const OpCall& call, std::vector<std::int64_t> in,
     std::vector<std::int64_t> values = call.integers(name);
     return values.empty() ? std::vector<std::int64_t>(count, fallback) : values;
   };
-  Windows windows;
+  ProductWindows windows;
   const std::vector<std::int64_t> pads = listed("pads", 2 * rank, 0);
   windows.in = std::move(in);
   windows.kernel = std::move(kernel);
@@ -305,7 +305,7 @@ struct Convolution {
 struct ConvolutionInput {
   std::vector<std::int16_t> x;
   std::vector<std::int16_t> w;
-  Windows windows;
+  ProductWindows windows;
   std::size_t plane = 0;   ///< spatial elements of one input channel
   std::size_t inputs = 0;  ///< channels of one group
   std::size_t outputs = 0; ///< channels of one group

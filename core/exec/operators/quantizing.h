@@ -75,7 +75,7 @@ Result<IntegerProduct> integerProduct(const Tensor& a, const Tensor& aZero, cons
                                       const Tensor& bZero);
 
 /// The windows of a convolution or pooling over the spatial axes.
-struct Windows {
+struct ProductWindows {
   std::vector<std::int64_t> in, out, kernel, stride, dilation, before, after;
 
   std::size_t positions() const;
@@ -85,7 +85,7 @@ struct Windows {
 };
 /// From the attributes strides, dilations, pads, auto_pad and ceil_mode. Errors: none, negative or absurd
 /// ones; a kernel larger than the input.
-Result<Windows> windowsOf(const OpCall& call, std::vector<std::int64_t> in, std::vector<std::int64_t> kernel);
+Result<ProductWindows> windowsOf(const OpCall& call, std::vector<std::int64_t> in, std::vector<std::int64_t> kernel);
 
 OpResult matMulInteger(const OpCall& call);
 OpResult qLinearMatMul(const OpCall& call);
