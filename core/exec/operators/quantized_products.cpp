@@ -281,6 +281,13 @@ Result<ProductWindows> windowsOf(const OpCall& call, std::vector<std::int64_t> i
       !within(pads, 0)) {
     return call.fail("its kernel, strides, dilations or pads make no sense");
   }
+  std::int64_t elements = 1;
+  for (const std::int64_t length : windows.kernel) {
+    elements = std::min(elements * length, kLargest * kLargest / length);
+  }
+  if (elements > kLargest * 16) {
+    return call.fail("a kernel of " + shapeText(windows.kernel) + " is too large");
+  }
   const std::string autoPad = call.text("auto_pad", "NOTSET");
   const bool given = autoPad == "NOTSET" || autoPad.empty();
   for (std::size_t axis = 0; axis < rank; ++axis) {

@@ -1,0 +1,273 @@
+// Matrix products of the domain com.microsoft with floating-point results: packed weights, dynamic
+// quantization, fused transposition. Semantics: ONNX Runtime's docs/ContribOperators.md.
+#include "core/exec/operators/contrib_float.h"
+#include "core/exec/operators/quantizing.h"
+#include "core/exec/operators/results.h"
+#include "core/exec/rearrange.h"
+#include "core/support/parallel.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace halfstep {
+
+namespace {
+
+/// The floats of an input with `count` elements; of any number where `count` is 0.
+Result<std::vector<float>> floatsAt(const OpCall& call, std::size_t index, std::size_t count) {
+  HALFSTEP_TRY(const Tensor tensor, call.tensor(index));
+  if (count != 0 && tensor.count() != count) {
+    return call.fail("input " + std::to_string(index) + " has " + std::to_string(tensor.count()) +
+                     " elements, expected " + std::to_string(count));
+  }
+  return toFloats(tensor, call.job());
+}
+
+/// How the weights of MatMulNBits lie: N rows of blocks of `block` elements of `bits` bits, low bits first.
+struct PackedWeights {
+  std::size_t inputs = 0;  ///< K
+  std::size_t outputs = 0; ///< N
+  std::size_t bits = 4;
+  std::size_t block = 32;
+  std::size_t blocks = 0; ///< of one row
+  std::size_t blockBytes = 0;
+  std::size_t zeroRowBytes = 0;
+  Tensor values;
+  Tensor packedZeros;            ///< undefined without them
+  std::vector<float> floatZeros; ///< empty without them
+  std::vector<float> scales;
+  std::vector<std::int64_t> groups; ///< the block whose scale each element has; empty: its own
+};
+
+unsigned bitsAt(std::span<const std::byte> bytes, std::size_t index, std::size_t bits) {
+  const std::size_t perByte = 8 / bits;
+  return (std::to_integer<unsigned>(bytes[index / perByte]) >> (index % perByte * bits)) &
+         ((1u << bits) - 1u);
+}
+
+/// Row `n` of the weights as floats.
+std::vector<float> unpackedRow(const PackedWeights& weights, std::size_t n) {
+  std::vector<float> row(weights.inputs);
+  for (std::size_t k = 0; k < row.size(); ++k) {
+    const std::size_t block = k / weights.block;
+    const std::span<const std::byte> bytes =
+        weights.values.bytes().subspan((n * weights.blocks + block) * weights.blockBytes, weights.blockBytes);
+    const std::size_t group = weights.groups.empty() ? block : static_cast<std::size_t>(weights.groups[k]);
+    const std::size_t at = n * weights.blocks + group;
+    auto zero = static_cast<float>(1u << (weights.bits - 1));
+    if (!weights.floatZeros.empty()) {
+      zero = weights.floatZeros[at];
+    } else if (weights.packedZeros.count() > 0) {
+      zero = static_cast<float>(
+          bitsAt(weights.packedZeros.bytes().subspan(n * weights.zeroRowBytes, weights.zeroRowBytes), group,
+                 weights.bits));
+    }
+    const auto value = static_cast<float>(bitsAt(bytes, k % weights.block, weights.bits));
+    row[k] = (value - zero) * weights.scales[at];
+  }
+  return row;
+}
+
+/// Zero points are packed like the weights, each row in whole bytes, or floats.
+Result<void> readZeros(const OpCall& call, PackedWeights& weights) {
+  weights.zeroRowBytes = (weights.blocks * weights.bits + 7) / 8;
+  if (!call.has(3)) {
+    return {};
+  }
+  HALFSTEP_TRY(const Tensor zeros, call.tensor(3));
+  if (zeros.type() == ElementType::uint8) {
+    weights.packedZeros = zeros;
+  } else {
+    HALFSTEP_TRY(weights.floatZeros, toFloats(zeros, call.job()));
+  }
+  const std::size_t expected =
+      weights.outputs * (zeros.type() == ElementType::uint8 ? weights.zeroRowBytes : weights.blocks);
+  return zeros.count() == expected ? Result<void>() : call.fail("its zero points do not fit the weights");
+}
+
+Result<PackedWeights> packedWeights(const OpCall& call) {
+  constexpr std::int64_t kLargest = std::int64_t{1} << 31;
+  PackedWeights weights;
+  const std::int64_t inputs = call.integer("K", 0);
+  const std::int64_t outputs = call.integer("N", 0);
+  const std::int64_t bits = call.integer("bits", 4);
+  const std::int64_t block = call.integer("block_size", 0);
+  if (inputs < 1 || outputs < 1 || inputs > kLargest || outputs > kLargest || block < 1 || block > kLargest ||
+      (bits != 2 && bits != 4 && bits != 8)) {
+    return call.unsupported("weights of " + std::to_string(outputs) + "×" + std::to_string(inputs) +
+                            " with " + std::to_string(bits) + " bits in blocks of " + std::to_string(block));
+  }
+  weights.inputs = static_cast<std::size_t>(inputs);
+  weights.outputs = static_cast<std::size_t>(outputs);
+  weights.bits = static_cast<std::size_t>(bits);
+  weights.block = static_cast<std::size_t>(block);
+  weights.blocks = (weights.inputs + weights.block - 1) / weights.block;
+  weights.blockBytes = (weights.block * weights.bits + 7) / 8;
+  HALFSTEP_TRY(weights.values, call.tensor(1));
+  const std::size_t rows = weights.outputs * weights.blocks;
+  if (weights.values.type() != ElementType::uint8 || weights.values.count() / weights.blockBytes != rows ||
+      weights.values.count() % weights.blockBytes != 0) {
+    return call.fail("weights of " + shapeText(weights.values.shape()) + " are not " + std::to_string(rows) +
+                     " blocks of " + std::to_string(weights.blockBytes) + " bytes");
+  }
+  HALFSTEP_TRY(weights.scales, floatsAt(call, 2, rows));
+  HALFSTEP_CHECK(readZeros(call, weights));
+  if (call.has(4)) {
+    HALFSTEP_TRY(weights.groups, call.integers(4));
+    const auto blocks = static_cast<std::int64_t>(weights.blocks);
+    if (weights.groups.size() < weights.inputs ||
+        !std::all_of(weights.groups.begin(), weights.groups.end(),
+                     [&](std::int64_t group) { return group >= 0 && group < blocks; })) {
+      return call.fail("its groups do not fit the weights");
+    }
+  }
+  return weights;
+}
+
+} // namespace
+
+OpResult matMulNBits(const OpCall& call) {
+  HALFSTEP_TRY(const Tensor a, call.tensor(0));
+  HALFSTEP_TRY(const PackedWeights weights, packedWeights(call));
+  Shape shape = a.shape();
+  if (shape.empty() || dimensionOf(shape, shape.size() - 1) != weights.inputs) {
+    return call.fail("weights for " + std::to_string(weights.inputs) + " inputs do not fit " +
+                     shapeText(shape));
+  }
+  shape.back() = static_cast<std::int64_t>(weights.outputs);
+  HALFSTEP_TRY(const std::vector<float> x, toFloats(a, call.job()));
+  std::vector<float> bias(weights.outputs, 0.0f);
+  if (call.has(5)) {
+    HALFSTEP_TRY(bias, floatsAt(call, 5, weights.outputs));
+  }
+  HALFSTEP_TRY(const auto made, newTensor<float>(shape));
+  const std::size_t rows = x.size() / weights.inputs;
+  parallelFor(weights.outputs, [&](std::size_t n) {
+    const std::vector<float> w = unpackedRow(weights, n);
+    for (std::size_t m = 0; m < rows; ++m) {
+      double sum = 0;
+      for (std::size_t k = 0; k < w.size(); ++k) {
+        sum += static_cast<double>(x[m * w.size() + k]) * static_cast<double>(w[k]);
+      }
+      made.values[m * weights.outputs + n] = static_cast<float>(sum + static_cast<double>(bias[n]));
+    }
+  });
+  return std::vector<Value>{made.finish()};
+}
+
+namespace {
+
+/// The integer product times the factors' scales (one, or one for each column of b), and the bias.
+OpResult scaledProduct(const OpCall& call, const IntegerProduct& product, std::span<const float> aScales,
+                       std::span<const float> bScales, std::size_t biasAt) {
+  if ((aScales.size() != 1 && aScales.size() != product.rows) ||
+      (bScales.size() != 1 && bScales.size() != product.columns)) {
+    return call.fail("its scales do not fit the factors");
+  }
+  std::vector<float> bias;
+  if (call.has(biasAt)) {
+    HALFSTEP_TRY(bias, floatsAt(call, biasAt, product.columns));
+  }
+  HALFSTEP_TRY(const auto made, newTensor<float>(product.shape));
+  for (std::size_t i = 0; i < product.values.size(); ++i) {
+    const std::size_t column = i % product.columns;
+    const float scale =
+        aScales[i / product.columns % product.rows % aScales.size()] * bScales[column % bScales.size()];
+    made.values[i] =
+        static_cast<float>(product.values[i]) * scale + (column < bias.size() ? bias[column] : 0.0f);
+  }
+  return std::vector<Value>{made.finish()};
+}
+
+Result<Tensor> optionalTensor(const OpCall& call, std::size_t index) {
+  return call.has(index) ? call.tensor(index) : Result<Tensor>(Tensor());
+}
+
+} // namespace
+
+/// A, B, B's scale, B's zero point, bias.
+OpResult dynamicQuantizeMatMul(const OpCall& call) {
+  HALFSTEP_TRY(const Tensor a, call.tensor(0));
+  HALFSTEP_TRY(const Tensor b, call.tensor(1));
+  HALFSTEP_TRY(const std::vector<float> bScales, floatsAt(call, 2, 0));
+  HALFSTEP_TRY(const Tensor bZero, optionalTensor(call, 3));
+  HALFSTEP_TRY(const DynamicQuantization quantizedA, dynamicallyQuantized(a));
+  HALFSTEP_TRY(const Tensor aZero, scalarTensor<std::uint8_t>(quantizedA.zeroPoint));
+  HALFSTEP_TRY(const IntegerProduct product, integerProduct(quantizedA.values, aZero, b, bZero));
+  return scaledProduct(call, product, std::span(&quantizedA.scale, 1), bScales, 4);
+}
+
+/// A, B, their scales, their zero points, bias.
+OpResult matMulIntegerToFloat(const OpCall& call) {
+  HALFSTEP_TRY(const Tensor a, call.tensor(0));
+  HALFSTEP_TRY(const Tensor b, call.tensor(1));
+  HALFSTEP_TRY(const std::vector<float> aScales, floatsAt(call, 2, 0));
+  HALFSTEP_TRY(const std::vector<float> bScales, floatsAt(call, 3, 0));
+  HALFSTEP_TRY(const Tensor aZero, optionalTensor(call, 4));
+  HALFSTEP_TRY(const Tensor bZero, optionalTensor(call, 5));
+  HALFSTEP_TRY(const IntegerProduct product, integerProduct(a, aZero, b, bZero));
+  return scaledProduct(call, product, aScales, bScales, 6);
+}
+
+namespace {
+
+/// One factor of FusedMatMul with its axes in place: first axis 0 among the batch axes, then the last two.
+Result<Tensor> placed(const Tensor& tensor, bool batches, bool last) {
+  const std::size_t rank = tensor.shape().size();
+  std::vector<std::size_t> order(rank);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (batches && rank > 2) {
+    std::rotate(order.begin(), order.begin() + 1, order.end() - 1);
+  }
+  if (last && rank > 1) {
+    std::swap(order[rank - 1], order[rank - 2]);
+  }
+  return transposed(tensor, order);
+}
+
+/// The batches of `tensor` repeated to `batch`, its last two axes as they are.
+Result<Tensor> batched(const Tensor& tensor, Shape batch) {
+  batch.insert(batch.end(), tensor.shape().end() - 2, tensor.shape().end());
+  return broadcasted(tensor, batch);
+}
+
+} // namespace
+
+OpResult fusedMatMul(const OpCall& call) {
+  HALFSTEP_TRY(Tensor a, call.tensor(0));
+  HALFSTEP_TRY(Tensor b, call.tensor(1));
+  HALFSTEP_TRY(a, placed(a, call.integer("transBatchA", 0) != 0, call.integer("transA", 0) != 0));
+  HALFSTEP_TRY(b, placed(b, call.integer("transBatchB", 0) != 0, call.integer("transB", 0) != 0));
+  if (a.shape().size() < 2 || b.shape().size() < 2 || a.shape().back() != b.shape().end()[-2]) {
+    return call.fail("cannot multiply " + shapeText(a.shape()) + " and " + shapeText(b.shape()));
+  }
+  const auto alpha = static_cast<double>(call.real("alpha", 1.0f));
+  HALFSTEP_TRY(Shape shape, broadcastShape({a.shape().begin(), a.shape().end() - 2},
+                                           {b.shape().begin(), b.shape().end() - 2}));
+  HALFSTEP_TRY(a, batched(a, shape));
+  HALFSTEP_TRY(b, batched(b, shape));
+  const std::size_t rows = dimensionOf(a.shape(), a.shape().size() - 2);
+  const std::size_t depth = dimensionOf(a.shape(), a.shape().size() - 1);
+  const std::size_t columns = dimensionOf(b.shape(), b.shape().size() - 1);
+  shape.push_back(static_cast<std::int64_t>(rows));
+  shape.push_back(static_cast<std::int64_t>(columns));
+  HALFSTEP_TRY(const std::vector<float> x, toFloats(a, call.job()));
+  HALFSTEP_TRY(const std::vector<float> y, toFloats(b, call.job()));
+  HALFSTEP_TRY(const auto made, newTensor<float>(shape));
+  parallelFor(made.values.empty() ? 0 : made.values.size() / columns, [&](std::size_t row) {
+    std::vector<double> sums(columns, 0.0);
+    for (std::size_t k = 0; k < depth; ++k) {
+      const auto factor = static_cast<double>(x[row * depth + k]);
+      const float* from = y.data() + (row / rows * depth + k) * columns;
+      for (std::size_t n = 0; n < columns; ++n) {
+        sums[n] += factor * static_cast<double>(from[n]);
+      }
+    }
+    for (std::size_t n = 0; n < columns; ++n) {
+      made.values[row * columns + n] = static_cast<float>(alpha * sums[n]);
+    }
+  });
+  return std::vector<Value>{made.finish()};
+}
+
+} // namespace halfstep
