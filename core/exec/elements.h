@@ -55,7 +55,9 @@ public:
       m_data = reinterpret_cast<const T*>(bytes.data());
     } else {
       m_copy.resize(m_tensor.count());
-      std::memcpy(m_copy.data(), bytes.data(), bytes.size());
+      if (!bytes.empty()) {
+        std::memcpy(m_copy.data(), bytes.data(), bytes.size());
+      }
       m_data = m_copy.data();
     }
   }

@@ -78,7 +78,10 @@ Result<Tensor> rearrangedStrings(const Tensor& source, const Shape& shape, std::
 std::vector<std::int64_t> rowMajorStrides(const Shape& shape) {
   std::vector<std::int64_t> strides(shape.size(), 1);
   for (std::size_t axis = shape.size(); axis-- > 1;) {
-    strides[axis - 1] = strides[axis] * std::max<std::int64_t>(shape[axis], 1);
+    // A shape with a zero has no elements, whatever its other dimensions: then the product may be anything.
+    if (__builtin_mul_overflow(strides[axis], std::max<std::int64_t>(shape[axis], 1), &strides[axis - 1])) {
+      strides[axis - 1] = 0;
+    }
   }
   return strides;
 }

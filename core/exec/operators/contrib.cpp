@@ -132,8 +132,8 @@ std::vector<std::size_t> channelOrder(std::size_t rank, bool back) {
 }
 
 /// The mean of each window; what lies in the padding counts only with `countPadding`.
-Result<std::vector<float>> averages(const JobContext& job, const Windows& windows, std::span<const float> x,
-                                    std::size_t planes, bool countPadding) {
+Result<std::vector<float>> averages(const JobContext& job, const ProductWindows& windows,
+                                    std::span<const float> x, std::size_t planes, bool countPadding) {
   const std::size_t positions = windows.positions();
   const std::size_t elements = windows.elements();
   const std::size_t plane = dimensionsProduct(windows.in, 0, windows.in.size());
@@ -171,7 +171,8 @@ OpResult averagePool(const OpCall& call, bool global) {
     HALFSTEP_TRY(x, transposed(x, channelOrder(rank, false)));
   }
   const std::vector<std::int64_t> in(x.shape().begin() + 2, x.shape().end());
-  HALFSTEP_TRY(const Windows windows, windowsOf(call, in, global ? in : call.integers("kernel_shape")));
+  HALFSTEP_TRY(const ProductWindows windows,
+               windowsOf(call, in, global ? in : call.integers("kernel_shape")));
   Shape shape{x.shape()[0], x.shape()[1]};
   shape.insert(shape.end(), windows.out.begin(), windows.out.end());
   HALFSTEP_TRY(const std::size_t count, elementCount(shape));

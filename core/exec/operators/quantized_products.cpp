@@ -255,7 +255,7 @@ bool placeWindows(ProductWindows& windows, std::size_t axis, const std::string& 
 } // namespace
 
 Result<ProductWindows> windowsOf(const OpCall& call, std::vector<std::int64_t> in,
-                          std::vector<std::int64_t> kernel) {
+                                 std::vector<std::int64_t> kernel) {
   constexpr std::int64_t kLargest = std::int64_t{1} << 24; // products of two of them are far from overflow
   const std::size_t rank = in.size();
   const auto listed = [&](std::string_view name, std::size_t count, std::int64_t fallback) {

@@ -85,7 +85,8 @@ struct ProductWindows {
 };
 /// From the attributes strides, dilations, pads, auto_pad and ceil_mode. Errors: none, negative or absurd
 /// ones; a kernel larger than the input.
-Result<ProductWindows> windowsOf(const OpCall& call, std::vector<std::int64_t> in, std::vector<std::int64_t> kernel);
+Result<ProductWindows> windowsOf(const OpCall& call, std::vector<std::int64_t> in,
+                                 std::vector<std::int64_t> kernel);
 
 OpResult matMulInteger(const OpCall& call);
 OpResult qLinearMatMul(const OpCall& call);

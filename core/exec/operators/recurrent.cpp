@@ -5,7 +5,6 @@
 #include "core/exec/operators/recurrent_activation.h"
 #include "core/exec/rearrange.h"
 
-
 namespace halfstep {
 
 namespace {
