@@ -3,6 +3,7 @@
 
 #include "core/tensor/tensor.h"
 
+#include <algorithm>
 #include <complex>
 #include <cstdint>
 #include <cstring>
@@ -47,16 +48,18 @@ constexpr ElementType elementTypeOf() {
 template <class T>
 class Elements {
 public:
-  /// `tensor` must have elements of sizeof(T) bytes.
+  /// `tensor` should have elements of sizeof(T) bytes: operators check the types of their inputs. Where one
+  /// did not, nothing beyond the tensor's bytes is read; what is missing is zero.
   explicit Elements(Tensor tensor)
       : m_tensor(std::move(tensor)) {
     const std::span<const std::byte> bytes = m_tensor.bytes();
-    if (reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) == 0) {
+    const bool fits = bytes.size() == m_tensor.count() * sizeof(T);
+    if (fits && reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) == 0) {
       m_data = reinterpret_cast<const T*>(bytes.data());
     } else {
       m_copy.resize(m_tensor.count());
       if (!bytes.empty()) {
-        std::memcpy(m_copy.data(), bytes.data(), bytes.size());
+        std::memcpy(m_copy.data(), bytes.data(), std::min(bytes.size(), m_copy.size() * sizeof(T)));
       }
       m_data = m_copy.data();
     }

@@ -633,6 +633,9 @@ HALFSTEP_REAL_FUNCTION(mish, x* std::tanh(softplusOf(x)))
 OpResult prelu(const OpCall& call) {
   HALFSTEP_TRY(const Tensor x, call.tensor(0));
   HALFSTEP_TRY(Tensor slope, call.tensor(1));
+  if (slope.type() != x.type()) {
+    return call.fail("its slopes are of another type than its input");
+  }
   if (call.version() < 7 && slope.shape().size() == 1 && x.shape().size() > 1) { // one slope per channel
     Shape shape(x.shape().size() - 1, 1);
     shape[0] = slope.shape()[0];
