@@ -1,0 +1,44 @@
+// What the element-wise operators share. Internal to the operators.
+#pragma once
+
+#include "core/exec/elements.h"
+#include "core/exec/operator_call.h"
+#include "core/support/parallel.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace halfstep {
+
+/// Long loops are cut into pieces of this many elements.
+inline constexpr std::size_t kElementwisePiece = std::size_t{1} << 15;
+
+inline void inPieces(std::size_t count, const std::function<void(std::size_t, std::size_t)>& body) {
+  parallelFor((count + kElementwisePiece - 1) / kElementwisePiece, [&](std::size_t piece) {
+    body(piece * kElementwisePiece, std::min(count, (piece + 1) * kElementwisePiece));
+  });
+}
+
+/// out = f(x), of the same type.
+template <class T, class F>
+Result<Tensor> mapped(const Tensor& tensor, F f) {
+  const Elements<T> values(tensor);
+  HALFSTEP_TRY(const NewTensor<T> made, newTensor<T>(tensor.shape(), tensor.type()));
+  T* out = made.values.data();
+  const T* in = values.data();
+  inPieces(values.size(), [=, &f](std::size_t from, std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) {
+      out[i] = f(in[i]);
+    }
+  });
+  return made.finish();
+}
+
+/// max(0, x).
+inline Result<Tensor> withoutNegatives(const Tensor& x) {
+  return dispatchNumbers(x.type(), [&]<class T>(TypeTag<T>) -> Result<Tensor> {
+    return mapped<T>(x, [](T v) { return v < T(0) ? T(0) : v; });
+  });
+}
+
+} // namespace halfstep
