@@ -107,6 +107,14 @@ void drawAndQuit(Session& session, MainWindow& window, const Arguments& argument
   }
 }
 
+/// Leaves out what Qt says of a platform without screens, which is no news to somebody who wants a picture.
+void printMessage(QtMsgType, const QMessageLogContext&, const QString& message) {
+  if (!message.contains(QLatin1String("propagateSizeHints")) &&
+      !message.contains(QLatin1String("XDG_RUNTIME_DIR"))) {
+    std::fprintf(stderr, "%s\n", qPrintable(message));
+  }
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -117,6 +125,9 @@ int main(int argc, char** argv) {
   if (wantsPicture && !qEnvironmentVariableIsSet("DISPLAY") &&
       !qEnvironmentVariableIsSet("WAYLAND_DISPLAY") && !qEnvironmentVariableIsSet("QT_QPA_PLATFORM")) {
     qputenv("QT_QPA_PLATFORM", "offscreen");
+  }
+  if (wantsPicture) {
+    qInstallMessageHandler(printMessage);
   }
   QApplication application(argc, argv);
   QApplication::setApplicationName(QStringLiteral("halfstep"));
