@@ -113,7 +113,7 @@ void Plot::setEmptyText(const QString& text) {
 }
 
 void Plot::resizeEvent(QResizeEvent* event) {
-  constexpr int kPixelsPerLabel = 46;
+  constexpr int kPixelsPerLabel = 60;
   QCustomPlot::resizeEvent(event);
   xAxis->ticker()->setTickCount(std::clamp(width() / kPixelsPerLabel, 2, 8));
 }
