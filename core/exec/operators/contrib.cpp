@@ -39,22 +39,13 @@ OpResult quantizedAs(const OpCall& call, const Shape& shape, std::span<const flo
   return oneOutput(quantized(values, shape, parameters, type));
 }
 
-Result<Tensor> asTensor(const Shape& shape, std::span<const float> values) {
-  HALFSTEP_TRY(const auto made, newTensor<float>(shape));
-  if (made.values.size() != values.size()) {
-    return Error{ErrorKind::failed, "the shape " + shapeText(shape) + " does not fit its values"};
-  }
-  std::copy(values.begin(), values.end(), made.values.begin());
-  return made.finish();
-}
-
 template <class F>
 OpResult combined(const OpCall& call, F f) {
   HALFSTEP_TRY(const Floats a, floatsAt(call, 0));
   HALFSTEP_TRY(const Floats b, floatsAt(call, 3));
   HALFSTEP_TRY(const Shape shape, broadcastShape(a.shape, b.shape));
-  HALFSTEP_TRY(const Tensor left, asTensor(a.shape, a.values));
-  HALFSTEP_TRY(const Tensor right, asTensor(b.shape, b.values));
+  HALFSTEP_TRY(const Tensor left, floatTensor(a.shape, a.values));
+  HALFSTEP_TRY(const Tensor right, floatTensor(b.shape, b.values));
   HALFSTEP_TRY(Tensor leftWhole, broadcasted(left, shape));
   HALFSTEP_TRY(Tensor rightWhole, broadcasted(right, shape));
   const Elements<float> x(std::move(leftWhole));
@@ -166,7 +157,7 @@ OpResult averagePool(const OpCall& call, bool global) {
   if (rank < 3) {
     return call.fail("it takes images, not " + shapeText(given.shape));
   }
-  HALFSTEP_TRY(Tensor x, asTensor(given.shape, given.values));
+  HALFSTEP_TRY(Tensor x, floatTensor(given.shape, given.values));
   if (channelsLast) {
     HALFSTEP_TRY(x, transposed(x, channelOrder(rank, false)));
   }
@@ -181,7 +172,7 @@ OpResult averagePool(const OpCall& call, bool global) {
   const bool countPadding = call.integer("count_include_pad", 0) != 0;
   HALFSTEP_TRY(const std::vector<float> means,
                averages(call.job(), windows, values.span(), dimensionsProduct(shape, 0, 2), countPadding));
-  HALFSTEP_TRY(Tensor result, asTensor(shape, means));
+  HALFSTEP_TRY(Tensor result, floatTensor(shape, means));
   if (channelsLast) {
     HALFSTEP_TRY(result, transposed(result, channelOrder(rank, true)));
   }
@@ -203,7 +194,7 @@ OpResult qLinearConcat(const OpCall& call) {
   ElementType type = ElementType::uint8;
   for (std::size_t at = 2; at + 1 < call.inputCount(); at += 3) {
     HALFSTEP_TRY(const Floats part, floatsAt(call, at));
-    HALFSTEP_TRY(Tensor tensor, asTensor(part.shape, part.values));
+    HALFSTEP_TRY(Tensor tensor, floatTensor(part.shape, part.values));
     parts.push_back(std::move(tensor));
     type = part.type;
   }
@@ -254,7 +245,7 @@ OpResult qGemm(const OpCall& call) {
     values[i] = static_cast<float>(sum) * scale;
   }
   if (!call.has(7)) {
-    return oneOutput(asTensor(product.shape, values));
+    return oneOutput(floatTensor(product.shape, values));
   }
   return quantizedAs(call, product.shape, values, 7, a.type());
 }

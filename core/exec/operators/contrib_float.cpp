@@ -12,25 +12,6 @@ namespace halfstep {
 
 namespace {
 
-/// The floats of an input with `count` elements; of any number where `count` is 0.
-Result<std::vector<float>> floatsAt(const OpCall& call, std::size_t index, std::size_t count) {
-  HALFSTEP_TRY(const Tensor tensor, call.tensor(index));
-  if (count != 0 && tensor.count() != count) {
-    return call.fail("input " + std::to_string(index) + " has " + std::to_string(tensor.count()) +
-                     " elements, expected " + std::to_string(count));
-  }
-  return toFloats(tensor, call.job());
-}
-
-Result<Tensor> floatTensor(const Shape& shape, std::span<const float> values) {
-  HALFSTEP_TRY(const auto made, newTensor<float>(shape));
-  if (made.values.size() != values.size()) {
-    return Error{ErrorKind::failed, "the shape " + shapeText(shape) + " does not fit its values"};
-  }
-  std::copy(values.begin(), values.end(), made.values.begin());
-  return made.finish();
-}
-
 /// f(x + bias) for each element; the bias is optional and goes along the last axis.
 template <class F>
 OpResult biased(const OpCall& call, F f) {

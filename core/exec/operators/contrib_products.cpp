@@ -13,16 +13,6 @@ namespace halfstep {
 
 namespace {
 
-/// The floats of an input with `count` elements; of any number where `count` is 0.
-Result<std::vector<float>> floatsAt(const OpCall& call, std::size_t index, std::size_t count) {
-  HALFSTEP_TRY(const Tensor tensor, call.tensor(index));
-  if (count != 0 && tensor.count() != count) {
-    return call.fail("input " + std::to_string(index) + " has " + std::to_string(tensor.count()) +
-                     " elements, expected " + std::to_string(count));
-  }
-  return toFloats(tensor, call.job());
-}
-
 /// How the weights of MatMulNBits lie: N rows of blocks of `block` elements of `bits` bits, low bits first.
 struct PackedWeights {
   std::size_t inputs = 0;  ///< K

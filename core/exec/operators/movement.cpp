@@ -1,6 +1,7 @@
 // Operators that move elements to other places without looking at them.
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
+#include "core/exec/operators/results.h"
 #include "core/exec/rearrange.h"
 
 #include <algorithm>
@@ -11,13 +12,6 @@
 namespace halfstep {
 
 namespace {
-
-OpResult one(Result<Tensor> tensor) {
-  if (!tensor) {
-    return std::move(tensor.error());
-  }
-  return std::vector<Value>{std::move(*tensor)};
-}
 
 OpResult transpose(const OpCall& call) {
   HALFSTEP_TRY(const Tensor data, call.tensor(0));
@@ -41,7 +35,7 @@ OpResult transpose(const OpCall& call) {
                        std::to_string(rank));
     }
   }
-  return one(transposed(data, permutation));
+  return oneOutput(transposed(data, permutation));
 }
 
 OpResult concat(const OpCall& call) {
@@ -55,7 +49,7 @@ OpResult concat(const OpCall& call) {
   }
   HALFSTEP_TRY(const std::size_t axis, normalizedAxis(call.integer("axis", call.version() < 4 ? 1 : 0),
                                                       parts.front().shape().size()));
-  return one(concatenated(parts, axis));
+  return oneOutput(concatenated(parts, axis));
 }
 
 /// Lengths from an input (13), an attribute, or equal parts (the last one shorter from 18 on).
@@ -155,7 +149,7 @@ OpResult slice(const OpCall& call) {
     strides[axis] = any && shape[axis] > 1 ? own[axis] * step : own[axis];
     offset += any ? start * own[axis] : 0;
   }
-  return one(densified(data, shape, strides, offset));
+  return oneOutput(densified(data, shape, strides, offset));
 }
 
 /// Where index `at` of a padded axis comes from; −1: the fill value.
@@ -264,7 +258,7 @@ OpResult pad(const OpCall& call) {
       index[axis] = 0;
     }
   }
-  return one(rearranged(source, shape, 1, from));
+  return oneOutput(rearranged(source, shape, 1, from));
 }
 
 OpResult tile(const OpCall& call) {
@@ -300,7 +294,7 @@ OpResult tile(const OpCall& call) {
   }
   HALFSTEP_CHECK(elementCount(merged));
   HALFSTEP_TRY(const Tensor tiled, densified(data, shape, strides));
-  return one(reshaped(tiled, merged));
+  return oneOutput(reshaped(tiled, merged));
 }
 
 /// [N, C, H, W] with blocks of b × b.
@@ -330,7 +324,7 @@ OpResult depthToSpace(const OpCall& call) {
       columnFirst ? std::vector<std::size_t>{0, 1, 4, 2, 5, 3} : std::vector<std::size_t>{0, 3, 4, 1, 5, 2};
   HALFSTEP_TRY(const Tensor split, reshaped(data, apart));
   HALFSTEP_TRY(const Tensor moved, transposed(split, order));
-  return one(reshaped(moved, {b.batch, depth, b.height * b.block, b.width * b.block}));
+  return oneOutput(reshaped(moved, {b.batch, depth, b.height * b.block, b.width * b.block}));
 }
 
 OpResult spaceToDepth(const OpCall& call) {
@@ -342,7 +336,7 @@ OpResult spaceToDepth(const OpCall& call) {
   const Shape apart{b.batch, b.channels, b.height / b.block, b.block, b.width / b.block, b.block};
   HALFSTEP_TRY(const Tensor split, reshaped(data, apart));
   HALFSTEP_TRY(const Tensor moved, transposed(split, std::vector<std::size_t>{0, 3, 5, 1, 2, 4}));
-  return one(reshaped(moved, {b.batch, b.channels * b.block * b.block, apart[2], apart[4]}));
+  return oneOutput(reshaped(moved, {b.batch, b.channels * b.block * b.block, apart[2], apart[4]}));
 }
 
 /// Keeps the upper or lower triangle of the last two axes.
@@ -365,7 +359,7 @@ OpResult trilu(const OpCall& call) {
     const double above = static_cast<double>(at % columns - at / columns % rows) - k;
     from[i] = (upper ? above >= 0.0 : above <= 0.0) ? at : -1;
   }
-  return one(rearranged(data, data.shape(), 1, from));
+  return oneOutput(rearranged(data, data.shape(), 1, from));
 }
 
 constexpr OperatorEntry kEntries[] = {

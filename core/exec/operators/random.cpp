@@ -3,6 +3,7 @@
 #include "core/exec/operator_families.h"
 #include "core/exec/operators/axis_rows.h"
 #include "core/exec/operators/float_widths.h"
+#include "core/exec/operators/results.h"
 
 #include <bit>
 #include <numbers>
@@ -64,13 +65,6 @@ Result<ElementType> typeOf(const OpCall& call, ElementType fallback) {
   return *type;
 }
 
-OpResult one(Result<Tensor> tensor) {
-  if (!tensor) {
-    return std::move(tensor.error());
-  }
-  return std::vector<Value>{std::move(*tensor)};
-}
-
 /// Fills `shape` with floating-point numbers of one distribution.
 OpResult filled(const OpCall& call, const Shape& shape, ElementType fallback, bool normal) {
   HALFSTEP_TRY(const ElementType type, typeOf(call, fallback));
@@ -81,11 +75,12 @@ OpResult filled(const OpCall& call, const Shape& shape, ElementType fallback, bo
   if (normal) {
     const auto mean = static_cast<double>(call.real("mean", 0.0f));
     const auto scale = static_cast<double>(call.real("scale", 1.0f));
-    return one(generatedTensor(shape, type, [&](std::size_t) { return mean + scale * generator.normal(); }));
+    return oneOutput(
+        generatedTensor(shape, type, [&](std::size_t) { return mean + scale * generator.normal(); }));
   }
   const auto low = static_cast<double>(call.real("low", 0.0f));
   const auto high = static_cast<double>(call.real("high", 1.0f));
-  return one(
+  return oneOutput(
       generatedTensor(shape, type, [&](std::size_t) { return low + (high - low) * generator.uniform(); }));
 }
 
@@ -105,7 +100,7 @@ OpResult bernoulli(const OpCall& call) {
   HALFSTEP_TRY(const Tensor chances, call.tensor(0));
   HALFSTEP_TRY(const ElementType type, typeOf(call, chances.type()));
   Generator generator(seedOf(call));
-  return one(generatedTensor(chances.shape(), type, [&](std::size_t i) {
+  return oneOutput(generatedTensor(chances.shape(), type, [&](std::size_t i) {
     return generator.uniform() < chances.valueAt(i) ? 1.0 : 0.0;
   }));
 }
@@ -122,12 +117,12 @@ OpResult multinomial(const OpCall& call) {
     return call.fail("its input is " + shapeText(shape) + ", its sample_size " + std::to_string(samples));
   }
   if (logarithms.count() == 0) {
-    return one(generatedTensor({0, samples}, type, [](std::size_t) { return 0.0; }));
+    return oneOutput(generatedTensor({0, samples}, type, [](std::size_t) { return 0.0; }));
   }
   const auto classes = static_cast<std::size_t>(shape[1]);
   std::vector<double> cumulative(classes);
   Generator generator(seedOf(call));
-  return one(generatedTensor({shape[0], samples}, type, [&](std::size_t i) {
+  return oneOutput(generatedTensor({shape[0], samples}, type, [&](std::size_t i) {
     const std::size_t row = i / static_cast<std::size_t>(samples);
     if (i % static_cast<std::size_t>(samples) == 0) {
       double most = -std::numeric_limits<double>::infinity();

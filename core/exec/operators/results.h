@@ -4,6 +4,7 @@
 #include "core/exec/elements.h"
 #include "core/exec/operator_call.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -48,6 +49,26 @@ T saturated(double value) {
     }
     return static_cast<T>(value);
   }
+}
+
+/// The floats of an input with `count` elements; of any number where `count` is 0.
+inline Result<std::vector<float>> floatsAt(const OpCall& call, std::size_t index, std::size_t count) {
+  HALFSTEP_TRY(const Tensor tensor, call.tensor(index));
+  if (count != 0 && tensor.count() != count) {
+    return call.fail("input " + std::to_string(index) + " has " + std::to_string(tensor.count()) +
+                     " elements, expected " + std::to_string(count));
+  }
+  return toFloats(tensor, call.job());
+}
+
+/// A float32 tensor of these values. Error: the shape does not have as many.
+inline Result<Tensor> floatTensor(const Shape& shape, std::span<const float> values) {
+  HALFSTEP_TRY(const auto made, newTensor<float>(shape));
+  if (made.values.size() != values.size()) {
+    return Error{ErrorKind::failed, "the shape " + shapeText(shape) + " does not fit its values"};
+  }
+  std::copy(values.begin(), values.end(), made.values.begin());
+  return made.finish();
 }
 
 } // namespace halfstep

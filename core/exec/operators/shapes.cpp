@@ -1,6 +1,7 @@
 // Operators about shapes: they give the same elements another shape, or make tensors from shapes.
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
+#include "core/exec/operators/results.h"
 #include "core/exec/rearrange.h"
 
 #include <algorithm>
@@ -9,13 +10,6 @@
 namespace halfstep {
 
 namespace {
-
-OpResult one(Result<Tensor> tensor) {
-  if (!tensor) {
-    return std::move(tensor.error());
-  }
-  return std::vector<Value>{std::move(*tensor)};
-}
 
 OpResult identity(const OpCall& call) {
   if (!call.has(0)) {
@@ -49,7 +43,7 @@ OpResult constantOfShape(const OpCall& call) {
   }
   const std::vector<std::int64_t> strides(shape.size(), 0);
   HALFSTEP_TRY(value, reshaped(value, Shape{}));
-  return one(densified(value, shape, strides));
+  return oneOutput(densified(value, shape, strides));
 }
 
 /// 0 copies the input's dimension (unless allowzero), −1 is what is left.
@@ -86,7 +80,7 @@ OpResult reshape(const OpCall& call) {
     }
     wanted[*open] = known == 0 ? 0 : count / known;
   }
-  return one(reshaped(data, wanted));
+  return oneOutput(reshaped(data, wanted));
 }
 
 OpResult flatten(const OpCall& call) {
@@ -101,7 +95,7 @@ OpResult flatten(const OpCall& call) {
   for (std::size_t i = 0; i < rank; ++i) {
     shape[i < static_cast<std::size_t>(axis) ? 0 : 1] *= data.shape()[i];
   }
-  return one(reshaped(data, shape));
+  return oneOutput(reshaped(data, shape));
 }
 
 /// Axes as attribute before opset 13, as input from then on.
@@ -127,7 +121,7 @@ OpResult squeeze(const OpCall& call) {
       shape.push_back(data.shape()[i]);
     }
   }
-  return one(reshaped(data, shape));
+  return oneOutput(reshaped(data, shape));
 }
 
 OpResult unsqueeze(const OpCall& call) {
@@ -147,7 +141,7 @@ OpResult unsqueeze(const OpCall& call) {
   for (std::size_t i = 0; i < rank; ++i) {
     shape.push_back(added[i] ? 1 : *next++);
   }
-  return one(reshaped(data, shape));
+  return oneOutput(reshaped(data, shape));
 }
 
 /// `start` and `end` (opset 15) cut the list of dimensions as in Python.
@@ -165,7 +159,7 @@ OpResult shapeOf(const OpCall& call) {
 
 OpResult size(const OpCall& call) {
   HALFSTEP_TRY(const Tensor data, call.tensor(0));
-  return one(scalarTensor(static_cast<std::int64_t>(data.count())));
+  return oneOutput(scalarTensor(static_cast<std::int64_t>(data.count())));
 }
 
 OpResult expand(const OpCall& call) {
@@ -173,7 +167,7 @@ OpResult expand(const OpCall& call) {
   HALFSTEP_TRY(const Shape wanted, call.integers(1));
   HALFSTEP_CHECK(elementCount(wanted));
   HALFSTEP_TRY(const Shape shape, broadcastShape(data.shape(), wanted));
-  return one(broadcasted(data, shape));
+  return oneOutput(broadcasted(data, shape));
 }
 
 OpResult range(const OpCall& call) {
