@@ -236,7 +236,8 @@ public:
       , m_prepared(prepared)
       , m_memories(memories)
       , m_job(job)
-      , m_options(options) {}
+      , m_options(options)
+      , m_kept(options.keep.begin(), options.keep.end()) {}
 
   /// Runs the graph of `frame`, whose inputs are in place; its outputs in order.
   Result<std::vector<Value>> graph(Frame& frame) {
@@ -249,16 +250,23 @@ public:
     }
     const PreparedGraph& prepared = m_prepared.at(&graph);
     const bool isMain = frame.outer == nullptr && frame.function == nullptr;
+    const std::vector<bool> needed = isMain ? neededNodes(prepared) : std::vector<bool>();
     std::unordered_set<const Node*> done; // together with the node before them
     for (std::size_t i = 0; i < prepared.order.size(); ++i) {
       const Node& node = *prepared.order[i];
+      if (!needed.empty() && !needed[i]) {
+        continue;
+      }
       HALFSTEP_CHECK(m_job.checkpoint());
       if (done.erase(&node) > 0) {
         release(prepared.released[i], isMain, frame);
         continue;
       }
       // Whoever watches the values wants to see the one before the Relu too.
-      const Node* relu = isMain && (m_options.tap || !m_options.keep.empty()) ? nullptr : prepared.relus[i];
+      const Node* relu = prepared.relus[i];
+      if (isMain && relu != nullptr && (m_options.tap || isSeen(node.outputs[0]))) {
+        relu = nullptr;
+      }
       bool fused = relu != nullptr;
       auto outputs = this->node(node, frame, fused);
       if (!outputs) {
@@ -271,7 +279,10 @@ public:
         if (isMain && m_options.tap) {
           HALFSTEP_CHECK(m_options.tap(node.outputs[k], (*outputs)[k]));
         }
-        frame.values[fused ? relu->outputs[k] : node.outputs[k]] = std::move((*outputs)[k]);
+        const std::string& name = fused ? relu->outputs[k] : node.outputs[k];
+        if (!isMain || !m_options.known.contains(name)) {
+          frame.values[name] = std::move((*outputs)[k]);
+        }
       }
       if (fused) {
         done.insert(relu);
@@ -279,22 +290,63 @@ public:
       release(prepared.released[i], isMain, frame);
     }
     std::vector<Value> results;
-    for (const ValueInfo& output : graph.outputs) {
-      const Value* value = frame.find(output.name);
+    for (const std::string& name : isMain ? wantedNames() : outputNames(graph)) {
+      const Value* value = frame.find(name);
       if (value == nullptr) {
-        return Error{ErrorKind::damagedFile, "nothing makes the output " + output.name};
+        return Error{ErrorKind::damagedFile, "nothing makes the output " + name};
       }
       results.push_back(*value);
     }
     return results;
   }
 
+  /// What run() returns of the main graph, in order.
+  std::vector<std::string> wantedNames() const {
+    return m_options.wanted ? *m_options.wanted : outputNames(m_model.graph);
+  }
+
 private:
+  static std::vector<std::string> outputNames(const Graph& graph) {
+    std::vector<std::string> names;
+    for (const ValueInfo& output : graph.outputs) {
+      names.push_back(output.name);
+    }
+    return names;
+  }
+
+  /// Whether somebody outside looks at this value of the main graph.
+  bool isSeen(const std::string& name) const {
+    return m_kept.contains(name) ||
+           (m_options.wanted && std::find(m_options.wanted->begin(), m_options.wanted->end(), name) !=
+                                    m_options.wanted->end());
+  }
+
+  /// Which nodes of the main graph have to run for what is wanted, given what is known; empty for all.
+  std::vector<bool> neededNodes(const PreparedGraph& prepared) const {
+    if (m_options.known.empty() && !m_options.wanted) {
+      return {};
+    }
+    std::unordered_set<std::string> wanted;
+    for (const std::string& name : wantedNames()) {
+      wanted.insert(name);
+    }
+    wanted.insert(m_kept.begin(), m_kept.end());
+    std::vector<bool> needed(prepared.order.size(), false);
+    for (std::size_t i = prepared.order.size(); i-- > 0;) {
+      const auto& outputs = prepared.order[i]->outputs;
+      needed[i] = std::any_of(outputs.begin(), outputs.end(), [&](const std::string& name) {
+        return wanted.contains(name) && !m_options.known.contains(name);
+      });
+      if (needed[i]) {
+        wanted.insert(prepared.uses[i].begin(), prepared.uses[i].end());
+      }
+    }
+    return needed;
+  }
+
   void release(const std::vector<std::string>& names, bool isMain, Frame& frame) const {
     for (const std::string& name : names) {
-      const bool kept =
-          isMain && std::find(m_options.keep.begin(), m_options.keep.end(), name) != m_options.keep.end();
-      if (!kept) {
+      if (!isMain || !isSeen(name)) {
         frame.values.erase(name);
       }
     }
@@ -320,6 +372,9 @@ private:
         return Error{ErrorKind::damagedFile, "nothing makes its input " + name};
       }
       inputs.push_back(value != nullptr ? *value : Value());
+    }
+    if (const auto edit = m_options.edits.find(&original); edit != m_options.edits.end()) {
+      HALFSTEP_CHECK(edit->second(inputs));
     }
     const std::string& domain = node->domain == "ai.onnx" ? std::string() : node->domain;
     for (const Function& function : m_model.functions) {
@@ -397,6 +452,7 @@ private:
   NodeMemories& m_memories;
   const JobContext& m_job;
   const RunOptions& m_options;
+  std::unordered_set<std::string> m_kept;
 };
 
 } // namespace
@@ -436,11 +492,15 @@ Result<std::map<std::string, Value>> Executor::run(const std::map<std::string, V
       frame.values[name] = value;
     }
   }
+  for (const auto& [name, value] : options.known) {
+    frame.values[name] = value;
+  }
   Run run(*m_model, *m_prepared, *m_memories, job, options);
   HALFSTEP_TRY(std::vector<Value> outputs, run.graph(frame));
+  const std::vector<std::string> names = run.wantedNames();
   std::map<std::string, Value> results;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    results[graph.outputs[i].name] = std::move(outputs[i]);
+    results[names[i]] = std::move(outputs[i]);
   }
   for (const std::string& name : options.keep) {
     if (const Value* value = frame.find(name)) {

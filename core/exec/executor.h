@@ -10,7 +10,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace halfstep {
 
@@ -22,9 +25,21 @@ class NodeMemories;
 /// simulated quantization.
 using Tap = std::function<Result<void>(const std::string& name, Value& value)>;
 
+/// Changes what one node is given, just before it runs; the others that take the same values see them
+/// unchanged. As many inputs as the node has; floats of 16 bits are not widened yet.
+using InputEdit = std::function<Result<void>(std::span<Value> inputs)>;
+
 struct RunOptions {
   Tap tap;
   std::vector<std::string> keep; ///< values to return beside the graph's outputs
+  /// Nodes of the model (its subgraphs and functions included) that are to run on other inputs: quantized
+  /// weights and activations. Weights keep their reordered form as long as the same tensor is given again.
+  std::map<const Node*, InputEdit> edits;
+  /// Values of the main graph that are there already, from an earlier run: nodes that nothing else needs are
+  /// not run again.
+  std::map<std::string, Value> known;
+  /// Only these values of the main graph are computed and returned, instead of the graph's outputs.
+  std::optional<std::vector<std::string>> wanted;
 };
 
 class Executor {
@@ -33,7 +48,7 @@ public:
   static Result<Executor> create(std::shared_ptr<const Model> model);
 
   /// `inputs` by name; those of the graph that have no value must be optional. Returns the graph's outputs
-  /// (and what `options.keep` names). Errors: an input that is missing; an operator that is not supported or
+  /// (and what `options.keep` names, where it was computed). Errors: an input that is missing; an operator that is not supported or
   /// refuses what it is given (with the node's name); cancelled.
   Result<std::map<std::string, Value>> run(const std::map<std::string, Value>& inputs, const JobContext& job,
                                            const RunOptions& options = {}) const;

@@ -280,6 +280,35 @@ private slots:
     QCOMPARE(valuesOf(outputs->at("a")), std::vector<float>{10.0f});
   }
 
+  void editsChangeWhatOneNodeIsGiven() {
+    const auto model = modelOf({node("Neg", {"x"}, {"a"}), node("Add", {"x", "a"}, {"y"})}, {"x"}, {"y"});
+    RunOptions options;
+    options.edits[&model->graph.nodes[0]] = [](std::span<Value> inputs) -> Result<void> {
+      inputs[0] = floats({1}, {5.0f});
+      return {};
+    };
+    const auto outputs = run(model, {{"x", floats({1}, {1.0f})}}, options);
+    QCOMPARE(valuesOf(outputs->at("y")), std::vector<float>{-4.0f}); // the Add still sees x = 1
+  }
+
+  void whatIsKnownOrNotWantedIsNotComputed() {
+    const auto model = modelOf({node("Nonsense", {"x"}, {"a"}), node("Neg", {"a"}, {"b"}),
+                                node("Relu", {"b"}, {"c"}), node("Nonsense", {"c"}, {"y"})},
+                               {"x"}, {"y"});
+    RunOptions options;
+    options.known["a"] = floats({2}, {-3.0f, 2.0f});
+    options.wanted = std::vector<std::string>{"c"};
+    const auto outputs = run(model, {{"x", floats({1}, {1.0f})}}, options);
+    QVERIFY2(outputs, outputs ? "" : outputs.error().message().c_str());
+    QCOMPARE(outputs->size(), std::size_t(1));
+    QCOMPARE(valuesOf(outputs->at("c")), (std::vector<float>{3.0f, 0.0f}));
+    options.wanted = std::vector<std::string>{"b", "c"}; // the Relu must not swallow b
+    const auto both = run(model, {{"x", floats({1}, {1.0f})}}, options);
+    QCOMPARE(valuesOf(both->at("b")), (std::vector<float>{3.0f, -2.0f}));
+    options.wanted.reset(); // now the last node has to run
+    QVERIFY(!run(model, {{"x", floats({1}, {1.0f})}}, options));
+  }
+
   void halfPrecisionIsRoundedBack() {
     const auto model = modelOf({node("Add", {"x", "x"}, {"y"})}, {"x"}, {"y"});
     const Tensor x = Tensor::own(ElementType::float16, {1}, {std::byte{0x00}, std::byte{0x3c}}).value(); // 1
