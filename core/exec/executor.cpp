@@ -317,8 +317,8 @@ private:
   /// Whether somebody outside looks at this value of the main graph.
   bool isSeen(const std::string& name) const {
     return m_kept.contains(name) ||
-           (m_options.wanted && std::find(m_options.wanted->begin(), m_options.wanted->end(), name) !=
-                                    m_options.wanted->end());
+           (m_options.wanted &&
+            std::find(m_options.wanted->begin(), m_options.wanted->end(), name) != m_options.wanted->end());
   }
 
   /// Which nodes of the main graph have to run for what is wanted, given what is known; empty for all.

@@ -48,8 +48,8 @@ public:
   static Result<Executor> create(std::shared_ptr<const Model> model);
 
   /// `inputs` by name; those of the graph that have no value must be optional. Returns the graph's outputs
-  /// (and what `options.keep` names, where it was computed). Errors: an input that is missing; an operator that is not supported or
-  /// refuses what it is given (with the node's name); cancelled.
+  /// (and what `options.keep` names, where it was computed). Errors: an input that is missing; an operator
+  /// that is not supported or refuses what it is given (with the node's name); cancelled.
   Result<std::map<std::string, Value>> run(const std::map<std::string, Value>& inputs, const JobContext& job,
                                            const RunOptions& options = {}) const;
 
