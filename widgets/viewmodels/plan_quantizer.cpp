@@ -109,8 +109,9 @@ void PlanQuantizer::startIfNeeded() {
   const quint64 run = ++m_run;
   const QPointer<QObject> self(this);
   auto firstError = std::make_shared<std::string>();
-  const auto publish = [this, self, run](Figures figures) {
-    m_runner.post(self, [this, run, figures = std::move(figures)] { take(run, figures); });
+  // On the worker's thread, where this object may be gone already; the runner waits for its jobs.
+  const auto publish = [this, &runner = m_runner, self, run](Figures figures) {
+    runner.post(self, [this, run, figures = std::move(figures)] { take(run, figures); });
   };
   const auto work = [model = m_document.model(), tasks = std::move(tasks), publish,
                      firstError](const JobContext& context) {
