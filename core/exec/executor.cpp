@@ -246,7 +246,7 @@ public:
     }
     const Graph& graph = *frame.graph;
     for (const auto& [name, tensor] : graph.initializers) {
-      frame.values.emplace(name, tensor); // an input of the same name has the last word
+      frame.values.emplace(name, standIn(tensor)); // an input of the same name has the last word
     }
     const PreparedGraph& prepared = m_prepared.at(&graph);
     const bool isMain = frame.outer == nullptr && frame.function == nullptr;
@@ -272,6 +272,7 @@ public:
       if (!outputs) {
         return nodeError(node, std::move(outputs.error()));
       }
+      replaceConstant(node, frame, *outputs);
       for (std::size_t k = 0; k < node.outputs.size() && k < outputs->size(); ++k) {
         if (node.outputs[k].empty()) {
           continue;
@@ -342,6 +343,28 @@ private:
       }
     }
     return needed;
+  }
+
+  /// `tensor`, a constant of the model, or what stands in for it.
+  const Tensor& standIn(const Tensor& tensor) const {
+    const auto found = m_options.constants.find(tensor.bytes().data());
+    return found != m_options.constants.end() && !tensor.bytes().empty() ? found->second : tensor;
+  }
+
+  /// The same for constants that nodes make.
+  void replaceConstant(const Node& node, const Frame& frame, std::vector<Value>& outputs) const {
+    if (m_options.constants.empty() || outputs.empty() || !outputs[0].isTensor() || !node.domain.empty()) {
+      return;
+    }
+    if (node.opType == "Constant") {
+      outputs[0] = standIn(outputs[0].tensor());
+    } else if (node.opType == "DequantizeLinear") {
+      const Value* codes = frame.find(node.inputs[0]);
+      if (codes != nullptr && codes->isTensor()) {
+        const auto found = m_options.constants.find(codes->tensor().bytes().data());
+        outputs[0] = found != m_options.constants.end() ? Value(found->second) : outputs[0];
+      }
+    }
   }
 
   void release(const std::vector<std::string>& names, bool isMain, Frame& frame) const {

@@ -35,6 +35,10 @@ struct RunOptions {
   /// Nodes of the model (its subgraphs and functions included) that are to run on other inputs: quantized
   /// weights and activations. Weights keep their reordered form as long as the same tensor is given again.
   std::map<const Node*, InputEdit> edits;
+  /// Tensors that stand in for constants of the model wherever they are used, by the address of the
+  /// constant's first byte; of the same shape. One for the codes of a quantized constant stands in for what
+  /// DequantizeLinear makes of them.
+  std::map<const std::byte*, Tensor> constants;
   /// Values of the main graph that are there already, from an earlier run: nodes that nothing else needs are
   /// not run again.
   std::map<std::string, Value> known;

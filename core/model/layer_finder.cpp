@@ -60,12 +60,16 @@ public:
     return std::move(m_layers);
   }
 
+  /// Only after run().
+  std::vector<std::vector<LayerUse>> takeUses() { return std::move(m_layerUses); }
+
 private:
   /// `call` and `function`: whose body the graph is, or null.
   void walk(const GraphScope& scope, const std::string& prefix, int depth, const Node* call,
             const Function* function) {
     const auto& nodes = scope.graph().nodes;
     for (std::size_t i = 0; i < nodes.size(); ++i) {
+      m_original = &nodes[i];
       if (depth > kMaxDepth || ++m_visits > m_maxVisits) {
         warn("Functions call each other too often; the layers in some calls are not listed.");
         return;
@@ -138,7 +142,7 @@ private:
       return;
     }
     if (const auto known = m_byWeight.find(constant.tensor); known != m_byWeight.end()) {
-      addUse(known->second, node);
+      addUse(known->second, node, slot);
       return;
     }
     auto weight = weightOf(scope, node, slot, constant);
@@ -165,7 +169,8 @@ private:
     m_layers.push_back(std::move(layer));
     m_uses.push_back(0);
     m_lastUse.push_back(0);
-    addUse(m_layers.size() - 1, node);
+    m_layerUses.emplace_back();
+    addUse(m_layers.size() - 1, node, slot);
   }
 
   static std::string baseName(const Node& node, const WeightSlot& slot, const std::string& weightName,
@@ -176,7 +181,11 @@ private:
     return slot.role.empty() ? node.name : node.name + "." + std::string(slot.role) + part;
   }
 
-  void addUse(std::size_t layer, const Node& node) {
+  void addUse(std::size_t layer, const Node& node, const WeightSlot& slot) {
+    auto& uses = m_layerUses[layer];
+    if (std::none_of(uses.begin(), uses.end(), [&](const LayerUse& u) { return u.node == m_original; })) {
+      uses.push_back({m_original, slot.appliedTo});
+    }
     if (m_lastUse[layer] == m_visits) {
       return; // both sides of one node, or W and R the same tensor
     }
@@ -210,6 +219,8 @@ private:
   }
 
   const Model& m_model;
+  const Node* m_original = nullptr; ///< the node that is visited, as the model has it
+  std::vector<std::vector<LayerUse>> m_layerUses;
   std::vector<std::string>& m_warnings;
   std::unordered_map<std::string, const Function*> m_functions;
   std::vector<Layer> m_layers;
@@ -229,6 +240,13 @@ private:
 
 std::vector<Layer> findLayers(const Model& model, std::vector<std::string>& warnings) {
   return LayerWalk(model, warnings).run();
+}
+
+std::vector<std::vector<LayerUse>> findLayerUses(const Model& model) {
+  std::vector<std::string> warnings;
+  LayerWalk walk(model, warnings);
+  walk.run();
+  return walk.takeUses();
 }
 
 } // namespace halfstep

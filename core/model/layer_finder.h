@@ -16,4 +16,13 @@ namespace halfstep {
 /// with a line in `warnings`.
 std::vector<Layer> findLayers(const Model& model, std::vector<std::string>& warnings);
 
+/// Where a layer's weight is used.
+struct LayerUse {
+  const Node* node = nullptr; ///< of the model's graph, a subgraph or a function's body; lives as long as it
+  int appliedTo = -1; ///< index of the node's input that the weight is applied to; −1 if there is none
+};
+
+/// The uses of every layer of `model`, in the order of `model.layers`, each node once.
+std::vector<std::vector<LayerUse>> findLayerUses(const Model& model);
+
 } // namespace halfstep
