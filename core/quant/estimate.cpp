@@ -30,6 +30,7 @@ double passesOf(const Scheme& scheme, bool rangesKnown) {
     passes += 2.0;
     break;
   case RangeRule::Kind::minmax:
+  case RangeRule::Kind::movingAverage:
   case RangeRule::Kind::hqq:
   case RangeRule::Kind::fixed:
     break;

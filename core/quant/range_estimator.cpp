@@ -152,6 +152,7 @@ Result<SegmentRange> RangeEstimator::estimate(std::size_t index, Threads threads
   case RangeRule::Kind::aciq:
     return aciq(values, full, threads, context);
   case RangeRule::Kind::minmax:
+  case RangeRule::Kind::movingAverage:
   case RangeRule::Kind::hqq:
   case RangeRule::Kind::fixed:
     return full;

@@ -23,7 +23,10 @@ Scheme defaultScheme(NumberFormat format) {
   return scheme;
 }
 
-Result<void> checkSupported(const Scheme& scheme) {
+namespace {
+
+/// What holds for weights and activations.
+Result<void> checkSupportedAnywhere(const Scheme& scheme) {
   const FormatFacts& facts = formatFacts(scheme.format);
   const auto notYet = [&](std::string_view token) {
     return Error{ErrorKind::unsupported, "scheme " + printScheme(scheme) + ": '" + std::string(token) +
@@ -55,6 +58,35 @@ Result<void> checkSupported(const Scheme& scheme) {
   }
   if (scheme.codeRange == CodeRange::absmax && scheme.mapping != Mapping::symmetric) {
     return contradiction("'absmax' needs the 'sym' mapping");
+  }
+  return {};
+}
+
+} // namespace
+
+Result<void> checkSupported(const Scheme& scheme) {
+  HALFSTEP_CHECK(checkSupportedAnywhere(scheme));
+  if (scheme.range.kind == RangeRule::Kind::movingAverage) {
+    return Error{ErrorKind::usage,
+                 "scheme " + printScheme(scheme) + ": 'ema' is for activations; weights have no samples"};
+  }
+  return {};
+}
+
+Result<void> checkSupportedForActivations(const Scheme& scheme, bool dynamic) {
+  HALFSTEP_CHECK(checkSupportedAnywhere(scheme));
+  const std::string name = "activation scheme " + printScheme(scheme) + ": ";
+  if (formatFacts(scheme.format).family == FormatFamily::floating) {
+    return {};
+  }
+  if (scheme.granularity.kind == Granularity::Kind::group ||
+      (scheme.granularity.kind == Granularity::Kind::channel && !dynamic)) {
+    return Error{ErrorKind::usage, name + (dynamic ? "needs 'tensor' or 'channel'"
+                                                   : "needs 'tensor': one scale for all values")};
+  }
+  const auto rule = scheme.range.kind;
+  if (dynamic && (rule == RangeRule::Kind::movingAverage || rule == RangeRule::Kind::fixed)) {
+    return Error{ErrorKind::usage, name + "a range that is found at run time cannot be 'ema' or 'fixed'"};
   }
   return {};
 }

@@ -31,7 +31,7 @@ struct Granularity {
 
 /// How the clipping range is found.
 struct RangeRule {
-  enum class Kind : std::uint8_t { minmax, percentile, mse, kl, aciq, hqq, fixed };
+  enum class Kind : std::uint8_t { minmax, movingAverage, percentile, mse, kl, aciq, hqq, fixed };
   Kind kind = Kind::minmax;
   double percentile = 0.0; ///< in (50, 100] for `percentile`, otherwise 0
   double lo = 0.0;         ///< for `fixed`
@@ -69,6 +69,10 @@ CodeRange defaultCodeRange(Mapping mapping);
 /// Whether this version can compute `scheme`, and whether its parts go together. Errors: kind `unsupported`,
 /// saying which token is not there yet; kind `usage` for parts that contradict each other.
 Result<void> checkSupported(const Scheme& scheme);
+/// The same for the values between layers: `ema` is allowed (weights have no samples to average over), and
+/// the granularity is `tensor`, or, for ranges that are found at run time, `channel`: one scale for every
+/// index of all axes but the last (per token).
+Result<void> checkSupportedForActivations(const Scheme& scheme, bool dynamic);
 
 /// The codes of an integer format under a mapping and code range: smallest, largest, and the code of real
 /// zero for symmetric mappings. Precondition: `format` is an integer format.

@@ -13,9 +13,10 @@ namespace {
 constexpr std::array<std::string_view, 3> kMappings = {"sym", "asym", "pow2"};
 constexpr std::array<std::string_view, 4> kCodeRanges = {"restricted", "full", "halfstep", "absmax"};
 constexpr std::array<std::string_view, 5> kRoundings = {"even", "away", "zero", "up", "stochastic"};
-constexpr std::array<std::string_view, 5> kPlainRanges = {"minmax", "mse", "kl", "aciq", "hqq"};
-constexpr std::array kPlainRangeKinds = {RangeRule::Kind::minmax, RangeRule::Kind::mse, RangeRule::Kind::kl,
-                                         RangeRule::Kind::aciq, RangeRule::Kind::hqq};
+constexpr std::array<std::string_view, 6> kPlainRanges = {"minmax", "ema", "mse", "kl", "aciq", "hqq"};
+constexpr std::array kPlainRangeKinds = {RangeRule::Kind::minmax, RangeRule::Kind::movingAverage,
+                                         RangeRule::Kind::mse,    RangeRule::Kind::kl,
+                                         RangeRule::Kind::aciq,   RangeRule::Kind::hqq};
 /// Methods of the suite; those with a strength take it glued on, "smooth0.5".
 constexpr std::array<std::string_view, 15> kMethods = {"rtn",    "gptq",    "awq",  "adaround", "hqq",
                                                        "smooth", "llmint8", "cle",  "biascorr", "lorc",
