@@ -1,0 +1,114 @@
+// What quantization does to a network's output: float and quantized outputs compared sample by sample, and
+// the figures that follow, with confidence intervals by bootstrap over the samples.
+#pragma once
+
+#include "core/analysis/samples.h"
+#include "core/analysis/simulation.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace halfstep {
+
+/// What the numbers of an output are.
+enum class OutputKind : std::uint8_t {
+  values,           ///< nothing special: boxes, masks, pixels
+  logits,           ///< a softmax over the last axis gives a distribution over classes or tokens
+  probabilities,    ///< made by a Softmax
+  logProbabilities, ///< made by a LogSoftmax
+};
+
+/// Told by the node that makes the output, and for logits by the output's shape and the model's inputs: a
+/// [N, C] output that comes from a product or sum, or the [N, T, C] output of a model that takes tokens.
+OutputKind outputKind(const Model& model, const ValueInfo& output);
+
+/// One output in one sample.
+struct OutputSums {
+  double signal = 0.0;   ///< Σ y² of the float output
+  double noise = 0.0;    ///< Σ (ŷ − y)²
+  double decoded = 0.0;  ///< Σ ŷ²
+  double products = 0.0; ///< Σ y·ŷ
+  double largest = 0.0;  ///< max |ŷ − y|
+  std::int64_t count = 0;
+  bool operator==(const OutputSums&) const = default;
+};
+
+/// One sample.
+struct OutputFigures {
+  std::vector<OutputSums> outputs; ///< of every floating-point output, in the graph's order
+  /// Of the distributions in the first output that holds some; all 0 where there is none.
+  std::int64_t rows = 0;
+  double divergence = 0.0; ///< Σ over rows of KL(softmax y ‖ softmax ŷ), in nats
+  std::int64_t sameTop1 = 0;
+  std::int64_t top1InTop5 = 0; ///< rows whose float class is among the five largest of the quantized output
+  std::int64_t labelled = 0;   ///< rows with a target
+  std::int64_t rightFloat = 0;
+  std::int64_t rightQuantized = 0;
+  double surpriseFloat = 0.0; ///< Σ over labelled rows of −ln p(target)
+  double surpriseQuantized = 0.0;
+  bool operator==(const OutputFigures&) const = default;
+};
+
+/// Compares one sample's outputs. `targets` as SampleSource::targets. Errors: outputs whose shapes differ.
+Result<OutputFigures> compareOutputs(const Model& model, const std::map<std::string, Value>& reference,
+                                     const std::map<std::string, Value>& quantized,
+                                     std::span<const std::int64_t> targets);
+
+enum class OutputMetric : std::uint8_t {
+  kl,            ///< mean KL divergence of the rows, nats
+  sqnr,          ///< −10·log10 of the outputs' mean relative error, dB
+  relativeError, ///< Σ noise / Σ signal, the mean over the outputs
+  mse,           ///< Σ noise / Σ count
+  cosine,        ///< of all outputs together
+  top1,          ///< share of rows with the same class
+  top5,          ///< share of rows whose class is among the quantized output's first five
+  accuracy,      ///< of the quantized network, share of labelled rows
+  floatAccuracy, ///< of the float network
+  perplexity,    ///< exp of the mean surprise of the quantized network
+  floatPerplexity,
+};
+std::string_view metricName(OutputMetric metric);
+std::optional<OutputMetric> metricFromName(std::string_view name);
+/// Whether a larger figure is a smaller damage.
+bool isBetterWhenLarger(OutputMetric metric);
+
+/// The figure over the samples that `picks` names (all where empty). NaN where it does not apply.
+double metricOf(OutputMetric metric, std::span<const OutputFigures> samples,
+                std::span<const std::uint32_t> picks = {});
+
+/// A figure with the interval that holds it with 95 % confidence: percentile bootstrap over the samples,
+/// 1,000 draws. Source: Efron, "Bootstrap methods", 1979. One sample has no interval: low = high = NaN.
+struct Estimate {
+  double value = 0.0;
+  double low = 0.0;
+  double high = 0.0;
+};
+Estimate estimateOf(OutputMetric metric, std::span<const OutputFigures> samples, std::uint64_t seed);
+
+/// Immutable once made; shared.
+struct Evaluation {
+  SampleOrigin origin;
+  OutputMetric standard = OutputMetric::kl; ///< kl where there are distributions, otherwise relativeError
+  std::vector<std::string> sampleNames;
+  std::vector<OutputFigures> samples;
+  std::vector<std::pair<std::string, std::string>> left; ///< layers that stay in float, and why
+};
+
+struct EvaluationOptions {
+  std::size_t samples = 0; ///< the first so many; 0 for all
+  std::function<void(const Evaluation&)> onSample;
+};
+
+/// kl where one of the outputs holds distributions, otherwise relativeError.
+OutputMetric standardMetric(const Model& model);
+
+/// Runs the float and the quantized network on every sample.
+Result<std::shared_ptr<const Evaluation>> evaluate(const Executor& executor, const Simulation& simulation,
+                                                   const Plan& plan, const SampleSource& samples,
+                                                   const EvaluationOptions& options, const JobContext& job);
+
+} // namespace halfstep
