@@ -1,38 +1,14 @@
 #include "core/analysis/calibration.h"
 
+#include "core/analysis/graph_reach.h"
+
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace halfstep {
 
 namespace {
-
-/// The main graph's values that depend on its inputs (or are made anew each time), in topological order as
-/// far as the file's order is one.
-std::unordered_set<std::string> constantValues(const Graph& graph) {
-  std::unordered_set<std::string> constants;
-  for (const auto& [name, tensor] : graph.initializers) {
-    constants.insert(name);
-  }
-  bool grew = true;
-  while (grew) {
-    grew = false;
-    for (const Node& node : graph.nodes) {
-      const bool constant = std::all_of(node.inputs.begin(), node.inputs.end(), [&](const std::string& name) {
-        return name.empty() || constants.contains(name);
-      });
-      const bool isRandom = node.opType.starts_with("Random") || node.opType == "Multinomial";
-      if (constant && !isRandom) {
-        for (const std::string& output : node.outputs) {
-          grew = (!output.empty() && constants.insert(output).second) || grew;
-        }
-      }
-    }
-  }
-  return constants;
-}
 
 bool isFloating(ElementType type) {
   return type == ElementType::float32 || type == ElementType::float16 || type == ElementType::bfloat16 ||
@@ -100,7 +76,7 @@ const ActivationStatistics* Calibration::find(std::string_view value) const {
 Result<std::shared_ptr<const Calibration>> calibrate(const Executor& executor, const SampleSource& samples,
                                                      const CalibrationOptions& options,
                                                      const JobContext& job) {
-  const std::unordered_set<std::string> constants = constantValues(executor.model().graph);
+  const GraphReach reach(executor.model());
   const std::size_t count =
       options.samples > 0 ? std::min(options.samples, samples.count()) : samples.count();
   auto calibration = std::make_shared<Calibration>();
@@ -114,7 +90,7 @@ Result<std::shared_ptr<const Calibration>> calibrate(const Executor& executor, c
     }
     RunOptions run;
     run.tap = [&](const std::string& name, Value& value) -> Result<void> {
-      if (!value.isTensor() || constants.contains(name)) {
+      if (!value.isTensor() || reach.constants().contains(name)) {
         return {};
       }
       const Tensor& tensor = value.tensor();

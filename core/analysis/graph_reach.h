@@ -1,0 +1,35 @@
+// Which part of a graph a layer's weight can change: everything downstream of the nodes that use it.
+// Immutable; any thread.
+#pragma once
+
+#include "core/model/layer_finder.h"
+
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace halfstep {
+
+class GraphReach {
+public:
+  /// Refers to `model`, which must outlive it.
+  explicit GraphReach(const Model& model);
+
+  /// Indices of the main graph's nodes that layer `index` can change, ascending: those that take its constant
+  /// or hold (in a subgraph or a function) a node that does, and all that follow from them.
+  std::vector<std::size_t> nodesChangedBy(std::size_t index) const;
+  /// The values that those nodes make.
+  std::unordered_set<std::string> valuesChangedBy(std::size_t index) const;
+  /// Values of the main graph that come from constants alone.
+  const std::unordered_set<std::string>& constants() const { return m_constants; }
+
+private:
+  const Model& m_model;
+  std::vector<std::vector<LayerUse>> m_uses;
+  std::unordered_map<std::string, std::vector<std::size_t>> m_takers; ///< of a value, subgraphs included
+  std::vector<std::unordered_set<const Node*>> m_inside; ///< all nodes within each node of the main graph
+  std::unordered_set<std::string> m_constants;
+};
+
+} // namespace halfstep

@@ -1,0 +1,325 @@
+#include "core/analysis/sensitivity.h"
+
+#include "core/analysis/graph_reach.h"
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+namespace halfstep {
+
+namespace {
+
+/// What one run of the float network showed: how large its values are and what its nodes cost.
+struct Survey {
+  std::unordered_map<std::string, std::int64_t> bytes; ///< of the values that depend on the inputs
+  std::vector<std::string> order;                      ///< of those values, as they were made
+  std::vector<double> cost; ///< of every node of the main graph, in multiplications
+};
+
+std::int64_t countOf(const Shape& shape) {
+  std::int64_t count = 1;
+  for (const std::int64_t length : shape) {
+    count *= length;
+  }
+  return count;
+}
+
+Result<Survey> survey(const Executor& executor, const GraphReach& reach, const SampleSource& samples,
+                      const JobContext& job) {
+  Survey made;
+  RunOptions options;
+  std::unordered_map<std::string, std::int64_t> counts;
+  options.tap = [&](const std::string& name, Value& value) -> Result<void> {
+    if (!value.isTensor()) {
+      return {};
+    }
+    const Shape& shape = value.lazy() != nullptr ? value.lazy()->shape() : value.tensor().shape();
+    counts[name] = countOf(shape);
+    if (!reach.constants().contains(name)) {
+      const int bits = value.lazy() != nullptr ? 32 : elementBits(value.tensor().type());
+      made.bytes[name] = counts[name] * bits / 8;
+      made.order.push_back(name);
+    }
+    return {};
+  };
+  HALFSTEP_TRY(const auto inputs, samples.inputs(0));
+  HALFSTEP_CHECK(executor.run(inputs, job, options));
+  const Graph& graph = executor.model().graph;
+  for (const Node& node : graph.nodes) {
+    double cost = 0.0;
+    for (const std::string& output : node.outputs) {
+      const auto count = counts.find(output);
+      cost = std::max(cost, count != counts.end() ? static_cast<double>(count->second) : 0.0);
+    }
+    // A product costs as many multiplications for each result as a channel of its weight has values.
+    for (const std::string& input : node.inputs) {
+      const Tensor* weight = graph.constant(input);
+      if (weight != nullptr && weight->shape().size() >= 2 && node.opType != "Gather") {
+        const double channels =
+            static_cast<double>(node.opType == "Conv" || weight->shape().size() > 2 ? weight->shape().front()
+                                                                                    : weight->shape().back());
+        cost *= std::max(1.0, static_cast<double>(weight->count()) / std::max(channels, 1.0));
+      }
+    }
+    made.cost.push_back(cost);
+  }
+  return made;
+}
+
+/// Values that alone feed a node which is done together with theirs are not worth keeping.
+bool feedsRelu(const Graph& graph, const std::string& name) {
+  const Node* taker = nullptr;
+  for (const Node& node : graph.nodes) {
+    if (std::find(node.inputs.begin(), node.inputs.end(), name) != node.inputs.end()) {
+      if (taker != nullptr || node.opType != "Relu") {
+        return false;
+      }
+      taker = &node;
+    }
+  }
+  return taker != nullptr;
+}
+
+/// How the samples are taken together within the memory budget.
+struct Keeping {
+  std::vector<std::string> names;
+  std::int64_t bytes = 0; ///< of one sample
+  std::size_t samplesAtOnce = 1;
+};
+
+Keeping keepingFor(const Model& model, const Survey& survey, const SensitivityOptions& options,
+                   std::size_t samples) {
+  Keeping keeping;
+  if (!options.reuse) {
+    keeping.samplesAtOnce = samples;
+    return keeping;
+  }
+  std::vector<std::string> names;
+  for (const std::string& name : survey.order) {
+    if (!feedsRelu(model.graph, name)) {
+      names.push_back(name);
+    }
+  }
+  const auto budget = static_cast<std::int64_t>(options.memoryBudget);
+  std::int64_t all = 0;
+  for (const std::string& name : names) {
+    all += survey.bytes.at(name);
+  }
+  if (all > budget) { // the small ones: what lies between them is computed again
+    std::stable_sort(names.begin(), names.end(), [&](const std::string& a, const std::string& b) {
+      return survey.bytes.at(a) < survey.bytes.at(b);
+    });
+  }
+  for (const std::string& name : names) {
+    if (keeping.bytes + survey.bytes.at(name) <= budget) {
+      keeping.bytes += survey.bytes.at(name);
+      keeping.names.push_back(name);
+    }
+  }
+  keeping.samplesAtOnce =
+      std::clamp<std::size_t>(static_cast<std::size_t>(budget / std::max<std::int64_t>(keeping.bytes, 1)), 1,
+                              std::max<std::size_t>(samples, 1));
+  return keeping;
+}
+
+/// A sample after its float run.
+struct Baseline {
+  std::map<std::string, Value> inputs;
+  std::map<std::string, Value> outputs;
+  std::map<std::string, Value> kept;
+  std::vector<std::int64_t> targets;
+};
+
+class Sweep {
+public:
+  Sweep(const Executor& executor, const Simulation& simulation, const SampleSource& samples,
+        const SensitivityOptions& options, const JobContext& job)
+      : m_executor(executor)
+      , m_simulation(simulation)
+      , m_samples(samples)
+      , m_options(options)
+      , m_job(job)
+      , m_reach(executor.model()) {}
+
+  Result<void> run(Sensitivity& result) {
+    const Model& model = m_executor.model();
+    HALFSTEP_TRY(const Survey seen, survey(m_executor, m_reach, m_samples, m_job));
+    m_keeping = keepingFor(model, seen, m_options, result.samples);
+    for (std::size_t first = 0; first < result.samples; first += m_keeping.samplesAtOnce) {
+      const std::size_t end = std::min(first + m_keeping.samplesAtOnce, result.samples);
+      if (allDone(result, end)) {
+        continue;
+      }
+      m_batch.clear();
+      for (std::size_t i = first; i < end; ++i) {
+        HALFSTEP_CHECK(runFloat(i));
+      }
+      for (std::size_t layer = 0; layer < result.layers.size(); ++layer) {
+        HALFSTEP_CHECK(measureLayer(result, layer, first, end));
+      }
+    }
+    return {};
+  }
+
+private:
+  static bool allDone(const Sensitivity& result, std::size_t end) {
+    for (std::size_t layer = 0; layer < result.layers.size(); ++layer) {
+      if (!layerDone(result, layer, end)) {
+        return false;
+      }
+    }
+    return true;
+  }
+  static bool layerDone(const Sensitivity& result, std::size_t layer, std::size_t end) {
+    if (!result.left[layer].empty()) {
+      return true;
+    }
+    for (std::size_t scheme = 0; scheme < result.schemes.size(); ++scheme) {
+      if (result.cell(layer, scheme).samples.size() < end) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  Result<void> runFloat(std::size_t index) {
+    Baseline sample;
+    HALFSTEP_TRY(sample.inputs, m_samples.inputs(index));
+    sample.targets = m_samples.targets(index);
+    RunOptions options;
+    options.keep = m_keeping.names;
+    HALFSTEP_TRY(const auto values, m_executor.run(sample.inputs, m_job, options));
+    for (const ValueInfo& output : m_executor.model().graph.outputs) {
+      sample.outputs[output.name] = values.at(output.name);
+    }
+    for (const std::string& name : m_keeping.names) {
+      if (const auto found = values.find(name); found != values.end()) {
+        sample.kept[name] = found->second;
+      }
+    }
+    m_batch.push_back(std::move(sample));
+    return {};
+  }
+
+  Result<void> measureLayer(Sensitivity& result, std::size_t layer, std::size_t first, std::size_t end) {
+    if (layerDone(result, layer, end)) {
+      return {};
+    }
+    HALFSTEP_CHECK(m_job.checkpoint());
+    m_job.reportProgress(result.progress(), result.layers[layer]);
+    const std::unordered_set<std::string> changed = m_reach.valuesChangedBy(layer);
+    std::vector<std::vector<OutputFigures>> measured(result.schemes.size());
+    for (std::size_t scheme = 0; scheme < result.schemes.size(); ++scheme) {
+      RunOptions options;
+      LayerPlan plan;
+      plan.weights = result.schemes[scheme];
+      HALFSTEP_TRY(const Simulation::Applied applied, m_simulation.apply(layer, plan, options, m_job));
+      if (!applied.left.empty()) {
+        result.left[layer] = applied.left;
+        return {};
+      }
+      for (std::size_t i = first; i < end; ++i) {
+        const Baseline& sample = m_batch[i - first];
+        options.known.clear();
+        for (const auto& [name, value] : sample.kept) {
+          if (!changed.contains(name)) {
+            options.known.emplace(name, value);
+          }
+        }
+        HALFSTEP_TRY(const auto outputs, m_executor.run(sample.inputs, m_job, options));
+        HALFSTEP_TRY(OutputFigures figures,
+                     compareOutputs(m_executor.model(), sample.outputs, outputs, sample.targets));
+        measured[scheme].push_back(std::move(figures));
+      }
+    }
+    for (std::size_t scheme = 0; scheme < result.schemes.size(); ++scheme) {
+      auto& cell = result.cells[layer * result.schemes.size() + scheme].samples;
+      cell.resize(first); // a layer that was cut short is measured again as a whole
+      cell.insert(cell.end(), measured[scheme].begin(), measured[scheme].end());
+    }
+    if (m_options.onLayer) {
+      m_options.onLayer(result, layer);
+    }
+    return {};
+  }
+
+  const Executor& m_executor;
+  const Simulation& m_simulation;
+  const SampleSource& m_samples;
+  const SensitivityOptions& m_options;
+  const JobContext& m_job;
+  GraphReach m_reach;
+  Keeping m_keeping;
+  std::vector<Baseline> m_batch;
+};
+
+/// An empty sweep.
+Sensitivity blank(const Model& model, const SampleSource& samples, const SensitivityOptions& options,
+                  const JobContext& job) {
+  Sensitivity made;
+  made.origin = samples.origin();
+  made.samples = options.samples > 0 ? std::min(options.samples, samples.count()) : samples.count();
+  made.metric = options.metric.value_or(standardMetric(model));
+  made.seed = job.seed();
+  made.schemes = options.schemes;
+  for (const Layer& layer : model.layers) {
+    made.layers.push_back(layer.name);
+  }
+  made.left.resize(made.layers.size());
+  made.cells.resize(made.layers.size() * made.schemes.size());
+  return made;
+}
+
+} // namespace
+
+Result<SensitivityCost> sensitivityCost(const Executor& executor, const SampleSource& samples,
+                                        const SensitivityOptions& options, const JobContext& job) {
+  const Model& model = executor.model();
+  const GraphReach reach(model);
+  HALFSTEP_TRY(const Survey seen, survey(executor, reach, samples, job));
+  const Sensitivity planned = blank(model, samples, options, job);
+  const Keeping keeping = keepingFor(model, seen, options, planned.samples);
+  double whole = 0.0;
+  for (const double cost : seen.cost) {
+    whole += cost;
+  }
+  double shares = 0.0;
+  for (std::size_t layer = 0; layer < model.layers.size(); ++layer) {
+    double below = 0.0;
+    for (const std::size_t node : reach.nodesChangedBy(layer)) {
+      below += seen.cost[node];
+    }
+    shares += options.reuse && whole > 0.0 ? below / whole : 1.0;
+  }
+  const auto runs = static_cast<double>(planned.samples) * static_cast<double>(options.schemes.size());
+  SensitivityCost cost;
+  cost.forwards = shares * runs + static_cast<double>(planned.samples);
+  cost.naiveForwards = static_cast<double>(model.layers.size()) * runs;
+  cost.samplesAtOnce = keeping.samplesAtOnce;
+  cost.keptBytes = keeping.bytes * static_cast<std::int64_t>(keeping.samplesAtOnce);
+  return cost;
+}
+
+Result<std::shared_ptr<const Sensitivity>>
+measureSensitivity(const Executor& executor, const Simulation& simulation, const SampleSource& samples,
+                   const SensitivityOptions& options, const Sensitivity* previous, const JobContext& job) {
+  auto result = std::make_shared<Sensitivity>(blank(executor.model(), samples, options, job));
+  if (result->samples == 0) {
+    return Error{ErrorKind::usage, "there is no sample to measure on"};
+  }
+  if (previous != nullptr) {
+    if (previous->layers != result->layers || previous->schemes != result->schemes ||
+        previous->origin.fingerprint != result->origin.fingerprint || previous->metric != result->metric) {
+      return Error{ErrorKind::usage,
+                   "the saved sweep is of other layers, schemes, samples or another metric"};
+    }
+    result->cells = previous->cells;
+    result->left = previous->left;
+  }
+  Sweep sweep(executor, simulation, samples, options, job);
+  HALFSTEP_CHECK(sweep.run(*result));
+  return std::shared_ptr<const Sensitivity>(std::move(result));
+}
+
+} // namespace halfstep

@@ -1,0 +1,90 @@
+// Sensitivity: what quantizing one layer alone does to the network's output, measured, for every layer and
+// every scheme asked for. Runs start from values kept of a float run and compute only what lies downstream of
+// the layer.
+#pragma once
+
+#include "core/analysis/evaluation.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace halfstep {
+
+/// One layer under one scheme.
+struct SensitivityCell {
+  std::vector<OutputFigures> samples; ///< of the first samples of the data set, as many as are done
+  bool operator==(const SensitivityCell&) const = default;
+};
+
+/// A sweep, finished or not. A value; snapshots are shared.
+struct Sensitivity {
+  SampleOrigin origin;
+  std::size_t samples = 0; ///< how many it is to be measured on
+  OutputMetric metric = OutputMetric::kl;
+  std::uint64_t seed = 0; ///< of the bootstrap
+  std::vector<Scheme> schemes;
+  std::vector<std::string> layers;
+  std::vector<std::string> left;      ///< for every layer why it cannot be measured; empty where it can
+  std::vector<SensitivityCell> cells; ///< layers × schemes, row by row
+
+  const SensitivityCell& cell(std::size_t layer, std::size_t scheme) const {
+    return cells[layer * schemes.size() + scheme];
+  }
+  /// In the metric's own unit; NaN where nothing was measured.
+  double value(std::size_t layer, std::size_t scheme) const;
+  Estimate estimate(std::size_t layer, std::size_t scheme) const;
+  /// The same, larger for more damage whatever the metric (−value where a larger figure is better).
+  double damage(std::size_t layer, std::size_t scheme) const;
+  bool isComplete() const;
+  /// Layer by layer done: 0…1.
+  double progress() const;
+};
+
+/// How far the ranking of the layers under one scheme can be trusted.
+struct RankingReliability {
+  std::size_t samples = 0; ///< that all layers were measured on
+  /// Spearman's ρ between the rankings of the even and the odd samples; NaN for fewer than two of each.
+  double splitHalf = 0.0;
+  std::vector<std::size_t> order; ///< layers, the largest damage first; those not measured left out
+  /// For every entry of `order`: whether the samples cannot tell it from the one before (a paired bootstrap's
+  /// 95 % interval of the difference holds 0).
+  std::vector<bool> tied;
+};
+RankingReliability reliabilityOf(const Sensitivity& sensitivity, std::size_t scheme);
+
+/// Data-free screening: for every layer and scheme the relative squared error of its weights. Says nothing of
+/// the output; `rankCorrelation` with the measured damages tells how well it would have done.
+Result<std::vector<double>> screenWeights(const Model& model, const std::vector<Scheme>& schemes,
+                                          const JobContext& job);
+
+struct SensitivityOptions {
+  std::vector<Scheme> schemes; ///< of the weights
+  std::size_t samples = 16;
+  std::optional<OutputMetric> metric;                ///< the standard one where empty
+  std::size_t memoryBudget = std::size_t{512} << 20; ///< bytes of kept values, all samples at once
+  bool reuse = true;                                 ///< false: the naive loop, every run from the inputs
+  /// Called after every layer, on the job's thread: which layer, and all there is so far.
+  std::function<void(const Sensitivity&, std::size_t layer)> onLayer;
+};
+
+/// What a sweep will cost, told before it starts.
+struct SensitivityCost {
+  double forwards = 0.0; ///< in whole runs of the network, all samples, layers and schemes
+  double naiveForwards = 0.0;
+  std::int64_t keptBytes = 0; ///< of all samples that are worked on together
+  std::size_t samplesAtOnce = 0;
+};
+/// Runs the first sample once to see how large its values are.
+Result<SensitivityCost> sensitivityCost(const Executor& executor, const SampleSource& samples,
+                                        const SensitivityOptions& options, const JobContext& job);
+
+/// Measures. `previous`: an unfinished sweep of the same model, samples, schemes and metric to go on with, or
+/// null; at most the layer that was being measured is done again. Errors: what running the network gives; a
+/// previous sweep of something else; cancelled (what is done has been told to `onLayer`).
+Result<std::shared_ptr<const Sensitivity>>
+measureSensitivity(const Executor& executor, const Simulation& simulation, const SampleSource& samples,
+                   const SensitivityOptions& options, const Sensitivity* previous, const JobContext& job);
+
+} // namespace halfstep

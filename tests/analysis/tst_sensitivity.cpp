@@ -1,0 +1,235 @@
+// What quantization does to a network's output: simulation, evaluation, the sweep over layers and schemes.
+#include "core/analysis/rank_statistics.h"
+#include "core/analysis/sensitivity.h"
+#include "core/quant/scheme_grammar.h"
+#include "tests/analysis/small_network.h"
+#include "tests/support/test_case.h"
+
+#include <cmath>
+
+using namespace halfstep;
+using test::tensorOf;
+
+namespace {
+
+Plan planOf(const char* weights, const char* activations = "fp32") {
+  Plan plan;
+  plan.fallback.weights = parseScheme(weights).value();
+  plan.fallback.activations = parseActivationScheme(activations).value();
+  return plan;
+}
+
+struct Network {
+  std::shared_ptr<const Model> model = test::smallNetwork();
+  Executor executor = Executor::create(model).value();
+  test::SmallSamples samples{8};
+};
+
+std::vector<Scheme> schemes(std::initializer_list<const char*> names) {
+  std::vector<Scheme> made;
+  for (const char* name : names) {
+    made.push_back(parseScheme(name).value());
+  }
+  return made;
+}
+
+} // namespace
+
+class SensitivityTest : public test::TestCase {
+  Q_OBJECT
+
+private slots:
+  void weightsAreReplacedByTheirDecodedValues() {
+    const Network net;
+    const Simulation simulation(net.model, nullptr);
+    const auto simulated = simulatePlan(simulation, planOf("int4"), {});
+    VERIFY_OK(simulated);
+    QVERIFY(simulated->left.empty());
+    // The same network with the decoded weights in its file.
+    auto other = std::make_shared<Model>(*net.model);
+    for (const Layer& layer : net.model->layers) {
+      const auto weight = simulatedWeight(layer, parseScheme("int4").value(), {});
+      VERIFY_OK(weight);
+      QCOMPARE(weight->shape(), layer.weight.shape());
+      other->graph.addInitializer(layer.weightName, *weight);
+    }
+    other->graph.indexConstants();
+    const auto inputs = net.samples.inputs(0).value();
+    const auto replaced = net.executor.run(inputs, {}, simulated->options);
+    const auto expected = Executor::create(other).value().run(inputs, {});
+    const auto untouched = net.executor.run(inputs, {});
+    VERIFY_OK(replaced);
+    const auto valuesOf = [](const auto& outputs) { return toFloats(outputs->at("y").tensor(), {}).value(); };
+    QCOMPARE(valuesOf(replaced), valuesOf(expected));
+    QVERIFY(valuesOf(replaced) != valuesOf(untouched));
+  }
+
+  void activationsAreQuantizedOnTheirWayIn() {
+    const Network net;
+    const auto calibration = calibrate(net.executor, net.samples, {}, {}).value();
+    const Simulation simulation(net.model, calibration);
+    const auto inputs = net.samples.inputs(0).value();
+    const auto errorWith = [&](const char* activations) {
+      const auto simulated = simulatePlan(simulation, planOf("fp32", activations), {}).value();
+      const auto outputs = net.executor.run(inputs, {}, simulated.options).value();
+      const auto reference = net.executor.run(inputs, {}).value();
+      const auto figures = compareOutputs(*net.model, reference, outputs, {}).value();
+      return figures.outputs.at(0).noise / figures.outputs.at(0).signal;
+    };
+    const double wide = errorWith("uint8:tensor");
+    const double narrow = errorWith("uint4:tensor");
+    const double dynamic = errorWith("dynamic:uint8:tensor");
+    QVERIFY(wide > 0.0 && wide < 0.01);
+    QVERIFY(narrow > 20.0 * wide);
+    QVERIFY(dynamic < wide); // the range is this sample's own, not that of the bright one
+    const auto group = simulatePlan(simulation, planOf("fp32", "uint8:channel"), {});
+    QVERIFY(!group && group.error().kind == ErrorKind::usage);
+    const Simulation without(net.model, nullptr);
+    QCOMPARE(simulatePlan(without, planOf("fp32", "uint8:tensor"), {}).value().left.size(), std::size_t{3});
+  }
+
+  void biasBecomesInt32() {
+    const Network net;
+    const auto calibration = calibrate(net.executor, net.samples, {}, {}).value();
+    const Simulation simulation(net.model, calibration);
+    const auto simulated = simulatePlan(simulation, planOf("int8:tensor", "uint8:tensor"), {}).value();
+    const Node& conv = net.model->graph.nodes[0];
+    std::vector<Value> inputs = {test::randomTensor({1, 3, 8, 8}, 1), *net.model->graph.constant("c1.w"),
+                                 *net.model->graph.constant("c1.b")};
+    VERIFY_OK(simulated.options.edits.at(&conv)(inputs));
+    const auto bias = toFloats(inputs[2].tensor(), {}).value();
+    const auto matrix = WeightMatrix::fromLayer(net.model->layers[0], {}).value();
+    const auto weights = chooseParameters(*matrix, parseScheme("int8:tensor").value(), {}).value();
+    const ValueRange range = activationRange(*calibration->find("x"), parseScheme("uint8:tensor").value());
+    const double step = double(weights.scales[0]) * ((double(range.hi) - range.lo) / 255.0);
+    for (const float b : bias) {
+      const double code = b / step;
+      QVERIFY2(std::abs(code - std::round(code)) < 1e-3, qPrintable(QString::number(code)));
+    }
+  }
+
+  void divergenceOfKnownRows() { // MV-35 of the method notes
+    const auto model = test::smallNetwork();
+    auto three = std::make_shared<Model>(*model);
+    three->graph.outputs = {test::floatValue("y", {1, 3})};
+    const std::map<std::string, Value> a = {{"y", tensorOf({1, 3}, {2.0f, 1.0f, 0.1f})}};
+    const std::map<std::string, Value> b = {{"y", tensorOf({1, 3}, {1.9f, 1.1f, 0.0f})}};
+    const std::vector<std::int64_t> target = {1};
+    const auto figures = compareOutputs(*three, a, b, target);
+    VERIFY_OK(figures);
+    const std::vector<OutputFigures> one = {*figures};
+    QVERIFY(std::abs(metricOf(OutputMetric::kl, one) - 3.797771e-3) < 1e-8);
+    QCOMPARE(metricOf(OutputMetric::top1, one), 1.0);
+    QCOMPARE(metricOf(OutputMetric::accuracy, one), 0.0);
+    QVERIFY(std::abs(metricOf(OutputMetric::mse, one) - 0.01) < 1e-7);
+    const double sum = std::exp(2.0) + std::exp(1.0) + std::exp(0.1f);
+    QVERIFY(std::abs(metricOf(OutputMetric::floatPerplexity, one) - sum / std::exp(1.0)) < 1e-5);
+    QVERIFY(std::isnan(estimateOf(OutputMetric::kl, one, 1).low)); // one sample has no interval
+  }
+
+  void evaluationHasIntervals() {
+    const Network net;
+    const Simulation simulation(net.model, nullptr);
+    const auto evaluation = evaluate(net.executor, simulation, planOf("int3"), net.samples, {}, {});
+    VERIFY_OK(evaluation);
+    QCOMPARE((*evaluation)->samples.size(), std::size_t{8});
+    QCOMPARE((*evaluation)->standard, OutputMetric::kl);
+    const Estimate kl = estimateOf(OutputMetric::kl, (*evaluation)->samples, 5);
+    QVERIFY(kl.value > 0.0 && kl.low < kl.value && kl.value < kl.high);
+    const Estimate again = estimateOf(OutputMetric::kl, (*evaluation)->samples, 5);
+    QCOMPARE(again.low, kl.low); // seeded
+    const auto unchanged = evaluate(net.executor, simulation, planOf("fp32"), net.samples, {}, {});
+    QCOMPARE(metricOf(OutputMetric::kl, (*unchanged)->samples), 0.0);
+    QCOMPARE(metricOf(OutputMetric::top1, (*unchanged)->samples), 1.0);
+  }
+
+  void sweepEqualsTheNaiveLoop() {
+    const Network net;
+    const Simulation simulation(net.model, nullptr);
+    SensitivityOptions options;
+    options.schemes = schemes({"int8", "int4", "int2"});
+    options.samples = 5;
+    const auto fast = measureSensitivity(net.executor, simulation, net.samples, options, nullptr, {});
+    VERIFY_OK(fast);
+    QVERIFY((*fast)->isComplete());
+    options.reuse = false;
+    const auto naive = measureSensitivity(net.executor, simulation, net.samples, options, nullptr, {});
+    options.reuse = true;
+    options.memoryBudget = 5000; // not even one sample's values
+    const auto tight = measureSensitivity(net.executor, simulation, net.samples, options, nullptr, {});
+    for (std::size_t layer = 0; layer < 3; ++layer) {
+      for (std::size_t scheme = 0; scheme < 3; ++scheme) {
+        const double value = (*naive)->value(layer, scheme);
+        QVERIFY(value > 0.0);
+        QVERIFY(std::abs((*fast)->value(layer, scheme) - value) <= 1e-6 * std::max(1.0, value));
+        QVERIFY(std::abs((*tight)->value(layer, scheme) - value) <= 1e-6 * std::max(1.0, value));
+      }
+      QVERIFY((*naive)->value(layer, 0) < (*naive)->value(layer, 2)); // eight bits hurt less than two
+    }
+    const auto cost = sensitivityCost(net.executor, net.samples, options, {});
+    VERIFY_OK(cost);
+    QVERIFY(cost->forwards > 5.0 && cost->forwards < cost->naiveForwards);
+  }
+
+  void goesOnWhereItWasStopped() {
+    const Network net;
+    const Simulation simulation(net.model, nullptr);
+    SensitivityOptions options;
+    options.schemes = schemes({"int8", "int4"});
+    options.samples = 4;
+    options.metric = OutputMetric::sqnr;
+    const auto whole = measureSensitivity(net.executor, simulation, net.samples, options, nullptr, {});
+    std::stop_source stop;
+    Sensitivity partial;
+    int layers = 0;
+    options.onLayer = [&](const Sensitivity& so, std::size_t) {
+      partial = so;
+      if (++layers == 2) {
+        stop.request_stop();
+      }
+    };
+    const auto stopped = measureSensitivity(net.executor, simulation, net.samples, options, nullptr,
+                                            JobContext(stop.get_token()));
+    QVERIFY(!stopped && stopped.error().kind == ErrorKind::cancelled);
+    QVERIFY(!partial.isComplete());
+    QVERIFY(partial.progress() > 0.6 && partial.progress() < 0.7);
+    layers = 0;
+    options.onLayer = [&](const Sensitivity&, std::size_t) { ++layers; };
+    const auto resumed = measureSensitivity(net.executor, simulation, net.samples, options, &partial, {});
+    VERIFY_OK(resumed);
+    QCOMPARE(layers, 1);
+    QVERIFY((*resumed)->cells == (*whole)->cells);
+    options.schemes = schemes({"int8"});
+    QVERIFY(!measureSensitivity(net.executor, simulation, net.samples, options, &partial, {}));
+  }
+
+  void rankingsTellHowFarToTrustThem() {
+    const Network net;
+    const Simulation simulation(net.model, nullptr);
+    SensitivityOptions options;
+    options.schemes = schemes({"int3"});
+    options.samples = 8;
+    const auto sweep =
+        measureSensitivity(net.executor, simulation, net.samples, options, nullptr, {}).value();
+    const RankingReliability reliability = reliabilityOf(*sweep, 0);
+    QCOMPARE(reliability.order.size(), std::size_t{3});
+    QVERIFY(sweep->damage(reliability.order[0], 0) >= sweep->damage(reliability.order[2], 0));
+    QVERIFY(reliability.splitHalf >= -1.0 && reliability.splitHalf <= 1.0);
+    QVERIFY(!reliability.tied[0]);
+    Sensitivity same = *sweep; // two layers that do exactly the same
+    same.cells[1] = same.cells[0];
+    const RankingReliability tied = reliabilityOf(same, 0);
+    QVERIFY(std::find(tied.tied.begin(), tied.tied.end(), true) != tied.tied.end());
+  }
+
+  void spearman() {
+    const std::vector<double> a = {1, 2, 3, 4, 5};
+    const std::vector<double> b = {2, 1, 4, 3, 5};
+    QVERIFY(std::abs(rankCorrelation(a, b) - 0.8) < 1e-12); // 1 − 6·4/(5·24)
+    QCOMPARE(ranksOf(std::vector<double>{3, 1, 3}), (std::vector<double>{2.5, 1, 2.5}));
+    QVERIFY(std::isnan(rankCorrelation(a, std::vector<double>{1, 1, 1, 1, 1})));
+  }
+};
+
+QTEST_GUILESS_MAIN(SensitivityTest)
+#include "tst_sensitivity.moc"
