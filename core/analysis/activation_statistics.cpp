@@ -20,7 +20,7 @@ constexpr int kLowestExponent = -149; // of the smallest denormal
 int exponentFor(float magnitude) {
   int exponent = 0;
   std::frexp(magnitude, &exponent); // magnitude < 2^exponent
-  constexpr int kSideBits = 11;
+  constexpr int kSideBits = 12;
   static_assert(1 << kSideBits == BinaryHistogram::kBinsPerSide);
   return std::max(exponent - kSideBits, kLowestExponent);
 }

@@ -19,7 +19,7 @@ namespace halfstep {
 /// not counted here.
 class BinaryHistogram {
 public:
-  static constexpr int kBinsPerSide = 2048;
+  static constexpr int kBinsPerSide = 4096;
 
   /// Adds the finite values other than 0. `magnitude`: the largest |x| among them, or more.
   void add(std::span<const float> values, float magnitude);
