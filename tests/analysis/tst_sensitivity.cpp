@@ -1,11 +1,16 @@
 // What quantization does to a network's output: simulation, evaluation, the sweep over layers and schemes.
+#include "core/analysis/layer_errors.h"
 #include "core/analysis/rank_statistics.h"
 #include "core/analysis/sensitivity.h"
+#include "core/io/sensitivity_file.h"
 #include "core/quant/scheme_grammar.h"
 #include "tests/analysis/small_network.h"
 #include "tests/support/test_case.h"
 
+#include <QTemporaryDir>
+
 #include <cmath>
+#include <fstream>
 
 using namespace halfstep;
 using test::tensorOf;
@@ -201,6 +206,60 @@ private slots:
     QVERIFY((*resumed)->cells == (*whole)->cells);
     options.schemes = schemes({"int8"});
     QVERIFY(!measureSensitivity(net.executor, simulation, net.samples, options, &partial, {}));
+  }
+
+  void isolatedAndAccumulatedErrors() {
+    const Network net;
+    const Simulation simulation(net.model, nullptr);
+    LayerErrorOptions options;
+    options.samples = 3;
+    const auto errors =
+        measureLayerErrors(net.executor, simulation, planOf("int4"), net.samples, options, {});
+    VERIFY_OK(errors);
+    QCOMPARE((*errors)->samples, std::size_t{3});
+    const auto& first = (*errors)->errors[0];
+    // Nothing before the first layer is quantized: the two are the same.
+    QVERIFY(std::abs(LayerErrors::sqnrDb(first.isolated) - LayerErrors::sqnrDb(first.accumulated)) < 1e-4);
+    for (std::size_t layer : {1u, 2u}) { // the others also carry what came before
+      const auto& later = (*errors)->errors[layer];
+      QVERIFY(LayerErrors::sqnrDb(later.isolated) > LayerErrors::sqnrDb(later.accumulated));
+      QVERIFY(LayerErrors::sqnrDb(later.accumulated) > 5.0);
+    }
+    const Estimate estimate = LayerErrors::sqnrEstimate(first.isolated, 1);
+    QVERIFY(estimate.low <= estimate.value && estimate.value <= estimate.high);
+  }
+
+  void journalsSurviveBeingCutShort() {
+    const Network net;
+    const Simulation simulation(net.model, nullptr);
+    SensitivityOptions options;
+    options.schemes = schemes({"int8", "int4:asym:group16"});
+    options.samples = 3;
+    const QTemporaryDir folder;
+    const std::filesystem::path path = folder.filePath(QStringLiteral("sweep.jsonl")).toStdString();
+    std::optional<SensitivityJournal> journal;
+    options.onLayer = [&](const Sensitivity& so, std::size_t layer) {
+      if (!journal) {
+        Sensitivity empty = so;
+        std::fill(empty.cells.begin(), empty.cells.end(), SensitivityCell{});
+        journal.emplace(SensitivityJournal::create(path, empty, "abc").value());
+      }
+      VERIFY_OK(journal->append(so, layer));
+    };
+    const auto whole =
+        measureSensitivity(net.executor, simulation, net.samples, options, nullptr, {}).value();
+    const auto loaded = loadSensitivity(path, "abc");
+    VERIFY_OK(loaded);
+    QVERIFY(loaded->cells == whole->cells);
+    QCOMPARE(loaded->layers, whole->layers);
+    QVERIFY(loaded->schemes == whole->schemes);
+    QVERIFY(!loadSensitivity(path, "of another file"));
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) - 10);
+    const auto cut = loadSensitivity(path, "abc");
+    VERIFY_OK(cut);
+    QVERIFY(!cut->isComplete() && cut->progress() > 0.6);
+    std::ofstream(path, std::ios::trunc) << "{\"halfstep_sensitivity\":1}\n";
+    QVERIFY(loadSensitivity(path, {}).error().kind == ErrorKind::damagedFile);
   }
 
   void rankingsTellHowFarToTrustThem() {

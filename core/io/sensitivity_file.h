@@ -1,0 +1,32 @@
+// A sweep on disk while it runs, and after: a text file with one JSON document per line, the first saying
+// what is measured, each other one layer's figures. Only ever appended to, so that a program that is killed
+// loses at most the layer it was working on; a last line that was cut short is left out.
+#pragma once
+
+#include "core/analysis/sensitivity.h"
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+namespace halfstep {
+
+/// Writes a journal. One thread at a time.
+class SensitivityJournal {
+public:
+  /// Starts the file over with what `sweep` holds already. `modelSha256`: of the model file, may be empty.
+  static Result<SensitivityJournal> create(const std::filesystem::path& path, const Sensitivity& sweep,
+                                           const std::string& modelSha256);
+  /// Appends the figures of `layer` and sees them to the disk.
+  Result<void> append(const Sensitivity& sweep, std::size_t layer);
+
+private:
+  std::filesystem::path m_path;
+  std::ofstream m_file;
+};
+
+/// A sweep as far as it had come. Errors: what is damaged, with the line; a hash that is neither empty nor
+/// `modelSha256` (kind `usage`).
+Result<Sensitivity> loadSensitivity(const std::filesystem::path& path, const std::string& modelSha256);
+
+} // namespace halfstep
