@@ -117,6 +117,37 @@ private slots:
     QTRY_VERIFY(runner.isIdle());
   }
 
+  void sweepsPauseAndLetBatchGoFirst() {
+    JobRunner runner;
+    std::atomic<int> steps = 0;
+    const quint64 id = runner.start<int>(
+        {Lane::sweep, "sweep", {}, false},
+        [&](const JobContext& context) -> Result<int> {
+          while (true) {
+            HALFSTEP_CHECK(context.checkpoint());
+            ++steps;
+            std::this_thread::sleep_for(std::chrono::microseconds(200));
+          }
+        },
+        this, [](Result<int>) {});
+    QTRY_VERIFY(steps > 5);
+    runner.setPaused(id, true);
+    QTest::qWait(20);
+    QCOMPARE(runner.jobs().front().state, JobStatus::State::paused);
+    const int paused = steps;
+    bool done = false; // another lane is not held up
+    runner.start<int>(
+        {Lane::batch, "plan", {}, false}, [](const JobContext&) -> Result<int> { return 1; }, this,
+        [&](Result<int>) { done = true; });
+    QTRY_VERIFY(done);
+    QVERIFY(steps <= paused + 1);
+    runner.setPaused(id, false);
+    QTRY_VERIFY(steps > paused + 5);
+    runner.setPaused(id, true);
+    runner.cancel(id); // while it is paused
+    QTRY_VERIFY(runner.isIdle());
+  }
+
   void cancelStopsSoonAndKeepsQuiet() {
     JobRunner runner;
     bool delivered = false;

@@ -13,6 +13,8 @@ QString stateText(const JobStatus& job) {
     return JobListModel::tr("waiting");
   case JobStatus::State::running:
     return job.step.isEmpty() ? JobListModel::tr("running") : job.step;
+  case JobStatus::State::paused:
+    return JobListModel::tr("paused");
   case JobStatus::State::done:
     return JobListModel::tr("done");
   case JobStatus::State::failed:
@@ -86,7 +88,8 @@ QVariant JobListModel::data(const QModelIndex& index, int role) const {
     return job.fraction;
   }
   if (role == cancellableRole) {
-    return job.state == JobStatus::State::waiting || job.state == JobStatus::State::running;
+    return job.state == JobStatus::State::waiting || job.state == JobStatus::State::running ||
+           job.state == JobStatus::State::paused;
   }
   if (role != Qt::DisplayRole && role != Qt::ToolTipRole) {
     return {};

@@ -12,6 +12,7 @@ namespace halfstep {
 namespace {
 constexpr int kRefreshMilliseconds = 100;
 constexpr std::size_t kEndedKept = 50;
+constexpr std::array kAllLanes = {Lane::interactive, Lane::batch, Lane::sweep};
 
 /// Lowers the calling thread's share of the processor, and that of the threads its parallel loops start
 /// later. (On Linux, nice values belong to threads and are inherited.)
@@ -27,18 +28,18 @@ JobRunner::JobRunner(QObject* parent)
     : QObject(parent) {
   m_refresh.setInterval(kRefreshMilliseconds);
   connect(&m_refresh, &QTimer::timeout, this, &JobRunner::refresh);
-  for (const Lane lane : {Lane::interactive, Lane::batch}) {
+  for (const Lane lane : kAllLanes) {
     laneState(lane).thread = std::jthread([this, lane](const std::stop_token& stop) { serve(lane, stop); });
   }
 }
 
 JobRunner::~JobRunner() {
   cancelAll();
-  for (const Lane lane : {Lane::interactive, Lane::batch}) {
+  for (const Lane lane : kAllLanes) {
     laneState(lane).thread.request_stop();
   }
   m_wake.notify_all();
-  for (const Lane lane : {Lane::interactive, Lane::batch}) {
+  for (const Lane lane : kAllLanes) {
     laneState(lane).thread.join();
   }
 }
@@ -66,9 +67,7 @@ quint64 JobRunner::enqueue(const JobRequest& request, Work work, QObject* receiv
       }
     }
     lane.waiting.push_back(job);
-    if (request.lane == Lane::interactive) {
-      m_interactiveLoad += 1 - static_cast<int>(replaced.size());
-    }
+    m_load[static_cast<std::size_t>(request.lane)] += 1 - static_cast<int>(replaced.size());
   }
   m_active.push_back(job);
   for (const JobPointer& other : replaced) {
@@ -83,7 +82,7 @@ quint64 JobRunner::enqueue(const JobRequest& request, Work work, QObject* receiv
 
 void JobRunner::serve(Lane lane, const std::stop_token& stop) {
   LaneState& state = laneState(lane);
-  if (lane == Lane::batch) {
+  if (lane != Lane::interactive) {
     stepBack();
   }
   while (true) {
@@ -103,9 +102,7 @@ void JobRunner::serve(Lane lane, const std::stop_token& stop) {
     {
       const std::lock_guard lock(m_mutex);
       state.running.reset();
-      if (lane == Lane::interactive) {
-        --m_interactiveLoad;
-      }
+      --m_load[static_cast<std::size_t>(lane)];
     }
     m_wake.notify_all();
     // The closure holds the work's inputs; let go of them on this thread, not on the UI's.
@@ -116,10 +113,10 @@ void JobRunner::serve(Lane lane, const std::stop_token& stop) {
 
 JobContext JobRunner::contextFor(const JobPointer& job) {
   JobContext::YieldHook yield;
-  if (job->request.lane == Lane::batch) {
-    yield = [this](const std::stop_token& stop) { letInteractiveGoFirst(stop); };
-  }
   Job* raw = job.get(); // outlives the call: `serve` holds it
+  if (job->request.lane != Lane::interactive) {
+    yield = [this, raw](const std::stop_token& stop) { letOthersGoFirst(*raw, stop); };
+  }
   return JobContext(
       job->stop.get_token(),
       [raw](double fraction, std::string_view what) {
@@ -132,12 +129,46 @@ JobContext JobRunner::contextFor(const JobPointer& job) {
       std::move(yield));
 }
 
-void JobRunner::letInteractiveGoFirst(const std::stop_token& stop) {
-  if (m_interactiveLoad.load(std::memory_order_relaxed) == 0) {
-    return;
+bool JobRunner::isHeldUp(const Job& job) const {
+  if (job.paused.load(std::memory_order_relaxed)) {
+    return true;
   }
-  std::unique_lock lock(m_mutex);
-  m_wake.wait(lock, stop, [this] { return m_interactiveLoad == 0; });
+  const auto own = static_cast<std::size_t>(job.request.lane);
+  for (std::size_t lane = 0; lane < own; ++lane) {
+    if (m_load[lane].load(std::memory_order_relaxed) > 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void JobRunner::letOthersGoFirst(const Job& job, const std::stop_token& stop) {
+  if (isHeldUp(job)) {
+    std::unique_lock lock(m_mutex);
+    m_wake.wait(lock, stop, [&] { return !isHeldUp(job); });
+  }
+}
+
+void JobRunner::setPaused(quint64 id, bool paused) {
+  for (const JobPointer& job : m_active) {
+    if (job->id != id || job->request.lane == Lane::interactive || job->paused == paused) {
+      continue;
+    }
+    if (paused) {
+      job->secondsBefore = secondsOf(*job);
+    } else {
+      job->clock.restart();
+    }
+    const std::lock_guard lock(m_mutex);
+    job->paused = paused;
+  }
+  m_wake.notify_all();
+  emit jobsChanged();
+}
+
+double JobRunner::secondsOf(const Job& job) {
+  const bool counts = job.clock.isValid() && !job.paused;
+  return job.secondsBefore + (counts ? static_cast<double>(job.clock.nsecsElapsed()) * 1e-9 : 0.0);
 }
 
 void JobRunner::post(const QPointer<QObject>& receiver, std::function<void()> deliver) {
@@ -205,9 +236,9 @@ void JobRunner::finish(const JobPointer& job, const Outcome& outcome) {
 void JobRunner::markEnded(const JobPointer& job, JobStatus::State state) {
   std::erase(m_active, job);
   job->state = state;
-  job->seconds = job->clock.isValid() ? static_cast<double>(job->clock.nsecsElapsed()) * 1e-9 : 0.0;
+  job->seconds = secondsOf(*job);
   // What the person looks at comes and goes by the hundred; only batch jobs and failures are worth keeping.
-  if (job->request.lane == Lane::batch || state == JobStatus::State::failed) {
+  if (job->request.lane != Lane::interactive || state == JobStatus::State::failed) {
     m_ended.push_back(job);
     if (m_ended.size() > kEndedKept) {
       m_ended.pop_front();
@@ -262,7 +293,8 @@ JobStatus JobRunner::statusOf(const Job& job) const {
   status.error = job.error;
   status.seconds = job.seconds;
   if (job.state == JobStatus::State::running) {
-    status.seconds = static_cast<double>(job.clock.nsecsElapsed()) * 1e-9;
+    status.seconds = secondsOf(job);
+    status.state = job.paused ? JobStatus::State::paused : job.state;
     if (status.fraction > 0.02) {
       status.secondsLeft = status.seconds * (1.0 - status.fraction) / status.fraction;
     }

@@ -1,7 +1,8 @@
-// Runs functions of the core off the UI thread, in two lanes of one thread each (a job's loops use more).
+// Runs functions of the core off the UI thread, in lanes of one thread each (a job's loops use more).
 // Interactive lane: what the person is looking at; of several requests with the same key only the newest
-// waits. Batch lane: sweeps and whole-model jobs, one after the other; at every checkpoint they let the
-// interactive lane go first. Owned by the session; every method is for the UI thread.
+// waits. Batch lane: whole-model jobs of seconds. Sweep lane: measurements of minutes and hours, which can be
+// paused. Within a lane one job after the other; at every checkpoint a job lets the lanes before its own go
+// first. Owned by the session; every method is for the UI thread.
 #pragma once
 
 #include "core/support/job_context.h"
@@ -13,6 +14,7 @@
 #include <QString>
 #include <QTimer>
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -24,7 +26,7 @@
 
 namespace halfstep {
 
-enum class Lane { interactive, batch };
+enum class Lane { interactive, batch, sweep };
 
 struct JobRequest {
   Lane lane = Lane::interactive;
@@ -35,7 +37,7 @@ struct JobRequest {
 
 /// How a job stands; a snapshot for the job list and the status bar.
 struct JobStatus {
-  enum class State { waiting, running, done, failed, cancelled };
+  enum class State { waiting, running, paused, done, failed, cancelled };
   quint64 id = 0;
   Lane lane = Lane::interactive;
   QString title;
@@ -75,6 +77,9 @@ public:
   void post(const QPointer<QObject>& receiver, std::function<void()> deliver);
 
   void cancel(quint64 id);
+  /// Holds a batch or sweep job at its next checkpoint, or lets it go on. A paused batch job holds up those
+  /// behind it.
+  void setPaused(quint64 id, bool paused);
   void cancelKey(const QString& key);
   void cancelAll();
   /// No job waits or runs, and every result has been handed over.
@@ -102,11 +107,13 @@ private:
     QPointer<QObject> receiver;
     std::stop_source stop;
     std::atomic<double> fraction = 0.0;
+    std::atomic<bool> paused = false;
     std::mutex stepMutex;
     QString step;
     // UI thread only:
     JobStatus::State state = JobStatus::State::waiting;
     QElapsedTimer clock;
+    double secondsBefore = 0.0; ///< before it was paused last
     double seconds = 0.0;
     QString error;
   };
@@ -136,21 +143,23 @@ private:
   Q_INVOKABLE void takeMail();
   void serve(Lane lane, const std::stop_token& stop);
   JobContext contextFor(const JobPointer& job);
-  void letInteractiveGoFirst(const std::stop_token& stop);
+  void letOthersGoFirst(const Job& job, const std::stop_token& stop);
+  bool isHeldUp(const Job& job) const;
   void finish(const JobPointer& job, const Outcome& outcome);
   void markEnded(const JobPointer& job, JobStatus::State state);
   void noteStarted(const JobPointer& job);
   void refresh();
   JobStatus statusOf(const Job& job) const;
-  LaneState& laneState(Lane lane) { return lane == Lane::interactive ? m_interactive : m_batch; }
+  static constexpr std::size_t kLanes = 3;
+  LaneState& laneState(Lane lane) { return m_lanes[static_cast<std::size_t>(lane)]; }
+  static double secondsOf(const Job& job);
 
   mutable std::mutex m_mutex; ///< guards the lanes' queues
   std::condition_variable_any m_wake;
-  std::mutex m_mailMutex;                   ///< guards m_mail
-  std::deque<std::function<void()>> m_mail; ///< handed over by the workers, not taken yet
-  std::atomic<int> m_interactiveLoad = 0;   ///< interactive jobs that wait or run
-  LaneState m_interactive;
-  LaneState m_batch;
+  std::mutex m_mailMutex;                           ///< guards m_mail
+  std::deque<std::function<void()>> m_mail;         ///< handed over by the workers, not taken yet
+  std::array<std::atomic<int>, kLanes> m_load = {}; ///< jobs of each lane that wait or run
+  std::array<LaneState, kLanes> m_lanes;
   std::vector<JobPointer> m_active; ///< UI thread: waiting and running
   std::deque<JobPointer> m_ended;   ///< UI thread: the last ones
   quint64 m_nextId = 1;

@@ -18,12 +18,15 @@ JobIndicator::JobIndicator(JobRunner& runner, QWidget* parent)
     , m_title(new QLabel(this))
     , m_bar(new QProgressBar(this))
     , m_left(new QLabel(this))
+    , m_pause(new QToolButton(this))
     , m_cancel(new QToolButton(this)) {
   setObjectName(QStringLiteral("job_indicator"));
   m_bar->setRange(0, 1000);
   m_bar->setTextVisible(false);
   m_bar->setFixedWidth(140);
   m_bar->setAccessibleName(tr("Progress"));
+  m_pause->setAutoRaise(true);
+  m_pause->setObjectName(QStringLiteral("pause_running_job"));
   m_cancel->setText(tr("Cancel"));
   m_cancel->setAutoRaise(true);
   m_cancel->setObjectName(QStringLiteral("cancel_running_job"));
@@ -32,7 +35,9 @@ JobIndicator::JobIndicator(JobRunner& runner, QWidget* parent)
   layout->addWidget(m_title);
   layout->addWidget(m_bar);
   layout->addWidget(m_left);
+  layout->addWidget(m_pause);
   layout->addWidget(m_cancel);
+  connect(m_pause, &QToolButton::clicked, this, [this] { m_runner.setPaused(m_shown, !m_paused); });
   connect(m_cancel, &QToolButton::clicked, this, [this] { m_runner.cancel(m_shown); });
   connect(&m_runner, &JobRunner::jobsChanged, this, &JobIndicator::update);
   update();
@@ -42,17 +47,21 @@ void JobIndicator::update() {
   constexpr double kTellAfter = 0.2;
   const std::vector<JobStatus> jobs = m_runner.jobs();
   const auto found = std::find_if(jobs.begin(), jobs.end(), [](const JobStatus& job) {
-    return job.state == JobStatus::State::running && job.seconds > kTellAfter;
+    return job.state == JobStatus::State::paused ||
+           (job.state == JobStatus::State::running && job.seconds > kTellAfter);
   });
   const bool any = found != jobs.end();
   for (QWidget* part : std::initializer_list<QWidget*>{m_title, m_bar, m_left, m_cancel}) {
     part->setVisible(any);
   }
+  m_pause->setVisible(any && found->lane == Lane::sweep);
   if (any) {
+    m_paused = found->state == JobStatus::State::paused;
+    m_pause->setText(m_paused ? tr("Resume") : tr("Pause"));
     m_shown = found->id;
     m_title->setText(found->title);
     m_bar->setValue(static_cast<int>(found->fraction * 1000.0));
-    m_left->setText(remainingTimeText(found->secondsLeft));
+    m_left->setText(m_paused ? tr("paused") : remainingTimeText(found->secondsLeft));
   }
 }
 

@@ -26,7 +26,9 @@ private:
   QLabel* m_title;
   QProgressBar* m_bar;
   QLabel* m_left;
+  QToolButton* m_pause;
   QToolButton* m_cancel;
+  bool m_paused = false;
   quint64 m_shown = 0;
 };
 
