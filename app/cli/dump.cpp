@@ -1,7 +1,7 @@
 #include "app/cli/dump.h"
 
-#include "app/cli/npy_file.h"
 #include "app/cli/output.h"
+#include "core/io/npy_file.h"
 
 #include <cstring>
 

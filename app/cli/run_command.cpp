@@ -1,7 +1,7 @@
 // halfstep-cli run: runs the graph on given inputs.
 #include "app/cli/command_set.h"
-#include "app/cli/npy_file.h"
 #include "core/exec/executor.h"
+#include "core/io/npy_file.h"
 
 #include <chrono>
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include "app/cli/npy_file.h"
+#include "core/io/npy_file.h"
 
 #include "core/io/atomic_file.h"
 #include "core/support/mapped_file.h"
@@ -10,7 +10,7 @@
 #include <optional>
 #include <vector>
 
-namespace halfstep::cli {
+namespace halfstep {
 
 namespace {
 
@@ -148,4 +148,4 @@ Result<void> writeNpy(const std::filesystem::path& path, std::string_view descri
   return writeFileAtomically(path, whole);
 }
 
-} // namespace halfstep::cli
+} // namespace halfstep

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace halfstep::cli {
+namespace halfstep {
 
 /// Writes `bytes`, row-major elements of `descriptor` ("<f4", "|i1"), atomically. Errors as
 /// writeFileAtomically.
@@ -23,4 +23,4 @@ Result<Tensor> readNpy(const std::filesystem::path& path);
 /// NumPy's name of an element type ("<f4"); empty where it has none.
 std::string npyDescriptor(ElementType type);
 
-} // namespace halfstep::cli
+} // namespace halfstep
