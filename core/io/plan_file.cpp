@@ -1,6 +1,7 @@
 #include "core/io/plan_file.h"
 
 #include "core/io/atomic_file.h"
+#include "core/io/data_settings_json.h"
 #include "core/quant/scheme_grammar.h"
 #include "core/support/mapped_file.h"
 
@@ -63,6 +64,9 @@ std::string planToJson(const Plan& plan) {
     layers[name] = toJson(layer);
   }
   json["layers"] = std::move(layers);
+  if (plan.data) {
+    json["data"] = dataSettingsToJson(*plan.data);
+  }
   // Names are bytes of somebody's file: what is not UTF-8 is replaced rather than thrown at.
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -107,6 +111,9 @@ Result<Plan> planFromJson(std::string_view text) {
     for (const auto& [name, layer] : json["layers"].items()) {
       HALFSTEP_TRY(plan.layers[name], layerPlanFrom(layer, "layer " + name));
     }
+  }
+  if (json.contains("data")) {
+    HALFSTEP_TRY(plan.data, dataSettingsFromJson(json["data"]));
   }
   return plan;
 }

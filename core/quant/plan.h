@@ -1,9 +1,11 @@
 // A plan: a scheme for every layer. A value; edits make a new one.
 #pragma once
 
+#include "core/quant/data_settings.h"
 #include "core/quant/scheme.h"
 
 #include <map>
+#include <optional>
 #include <string>
 
 namespace halfstep {
@@ -26,6 +28,7 @@ struct Plan {
   std::string modelSha256;                 ///< of the model file; empty where not known yet
   LayerPlan fallback;                      ///< the plan file's "default"
   std::map<std::string, LayerPlan> layers; ///< by layer name; the others have `fallback`
+  std::optional<DataSettings> data;        ///< what it was made on, and is to be judged on
 
   const LayerPlan& forLayer(const std::string& layer) const;
   bool operator==(const Plan&) const = default;

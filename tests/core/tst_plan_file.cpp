@@ -41,6 +41,62 @@ private slots:
     QVERIFY(failed.error().message().find("no/such/p.json") != std::string::npos);
   }
 
+  void keepsTheData() {
+    Plan plan = example();
+    QVERIFY(planToJson(plan).find("data") == std::string::npos);
+    plan.data.emplace();
+    plan.data->source = "photos";
+    QVERIFY(planFromJson(planToJson(plan)).value() == plan);
+    plan.data->samples = 100;
+    plan.data->shuffle = 0;
+    plan.data->resize = parseResize("256").value();
+    plan.data->crop = parseImageSize("240x320").value();
+    plan.data->scale = parseScale("1/255").value();
+    plan.data->mean = parseChannelValues("0.485,0.456,0.406").value();
+    plan.data->std = {0.229, 0.224, 0.225};
+    plan.data->layout = PixelLayout::nhwc;
+    plan.data->channels = PixelChannels::bgr;
+    plan.data->tokenizer = "bytes";
+    plan.data->shapes["x"] = {1, 3, 240, 320};
+    const auto again = planFromJson(planToJson(plan));
+    VERIFY_OK(again);
+    QVERIFY(*again == plan);
+    QCOMPARE(planToJson(*again), planToJson(plan));
+  }
+
+  void namesTheFaultInTheData_data() {
+    QTest::addColumn<QByteArray>("data");
+    QTest::addColumn<QByteArray>("part");
+    const auto row = [](const char* name, const char* data, const char* part) {
+      QTest::newRow(name) << QByteArray(data) << QByteArray(part);
+    };
+    row("list", "[]", "expected an object (data)");
+    row("key", R"({"sauce":""})", "unknown key (data, \"sauce\")");
+    row("type", R"({"source":7})", "must be text (data, \"source\")");
+    row("negative", R"({"samples":-1})", "data, \"samples\"");
+    row("none at all", R"({"samples":0})", "samples must be at least 1");
+    row("resize", R"({"resize":"1000000"})", "data, \"resize\"");
+    row("crop", R"({"crop":"0x1"})", "data, \"crop\"");
+    row("scale", R"({"scale":0})", "scale must be");
+    row("std", R"({"std":[1,0]})", "std must be");
+    row("mean", R"({"mean":[1,2,3,4,5]})", "mean must be");
+    row("mean text", R"({"mean":"1"})", "data, \"mean\"");
+    row("layout", R"({"layout":"chw"})", "expected nchw or nhwc");
+    row("channels", R"({"channels":"xyz"})", "expected rgb, bgr or grey");
+    row("shape", R"({"shapes":{"x":[0]}})", "the shape of x");
+    row("shape size", R"({"shapes":{"x":[99999999999]}})", "the shape of x");
+    row("shape type", R"({"shapes":{"x":[1.5]}})", "the shape of x");
+  }
+  void namesTheFaultInTheData() {
+    QFETCH(QByteArray, data);
+    QFETCH(QByteArray, part);
+    const auto plan = planFromJson(R"({"halfstep_plan":1,"data":)" + data.toStdString() + "}");
+    QVERIFY(!plan);
+    QCOMPARE(plan.error().kind, ErrorKind::damagedFile);
+    QVERIFY2(plan.error().message().find(part.toStdString()) != std::string::npos,
+             plan.error().message().c_str());
+  }
+
   void namesTheFault_data() {
     QTest::addColumn<QByteArray>("json");
     QTest::addColumn<QByteArray>("part");
