@@ -1,18 +1,18 @@
 #include "core/io/npy_file.h"
 
 #include "core/io/atomic_file.h"
-#include "core/support/mapped_file.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
-#include <optional>
 #include <vector>
 
 namespace halfstep {
 
 namespace {
+
+constexpr std::size_t kLongPreamble = 12; ///< magic, version and a header length of four bytes
 
 struct NpyType {
   std::string_view descriptor;
@@ -81,23 +81,25 @@ std::string npyDescriptor(ElementType type) {
   return {};
 }
 
-Result<Tensor> readNpy(const std::filesystem::path& path) {
-  HALFSTEP_TRY(const auto file, MappedFile::open(path));
-  const auto damaged = [&](const char* what) {
-    return Error{ErrorKind::damagedFile, what, {}, path.string()};
-  };
-  const std::string_view all(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
-  if (all.size() < 12 || all.substr(0, 6) != "\x93NUMPY") {
+Result<std::optional<NpyHeader>> readNpyHeader(std::span<const std::byte> bytes) {
+  const auto damaged = [](const char* what) { return Error{ErrorKind::damagedFile, what}; };
+  const std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  constexpr std::string_view kMagic = "\x93NUMPY";
+  if (all.substr(0, kMagic.size()) != kMagic.substr(0, all.size())) {
     return damaged("is no NumPy file");
+  }
+  if (all.size() < kLongPreamble) {
+    return std::optional<NpyHeader>();
   }
   const bool wide = all[6] >= 2; // version 2 and 3: the header's length has four bytes
   std::uint32_t length = 0;
   std::memcpy(&length, all.data() + 8, wide ? 4 : 2);
-  const std::size_t start = (wide ? 12 : 10) + std::size_t{length};
-  if (start > all.size()) {
-    return damaged("ends within its header");
+  NpyHeader read;
+  read.start = (wide ? kLongPreamble : kLongPreamble - 2) + std::size_t{length};
+  if (read.start > all.size()) {
+    return std::optional<NpyHeader>();
   }
-  const std::string_view header = all.substr(0, start);
+  const std::string_view header = all.substr(0, read.start);
   std::string_view descriptor = headerValue(header, "descr");
   if (descriptor.size() > 2) {
     descriptor = descriptor.substr(1, descriptor.size() - 2);
@@ -105,17 +107,32 @@ Result<Tensor> readNpy(const std::filesystem::path& path) {
   const auto known = std::find_if(kTypes.begin(), kTypes.end(),
                                   [&](const NpyType& type) { return type.descriptor == descriptor; });
   if (known == kTypes.end()) {
-    return Error{
-        ErrorKind::unsupported, "holds elements of type " + std::string(descriptor), {}, path.string()};
+    return Error{ErrorKind::unsupported, "holds elements of type " + std::string(descriptor)};
   }
-  const std::optional<Shape> shape = parsedShape(headerValue(header, "shape"));
+  read.type = known->type;
+  std::optional<Shape> shape = parsedShape(headerValue(header, "shape"));
   if (!shape) {
     return damaged("has no shape that can be read");
   }
   if (headerValue(header, "fortran_order") != "False" && shape->size() > 1) {
-    return Error{ErrorKind::unsupported, "is in Fortran order", {}, path.string()};
+    return Error{ErrorKind::unsupported, "is in Fortran order"};
   }
-  auto tensor = Tensor::share(known->type, *shape, file, file->bytes().subspan(start));
+  read.shape = std::move(*shape);
+  return std::optional(std::move(read));
+}
+
+Result<Tensor> npyTensor(std::shared_ptr<const MappedFile> file) {
+  const auto bytes = file->bytes();
+  HALFSTEP_TRY(const auto header, readNpyHeader(bytes));
+  if (!header) {
+    return Error{ErrorKind::damagedFile, bytes.empty() ? "is no NumPy file" : "ends within its header"};
+  }
+  return Tensor::share(header->type, header->shape, std::move(file), bytes.subspan(header->start));
+}
+
+Result<Tensor> readNpy(const std::filesystem::path& path) {
+  HALFSTEP_TRY(auto file, MappedFile::open(path));
+  auto tensor = npyTensor(std::move(file));
   if (!tensor) {
     tensor.error().file = path.string();
   }

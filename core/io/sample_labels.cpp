@@ -1,0 +1,57 @@
+#include "core/io/sample_labels.h"
+
+namespace halfstep {
+
+std::optional<std::int64_t> classesOf(const Model& model) {
+  if (model.graph.outputs.empty() || model.graph.outputs[0].shape.empty()) {
+    return std::nullopt;
+  }
+  const std::int64_t last = model.graph.outputs[0].shape.back().value;
+  return last > 1 ? std::optional(last) : std::nullopt;
+}
+
+Result<void> checkLabel(std::int64_t label, std::size_t index, std::optional<std::int64_t> classes) {
+  const std::string where = "label " + std::to_string(index);
+  if (label < -1) {
+    return Error{ErrorKind::damagedFile,
+                 "holds the class " + std::to_string(label) + "; expected 0 or more, or -1 for none", where};
+  }
+  if (classes && label >= *classes) {
+    return Error{ErrorKind::damagedFile,
+                 "holds the class " + std::to_string(label) + "; the model's first output has " +
+                     std::to_string(*classes) + " classes",
+                 where};
+  }
+  return {};
+}
+
+Result<SampleLabels> SampleLabels::of(Tensor labels, std::size_t samples, const Model& model) {
+  if (!isInteger(labels.type()) || elementBits(labels.type()) < 8) {
+    return Error{ErrorKind::unsupported, "holds labels of type " +
+                                             std::string(elementTypeName(labels.type())) +
+                                             "; expected integers"};
+  }
+  if (labels.shape().empty() || static_cast<std::size_t>(labels.shape()[0]) != samples) {
+    return Error{ErrorKind::damagedFile, "holds labels of shape " + shapeText(labels.shape()) +
+                                             "; expected one for each of " + std::to_string(samples) +
+                                             " samples"};
+  }
+  const auto classes = classesOf(model);
+  for (std::size_t i = 0; i < labels.count(); ++i) {
+    HALFSTEP_CHECK(checkLabel(static_cast<std::int64_t>(labels.valueAt(i)), i, classes));
+  }
+  SampleLabels read;
+  read.m_perSample = samples == 0 ? 0 : labels.count() / samples;
+  read.m_labels = std::move(labels);
+  return read;
+}
+
+std::vector<std::int64_t> SampleLabels::row(std::size_t index) const {
+  std::vector<std::int64_t> row(m_perSample);
+  for (std::size_t i = 0; i < m_perSample; ++i) {
+    row[i] = static_cast<std::int64_t>(m_labels.valueAt(index * m_perSample + i));
+  }
+  return row;
+}
+
+} // namespace halfstep
