@@ -1,35 +1,40 @@
 #include "plugins/host/plugin_admission.h"
 
+#include "plugins/api/archive_reader_factory.h"
 #include "plugins/api/exporter_factory.h"
+#include "plugins/api/image_reader_factory.h"
 #include "plugins/api/loader_factory.h"
 
 #include <QJsonValue>
+
+#include <algorithm>
+#include <array>
 
 namespace halfstep {
 
 namespace {
 
-/// The interface that a plug-in of `kind` must declare; null for a kind that there is not.
-const char* iidOfKind(const std::string& kind) {
-  if (kind == "loader") {
-    return HALFSTEP_LOADER_IID;
-  }
-  if (kind == "exporter") {
-    return HALFSTEP_EXPORTER_IID;
-  }
-  return nullptr;
-}
+/// A kind of plug-in, and the interface that it must declare.
+struct Kind {
+  const char* name;
+  const char* iid;
+};
+constexpr std::array<Kind, 4> kKinds = {{{"loader", HALFSTEP_LOADER_IID},
+                                         {"exporter", HALFSTEP_EXPORTER_IID},
+                                         {"images", HALFSTEP_IMAGES_IID},
+                                         {"archive", HALFSTEP_ARCHIVE_IID}}};
 
 std::string problemWith(const PluginRecord& record, const std::string& iid,
                         const std::set<std::string>& takenIds) {
-  if (iid != HALFSTEP_LOADER_IID && iid != HALFSTEP_EXPORTER_IID) {
+  if (std::none_of(kKinds.begin(), kKinds.end(), [&](const Kind& kind) { return iid == kind.iid; })) {
     return "is a Qt plug-in for another program: its interface is \"" + iid + "\"";
   }
-  const char* expected = iidOfKind(record.kind);
-  if (expected == nullptr) {
-    return "its metadata has the kind \"" + record.kind + "\"; expected loader or exporter";
+  const auto expected =
+      std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& kind) { return record.kind == kind.name; });
+  if (expected == kKinds.end()) {
+    return "its metadata has the kind \"" + record.kind + "\"; expected loader, exporter, images or archive";
   }
-  if (iid != expected) {
+  if (iid != expected->iid) {
     return "its kind \"" + record.kind + "\" and its interface \"" + iid + "\" contradict each other";
   }
   if (record.apiVersion != kPluginApiVersion) {

@@ -11,7 +11,7 @@ namespace halfstep {
 /// What a file in a plug-in folder turned out to be.
 struct PluginRecord {
   std::string file; ///< absolute path
-  std::string kind; ///< "loader", "exporter"; may be empty for a rejected file, like the next three
+  std::string kind; ///< "loader", "images"; may be empty for a rejected file, like the next three
   std::string id;
   std::string name;
   int apiVersion = 0;

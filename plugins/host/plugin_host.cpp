@@ -1,7 +1,9 @@
 #include "plugins/host/plugin_host.h"
 
 #include "core/support/mapped_file.h"
+#include "plugins/api/archive_reader_factory.h"
 #include "plugins/api/exporter_factory.h"
+#include "plugins/api/image_reader_factory.h"
 #include "plugins/api/loader_factory.h"
 
 #include <QFile>
@@ -95,6 +97,14 @@ void PluginHost::load(PluginRecord& record) {
     } else if (const auto* exporter = qobject_cast<ExporterFactory*>(instance); exporter != nullptr) {
       for (auto& made : exporter->createExporters()) {
         m_exporters.push_back(std::move(made));
+      }
+    } else if (const auto* images = qobject_cast<ImageReaderFactory*>(instance); images != nullptr) {
+      if (!m_imageReader) {
+        m_imageReader = images->createImageReader();
+      }
+    } else if (const auto* archives = qobject_cast<ArchiveReaderFactory*>(instance); archives != nullptr) {
+      if (!m_archiveReader) {
+        m_archiveReader = archives->createArchiveReader();
       }
     } else {
       record.problem = "does not implement the interface that its metadata names";

@@ -3,7 +3,9 @@
 // be called on any. Plug-ins are never unloaded, so what they made may outlive the host.
 #pragma once
 
+#include "core/io/archive_reader.h"
 #include "core/io/exporter.h"
+#include "core/io/image_reader.h"
 #include "core/io/model_loader.h"
 #include "plugins/host/plugin_admission.h"
 
@@ -28,6 +30,9 @@ public:
   const std::vector<PluginRecord>& plugins() const { return m_plugins; }
   const std::vector<std::unique_ptr<ModelLoader>>& loaders() const { return m_loaders; }
   const std::vector<std::unique_ptr<Exporter>>& exporters() const { return m_exporters; }
+  /// The first of each kind; null where there is none. They live as long as the host.
+  const ImageReader* imageReader() const { return m_imageReader.get(); }
+  const ArchiveReader* archiveReader() const { return m_archiveReader.get(); }
 
   /// The loader that is surest of the file's first bytes; among equally sure ones, and where none knows the
   /// content, the one whose suffix it is. Errors: the file cannot be read (`failed`); no loader knows it
@@ -45,6 +50,8 @@ private:
   std::vector<PluginRecord> m_plugins;
   std::vector<std::unique_ptr<ModelLoader>> m_loaders;
   std::vector<std::unique_ptr<Exporter>> m_exporters;
+  std::unique_ptr<ImageReader> m_imageReader;
+  std::unique_ptr<ArchiveReader> m_archiveReader;
 };
 
 } // namespace halfstep

@@ -198,7 +198,8 @@ std::string floorOf(std::string_view path) {
     return std::string(folder.substr(0, folder.find('/')));
   }
   const bool kindOfPlugin = within(folder, "plugins/loaders") || within(folder, "plugins/methods") ||
-                            within(folder, "plugins/exporters");
+                            within(folder, "plugins/exporters") || within(folder, "plugins/images") ||
+                            within(folder, "plugins/archives");
   const std::string floor = firstFolders(folder, kindOfPlugin ? 3 : 2);
   return rowOf(floor) != nullptr ? floor : std::string();
 }

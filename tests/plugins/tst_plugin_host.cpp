@@ -33,7 +33,8 @@ private slots:
       QVERIFY2(std::filesystem::path(plugin.file).is_absolute(), plugin.file.c_str());
       QVERIFY(!plugin.name.empty());
     }
-    QVERIFY(host.loaders().size() + host.exporters().size() >= host.plugins().size());
+    QVERIFY(host.imageReader() != nullptr && host.archiveReader() != nullptr);
+    QVERIFY(host.loaders().size() + host.exporters().size() + 2 >= host.plugins().size());
   }
 
   void theTemplateWorks() {
