@@ -49,6 +49,7 @@ std::vector<Command> declareCommands(CLI::App& main);
 Command inspectCommand(CLI::App& main);
 Command quantizeCommand(CLI::App& main);
 Command runCommand(CLI::App& main);
+Command dataCommand(CLI::App& main);
 Command exportCommand(CLI::App& main);
 Command conformanceCommand(CLI::App& main);
 Command pluginsCommand(CLI::App& main);
