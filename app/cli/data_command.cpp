@@ -2,6 +2,7 @@
 #include "app/cli/command_set.h"
 #include "app/cli/data_options.h"
 #include "core/io/data_settings_json.h"
+#include "core/io/npy_file.h"
 #include "core/support/units.h"
 
 #include <algorithm>
@@ -22,6 +23,7 @@ constexpr std::size_t kShownClasses = 20;
 struct DataCommandOptions {
   std::string file;
   DataOptions data;
+  std::string dump; ///< folder
 };
 
 /// The values of one input over the samples looked at. NaN and infinite values are counted apart.
@@ -155,12 +157,42 @@ std::string figuresText(const SampleSource& samples, const DataFigures& figures)
   return text;
 }
 
+/// The inputs of the first sample as .npy files; types that NumPy does not have as float32.
+Result<void> dumpFirst(const SampleSource& samples, const std::filesystem::path& folder) {
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (failure) {
+    return Error{ErrorKind::failed, "cannot be made: " + failure.message(), {}, folder.string()};
+  }
+  HALFSTEP_TRY(const auto values, samples.inputs(0));
+  for (const auto& [name, value] : values) {
+    if (!value.isTensor()) {
+      continue;
+    }
+    const Tensor& tensor = value.tensor();
+    std::string file = name;
+    std::replace(file.begin(), file.end(), '/', '_');
+    const std::string descriptor = npyDescriptor(tensor.type());
+    if (!descriptor.empty()) {
+      HALFSTEP_CHECK(writeNpy(folder / (file + ".npy"), descriptor, tensor.shape(), tensor.bytes()));
+      continue;
+    }
+    HALFSTEP_TRY(const std::vector<float> floats, toFloats(tensor, {}));
+    HALFSTEP_CHECK(
+        writeNpy(folder / (file + ".npy"), "<f4", tensor.shape(), std::as_bytes(std::span(floats))));
+  }
+  return {};
+}
+
 Result<void> showData(Environment& environment, const DataCommandOptions& options) {
   HALFSTEP_TRY(const auto model, environment.loadModel(options.file, 0.2));
   HALFSTEP_TRY(const DataSettings settings, dataSettingsFor(options.data));
   HALFSTEP_TRY(const auto samples,
                samplesFor(environment, *model, settings, environment.context().part(0.2, 0.5)));
   HALFSTEP_TRY(const DataFigures figures, look(*samples, environment.context().part(0.5, 1.0)));
+  if (!options.dump.empty()) {
+    HALFSTEP_CHECK(dumpFirst(*samples, options.dump));
+  }
   environment.output().document(figuresJson(options.file, *samples, settings, figures));
   environment.output().text(figuresText(*samples, figures));
   return {};
@@ -174,6 +206,8 @@ Command dataCommand(CLI::App& main) {
       main.add_subcommand("data", "What a data set is for a model: samples, inputs, values, labels");
   parser->add_option("MODEL", options->file, "The model file")->required();
   addDataOptions(*parser, options->data);
+  parser->add_option("--dump", options->dump,
+                     "Write the first sample to this folder, NAME.npy for each input");
   parser->footer("Examples:\n  halfstep-cli data model.onnx --data photos --resize 256 --crop 224\n"
                  "  halfstep-cli data lm.onnx --data book.txt --tokenizer tokenizer.bin --json");
   return {parser, [options](Environment& environment) { return showData(environment, *options); }};

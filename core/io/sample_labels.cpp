@@ -3,7 +3,7 @@
 namespace halfstep {
 
 std::optional<std::int64_t> classesOf(const Model& model) {
-  if (model.graph.outputs.empty() || model.graph.outputs[0].shape.empty()) {
+  if (model.graph.outputs.size() != 1 || model.graph.outputs[0].shape.empty()) {
     return std::nullopt;
   }
   const std::int64_t last = model.graph.outputs[0].shape.back().value;
