@@ -49,7 +49,9 @@ std::optional<Arguments> parseArguments(const QApplication& application) {
   parser.addPositionalArgument("MODEL", "The model file to open.", "[MODEL]");
   parser.addOption({"plan", "Give the layers the schemes of this plan.", "FILE"});
   parser.addOption({"screenshot", "Draw the settled window to a PNG file and exit.", "OUT.png"});
-  parser.addOption({"page", "The page to draw: distribution or start.", "NAME", "distribution"});
+  parser.addOption(
+      {"page", "The page to draw: distribution, sensitivity, error or start.", "NAME", "distribution"});
+  parser.addOption({"measure", "Let the page measure before it is drawn."});
   parser.addOption({"layer", "The layer to select.", "NAME"});
   parser.addOption({"theme", "system, light or dark.", "NAME"});
   parser.addOption({"size", "Size of the window to draw.", "WIDTHxHEIGHT", "1440x900"});
@@ -67,17 +69,18 @@ std::optional<Arguments> parseArguments(const QApplication& application) {
     return std::nullopt;
   }
   if (parser.isSet("screenshot")) {
-    ScreenshotRequest request{parser.value("screenshot"), parser.value("page"), parser.value("layer"), {}};
+    ScreenshotRequest request{
+        parser.value("screenshot"), parser.value("page"), parser.isSet("measure"), parser.value("layer"), {}};
     const auto size = sizeFrom(parser.value("size"));
     if (!size) {
       say(QStringLiteral("--size is WIDTHxHEIGHT in pixels, not %1").arg(parser.value("size")));
       return std::nullopt;
     }
-    if (!QStringList{"distribution", "start"}.contains(request.page)) {
-      say(QStringLiteral("--page is distribution or start, not %1").arg(request.page));
+    if (!QStringList{"distribution", "sensitivity", "error", "start"}.contains(request.page)) {
+      say(QStringLiteral("--page is distribution, sensitivity, error or start, not %1").arg(request.page));
       return std::nullopt;
     }
-    if (request.page == QLatin1String("distribution") && arguments.model.isEmpty()) {
+    if (request.page != QLatin1String("start") && arguments.model.isEmpty()) {
       say(QStringLiteral("--screenshot of a page needs a model"));
       return std::nullopt;
     }

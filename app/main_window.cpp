@@ -3,10 +3,13 @@
 #include "app/commands.h"
 #include "core/support/units.h"
 #include "widgets/panels/distribution_panel.h"
+#include "widgets/panels/error_panel.h"
 #include "widgets/panels/jobs_panel.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/log_panel.h"
+#include "widgets/panels/page_stack.h"
 #include "widgets/panels/scheme_panel.h"
+#include "widgets/panels/sensitivity_panel.h"
 #include "widgets/panels/start_page.h"
 #include "widgets/panels/status_widgets.h"
 #include "widgets/style/theme.h"
@@ -36,14 +39,18 @@ MainWindow::MainWindow(Session& session)
     , m_commands(new Commands(session, *this))
     , m_center(new QStackedWidget)
     , m_start(new StartPage)
+    , m_pages(new PageStack)
     , m_distribution(new DistributionPanel(session.document(), session.selection(), session.explorer()))
+    , m_sensitivity(new SensitivityPanel(session.document(), session.selection(), session.analysis()))
+    , m_error(new ErrorPanel(session.document(), session.selection(), session.analysis()))
     , m_layers(new LayersPanel(session.document(), session.selection())) {
   setObjectName(QStringLiteral("main_window"));
   setAcceptDrops(true);
   setDockOptions(AnimatedDocks | AllowTabbedDocks | AllowNestedDocks);
   m_center->addWidget(m_start);
-  m_center->addWidget(m_distribution);
+  m_center->addWidget(m_pages);
   setCentralWidget(m_center);
+  makePages();
   makePanels();
   makeToolBar();
   makeStatusBar();
@@ -63,6 +70,39 @@ QDockWidget* MainWindow::dock(const QString& name, const QString& title, QWidget
   made->setWidget(content);
   addDockWidget(area, made);
   return made;
+}
+
+void MainWindow::makePages() {
+  m_pages->addPage(QStringLiteral("distribution"), tr("Distribution"),
+                   tr("The selected layer's weights and what its scheme does to them"), m_distribution);
+  m_pages->addPage(QStringLiteral("sensitivity"), tr("Sensitivity"),
+                   tr("What quantizing each layer alone does to the network's output"), m_sensitivity);
+  m_pages->addPage(QStringLiteral("error"), tr("Error"),
+                   tr("What the whole plan does to the output, and where along the network error grows"),
+                   m_error);
+  connect(m_pages, &PageStack::pageChanged, this, &MainWindow::showPage);
+  connect(m_sensitivity, &SensitivityPanel::failed, this, &MainWindow::note);
+  connect(m_error, &ErrorPanel::failed, this, &MainWindow::note);
+}
+
+void MainWindow::showPage(const QString& name) {
+  // The other pages list the layers themselves and want the room; whoever shows the panel there keeps it.
+  const bool lists = name != QLatin1String("distribution");
+  if (lists && !m_layersHidden && m_layersDock->isVisible()) {
+    m_layersHidden = true;
+    m_layersDock->hide();
+  } else if (!lists && m_layersHidden) {
+    m_layersHidden = false;
+    m_layersDock->show();
+  }
+}
+
+void MainWindow::measurePage() {
+  if (m_pages->currentPage() == QLatin1String("sensitivity")) {
+    m_sensitivity->measure();
+  } else if (m_pages->currentPage() == QLatin1String("error")) {
+    m_error->measure();
+  }
 }
 
 void MainWindow::makePanels() {
@@ -134,9 +174,9 @@ void MainWindow::connectSession() {
 
 void MainWindow::showModel() {
   const auto& model = m_session.document().model();
-  m_center->setCurrentWidget(model ? static_cast<QWidget*>(m_distribution) : m_start);
-  const bool appears = model && !m_layersDock->isVisible();
-  m_layersDock->setVisible(model != nullptr);
+  m_center->setCurrentWidget(model ? static_cast<QWidget*>(m_pages) : m_start);
+  const bool appears = model && !m_layersDock->isVisible() && !m_layersHidden;
+  m_layersDock->setVisible(model != nullptr && !m_layersHidden);
   m_schemeDock->setVisible(model != nullptr);
   if (appears && !m_session.settings().contains(QStringLiteral("window/state"))) {
     shareWidth();

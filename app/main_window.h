@@ -13,7 +13,10 @@ namespace halfstep {
 
 class Commands;
 class DistributionPanel;
+class ErrorPanel;
 class LayersPanel;
+class PageStack;
+class SensitivityPanel;
 class StartPage;
 
 class MainWindow : public QMainWindow {
@@ -24,6 +27,9 @@ public:
   ~MainWindow() override;
 
   Commands& commands() { return *m_commands; }
+  PageStack& pages() { return *m_pages; }
+  /// Starts the measurement of the page that is shown, if it has one.
+  void measurePage();
 
 signals:
   void themeChosen(const QString& name);
@@ -39,7 +45,9 @@ private:
   void makeToolBar();
   void makeStatusBar();
   void connectSession();
+  void makePages();
   void showModel();
+  void showPage(const QString& name);
   void restoreWindow();
   void shareWidth();
   void note(const QString& text);
@@ -48,7 +56,10 @@ private:
   Commands* m_commands;
   QStackedWidget* m_center;
   StartPage* m_start;
+  PageStack* m_pages;
   DistributionPanel* m_distribution;
+  SensitivityPanel* m_sensitivity;
+  ErrorPanel* m_error;
   LayersPanel* m_layers;
   QDockWidget* m_layersDock = nullptr;
   QDockWidget* m_schemeDock = nullptr;
@@ -56,6 +67,7 @@ private:
   QDockWidget* m_logDock = nullptr;
   QLabel* m_modelName = nullptr;
   QLabel* m_modelFacts = nullptr;
+  bool m_layersHidden = false; ///< by a page that lists the layers itself
   bool m_closeConfirmed = false;
 };
 

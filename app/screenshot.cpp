@@ -1,6 +1,7 @@
 #include "app/screenshot.h"
 
 #include "core/io/atomic_file.h"
+#include "widgets/panels/page_stack.h"
 
 #include <QBuffer>
 #include <QPixmap>
@@ -36,6 +37,10 @@ void takeScreenshot(Session& session, MainWindow& window, const ScreenshotReques
       return;
     }
     session.selection().select({static_cast<int>(*index)}, static_cast<int>(*index));
+  }
+  window.pages().setCurrentPage(request.page);
+  if (request.measure) {
+    window.measurePage();
   }
   auto* poll = new QTimer(&window);
   poll->setInterval(kPollMilliseconds);

@@ -11,8 +11,9 @@ namespace halfstep {
 
 struct ScreenshotRequest {
   QString path;
-  QString page;  ///< "distribution" or "start"
-  QString layer; ///< by name; empty for the first
+  QString page;         ///< "start" or the name of a page of the window
+  bool measure = false; ///< start the page's measurement first
+  QString layer;        ///< by name; empty for the first
   QSize size{1440, 900};
 };
 

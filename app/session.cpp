@@ -8,6 +8,7 @@
 #include <QCoreApplication>
 #include <QDir>
 #include <QFileInfo>
+#include <QStandardPaths>
 
 namespace halfstep {
 
@@ -43,7 +44,12 @@ Session::Session(const QString& settingsFile, QObject* parent)
                      ? std::make_unique<QSettings>(QStringLiteral("halfstep"), QStringLiteral("halfstep"))
                      : std::make_unique<QSettings>(settingsFile, QSettings::IniFormat))
     , m_explorer(m_document, m_selection, m_jobs)
-    , m_quantizer(m_document, m_jobs) {
+    , m_quantizer(m_document, m_jobs)
+    , m_analysis(m_document, m_jobs) {
+  if (settingsFile.isEmpty()) { // a person's own session goes on with half-done sweeps
+    m_analysis.setSweepFolder(QStandardPaths::writableLocation(QStandardPaths::CacheLocation) +
+                              QStringLiteral("/sweeps"));
+  }
   m_plugins.scan(PluginHost::folderFor(QCoreApplication::applicationDirPath().toStdString()));
   for (const PluginRecord& plugin : m_plugins.plugins()) {
     if (!plugin.loaded()) {

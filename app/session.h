@@ -7,6 +7,7 @@
 #include "widgets/viewmodels/document.h"
 #include "widgets/viewmodels/layer_explorer.h"
 #include "widgets/viewmodels/log_model.h"
+#include "widgets/viewmodels/network_analysis.h"
 #include "widgets/viewmodels/plan_quantizer.h"
 #include "widgets/viewmodels/selection.h"
 
@@ -27,6 +28,7 @@ public:
   Document& document() { return m_document; }
   Selection& selection() { return m_selection; }
   LayerExplorer& explorer() { return m_explorer; }
+  NetworkAnalysis& analysis() { return m_analysis; }
   LogModel& log() { return m_log; }
   const PluginHost& plugins() const { return m_plugins; }
   QSettings& settings() { return *m_settings; }
@@ -71,6 +73,7 @@ private:
   LogModel m_log;
   LayerExplorer m_explorer;
   PlanQuantizer m_quantizer;
+  NetworkAnalysis m_analysis;
 };
 
 } // namespace halfstep

@@ -2,8 +2,8 @@
 //
 //   {"kind": "loader", "id": "onnx", "apiVersion": 1, "name": "ONNX models"}
 //
-// kind: "loader", "exporter", "images" or "archive"; id: unique among all plug-ins, lower case; apiVersion:
-// kPluginApiVersion of the headers it was built with; name: for people.
+// kind: "loader", "exporter", "images", "archive" or "store"; id: unique among all plug-ins, lower case;
+// apiVersion: kPluginApiVersion of the headers it was built with; name: for people.
 #pragma once
 
 namespace halfstep {

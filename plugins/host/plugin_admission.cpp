@@ -1,6 +1,7 @@
 #include "plugins/host/plugin_admission.h"
 
 #include "plugins/api/archive_reader_factory.h"
+#include "plugins/api/calibration_store_factory.h"
 #include "plugins/api/exporter_factory.h"
 #include "plugins/api/image_reader_factory.h"
 #include "plugins/api/loader_factory.h"
@@ -19,10 +20,11 @@ struct Kind {
   const char* name;
   const char* iid;
 };
-constexpr std::array<Kind, 4> kKinds = {{{"loader", HALFSTEP_LOADER_IID},
+constexpr std::array<Kind, 5> kKinds = {{{"loader", HALFSTEP_LOADER_IID},
                                          {"exporter", HALFSTEP_EXPORTER_IID},
                                          {"images", HALFSTEP_IMAGES_IID},
-                                         {"archive", HALFSTEP_ARCHIVE_IID}}};
+                                         {"archive", HALFSTEP_ARCHIVE_IID},
+                                         {"store", HALFSTEP_STORE_IID}}};
 
 std::string problemWith(const PluginRecord& record, const std::string& iid,
                         const std::set<std::string>& takenIds) {
@@ -32,7 +34,8 @@ std::string problemWith(const PluginRecord& record, const std::string& iid,
   const auto expected =
       std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& kind) { return record.kind == kind.name; });
   if (expected == kKinds.end()) {
-    return "its metadata has the kind \"" + record.kind + "\"; expected loader, exporter, images or archive";
+    return "its metadata has the kind \"" + record.kind +
+           "\"; expected loader, exporter, images, archive or store";
   }
   if (iid != expected->iid) {
     return "its kind \"" + record.kind + "\" and its interface \"" + iid + "\" contradict each other";

@@ -2,6 +2,7 @@
 
 #include "core/support/mapped_file.h"
 #include "plugins/api/archive_reader_factory.h"
+#include "plugins/api/calibration_store_factory.h"
 #include "plugins/api/exporter_factory.h"
 #include "plugins/api/image_reader_factory.h"
 #include "plugins/api/loader_factory.h"
@@ -105,6 +106,10 @@ void PluginHost::load(PluginRecord& record) {
     } else if (const auto* archives = qobject_cast<ArchiveReaderFactory*>(instance); archives != nullptr) {
       if (!m_archiveReader) {
         m_archiveReader = archives->createArchiveReader();
+      }
+    } else if (const auto* stores = qobject_cast<CalibrationStoreFactory*>(instance); stores != nullptr) {
+      if (!m_calibrationStore) {
+        m_calibrationStore = stores->createCalibrationStore();
       }
     } else {
       record.problem = "does not implement the interface that its metadata names";

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/io/archive_reader.h"
+#include "core/io/calibration_store.h"
 #include "core/io/exporter.h"
 #include "core/io/image_reader.h"
 #include "core/io/model_loader.h"
@@ -33,6 +34,7 @@ public:
   /// The first of each kind; null where there is none. They live as long as the host.
   const ImageReader* imageReader() const { return m_imageReader.get(); }
   const ArchiveReader* archiveReader() const { return m_archiveReader.get(); }
+  const CalibrationStore* calibrationStore() const { return m_calibrationStore.get(); }
 
   /// The loader that is surest of the file's first bytes; among equally sure ones, and where none knows the
   /// content, the one whose suffix it is. Errors: the file cannot be read (`failed`); no loader knows it
@@ -52,6 +54,7 @@ private:
   std::vector<std::unique_ptr<Exporter>> m_exporters;
   std::unique_ptr<ImageReader> m_imageReader;
   std::unique_ptr<ArchiveReader> m_archiveReader;
+  std::unique_ptr<CalibrationStore> m_calibrationStore;
 };
 
 } // namespace halfstep

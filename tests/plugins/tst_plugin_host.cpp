@@ -34,7 +34,7 @@ private slots:
       QVERIFY(!plugin.name.empty());
     }
     QVERIFY(host.imageReader() != nullptr && host.archiveReader() != nullptr);
-    QVERIFY(host.loaders().size() + host.exporters().size() + 2 >= host.plugins().size());
+    QVERIFY(host.loaders().size() + host.exporters().size() + 3 >= host.plugins().size());
   }
 
   void theTemplateWorks() {

@@ -272,6 +272,10 @@ void JobRunner::cancelAll() {
   m_wake.notify_all();
 }
 
+bool JobRunner::isActive(quint64 id) const {
+  return std::any_of(m_active.begin(), m_active.end(), [&](const JobPointer& job) { return job->id == id; });
+}
+
 bool JobRunner::isIdle() const {
   return m_active.empty();
 }

@@ -82,6 +82,8 @@ public:
   void setPaused(quint64 id, bool paused);
   void cancelKey(const QString& key);
   void cancelAll();
+  /// Whether job `id` waits or runs.
+  bool isActive(quint64 id) const;
   /// No job waits or runs, and every result has been handed over.
   bool isIdle() const;
   /// All jobs that wait or run, and the last ones that ended, oldest first.

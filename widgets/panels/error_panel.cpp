@@ -1,0 +1,223 @@
+#include "widgets/panels/error_panel.h"
+
+#include "core/support/units.h"
+#include "widgets/panels/table_actions.h"
+#include "widgets/plots/layer_error_plot.h"
+#include "widgets/style/theme.h"
+#include "widgets/viewmodels/sensitivity_model.h"
+
+#include <QEvent>
+#include <QHeaderView>
+#include <QLabel>
+#include <QPushButton>
+#include <QSpinBox>
+#include <QTableView>
+#include <QVBoxLayout>
+
+#include <cmath>
+
+namespace halfstep {
+
+namespace {
+
+QWidget* card(QLabel* caption, QWidget* content) {
+  auto* frame = new QWidget;
+  frame->setObjectName(QStringLiteral("card"));
+  frame->setAttribute(Qt::WA_StyledBackground);
+  auto* layout = new QVBoxLayout(frame);
+  layout->setContentsMargins(kSpace, kSpace, kSpace, kSpaceSmall);
+  layout->setSpacing(2);
+  if (caption != nullptr) {
+    layout->addWidget(caption);
+  }
+  layout->addWidget(content, 1);
+  return frame;
+}
+
+QString withInterval(OutputMetric metric, const Evaluation& evaluation) {
+  const Estimate estimate = estimateOf(metric, evaluation.samples, 1);
+  if (std::isnan(estimate.value)) {
+    return {};
+  }
+  const bool share = metric == OutputMetric::top1 || metric == OutputMetric::top5 ||
+                     metric == OutputMetric::accuracy || metric == OutputMetric::floatAccuracy;
+  const auto text = [&](double value) {
+    return share ? QString::fromStdString(formatShare(value)) : cellText(value);
+  };
+  QString words = text(estimate.value);
+  if (!metricUnit(metric).isEmpty()) {
+    words += ' ' + metricUnit(metric);
+  }
+  if (!std::isnan(estimate.low)) {
+    words += ErrorPanel::tr(" (%1 to %2)").arg(text(estimate.low), text(estimate.high));
+  }
+  return metricTitle(metric) + QStringLiteral(" <b>") + words + QStringLiteral("</b>");
+}
+
+} // namespace
+
+ErrorPanel::ErrorPanel(Document&, Selection& selection, NetworkAnalysis& analysis, QWidget* parent)
+    : QWidget(parent)
+    , m_selection(selection)
+    , m_analysis(analysis)
+    , m_samples(new QSpinBox)
+    , m_measure(new QPushButton(tr("Measure the plan")))
+    , m_summary(new QLabel)
+    , m_origin(new QLabel)
+    , m_legend(new QLabel)
+    , m_plot(new LayerErrorPlot)
+    , m_table(new QTableView) {
+  setObjectName(QStringLiteral("error_panel"));
+  layOut();
+  connectParts();
+  showErrors();
+}
+
+void ErrorPanel::layOut() {
+  m_samples->setObjectName(QStringLiteral("error_samples"));
+  m_samples->setAccessibleName(tr("Samples"));
+  m_samples->setRange(1, 100000);
+  m_samples->setValue(16);
+  m_samples->setSuffix(tr(" samples"));
+  m_measure->setObjectName(QStringLiteral("error_measure"));
+  m_measure->setProperty("role", "primary");
+  m_summary->setObjectName(QStringLiteral("error_summary"));
+  m_summary->setWordWrap(true);
+  m_summary->setTextFormat(Qt::RichText);
+  m_origin->setObjectName(QStringLiteral("error_origin"));
+  m_origin->setProperty("role", "quiet");
+  m_origin->setWordWrap(true);
+  m_legend->setProperty("role", "caption");
+  m_legend->setTextFormat(Qt::RichText);
+  m_proxy.setSourceModel(&m_model);
+  m_proxy.setSortRole(LayerErrorsModel::sortRole);
+  m_table->setObjectName(QStringLiteral("error_table"));
+  m_table->setAccessibleName(tr("Error of every layer"));
+  m_table->setModel(&m_proxy);
+  m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
+  m_table->setSelectionMode(QAbstractItemView::SingleSelection);
+  m_table->setShowGrid(false);
+  m_table->setSortingEnabled(true);
+  m_table->sortByColumn(LayerErrorsModel::layerColumn, Qt::AscendingOrder);
+  m_table->setWordWrap(false);
+  m_table->setTextElideMode(Qt::ElideMiddle);
+  m_table->setTabKeyNavigation(false);
+  m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
+  m_table->verticalHeader()->hide();
+  m_table->verticalHeader()->setDefaultSectionSize(26);
+  m_table->horizontalHeader()->setSectionResizeMode(LayerErrorsModel::layerColumn, QHeaderView::Stretch);
+  m_table->setColumnWidth(LayerErrorsModel::schemeColumn, 150);
+  for (int column = LayerErrorsModel::isolatedColumn; column < LayerErrorsModel::columnCountValue; ++column) {
+    m_table->setColumnWidth(column, 120);
+  }
+  addTableActions(*m_table, QStringLiteral("layer_errors"),
+                  [this](const QString& what) { emit failed(what); });
+  auto* top = new QHBoxLayout;
+  top->setSpacing(kSpace);
+  top->addWidget(m_summary, 1);
+  top->addWidget(m_samples);
+  top->addWidget(m_measure);
+  auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(kSpaceLarge, kSpace, kSpaceLarge, kSpace);
+  layout->setSpacing(kSpace);
+  layout->addLayout(top);
+  layout->addWidget(card(m_legend, m_plot), 3);
+  layout->addWidget(card(nullptr, m_table), 2);
+  layout->addWidget(m_origin);
+}
+
+void ErrorPanel::connectParts() {
+  connect(m_measure, &QPushButton::clicked, this, [this] {
+    if (m_analysis.errorsRun()) {
+      m_analysis.stop(NetworkAnalysis::errorsKey());
+    } else {
+      measure();
+    }
+  });
+  connect(&m_analysis, &NetworkAnalysis::errorsChanged, this, &ErrorPanel::showErrors);
+  connect(&m_analysis, &NetworkAnalysis::samplesChanged, this, &ErrorPanel::showErrors);
+  connect(m_plot, &LayerErrorPlot::layerPicked, this,
+          [this](int layer) { m_selection.select({layer}, layer); });
+  connect(m_plot, &Plot::saveFailed, this, &ErrorPanel::failed);
+  connect(&m_selection, &Selection::currentLayerChanged, this, &ErrorPanel::selectCurrent);
+  connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
+          [this](const QModelIndex& current) {
+            if (current.isValid() && !m_selecting) {
+              const int layer = m_proxy.mapToSource(current).row();
+              m_selection.select({layer}, layer);
+            }
+          });
+}
+
+void ErrorPanel::changeEvent(QEvent* event) {
+  QWidget::changeEvent(event);
+  if (event->type() == QEvent::PaletteChange || event->type() == QEvent::StyleChange) {
+    m_legend->setText(m_plot->legendText());
+  }
+}
+
+void ErrorPanel::measure() {
+  m_analysis.startErrors(static_cast<std::size_t>(m_samples->value()));
+}
+
+void ErrorPanel::showErrors() {
+  const auto& view = m_analysis.errors();
+  m_model.setView(view);
+  m_plot->setView(view);
+  m_legend->setText(m_plot->legendText());
+  m_measure->setText(m_analysis.errorsRun() ? tr("Stop") : tr("Measure the plan"));
+  m_measure->setEnabled(m_analysis.samples() != nullptr);
+  showSummary();
+  selectCurrent();
+}
+
+void ErrorPanel::showSummary() {
+  const auto& view = m_analysis.errors();
+  if (!view || !view->evaluation) {
+    m_summary->setText(
+        m_analysis.samples() == nullptr
+            ? m_analysis.samplesProblem().toHtmlEscaped()
+            : tr("Runs the network in float and with the whole plan, and compares the outputs of "
+                 "every layer and of the network."));
+    m_origin->clear();
+    return;
+  }
+  const Evaluation& evaluation = *view->evaluation;
+  QStringList figures;
+  for (const OutputMetric metric :
+       {OutputMetric::kl, OutputMetric::sqnr, OutputMetric::top1, OutputMetric::accuracy,
+        OutputMetric::floatAccuracy, OutputMetric::perplexity, OutputMetric::floatPerplexity}) {
+    const QString text = withInterval(metric, evaluation);
+    if (!text.isEmpty()) {
+      figures << text;
+    }
+  }
+  m_summary->setText(figures.join(QStringLiteral(" · ")));
+  QStringList words = {
+      tr("Measured on %n sample(s): %1", nullptr, static_cast<int>(evaluation.samples.size()))
+          .arg(QString::fromStdString(evaluation.origin.description))};
+  if (evaluation.origin.synthetic) {
+    words << tr("drawn at random: open data for figures that mean something");
+  }
+  if (!evaluation.left.empty()) {
+    words << tr("%n layer(s) stay in float", nullptr, static_cast<int>(evaluation.left.size()));
+  }
+  if (m_analysis.errorsAreOld()) {
+    words << tr("the plan has been edited since: measure again");
+  }
+  m_origin->setText(words.join(QStringLiteral(" · ")));
+}
+
+void ErrorPanel::selectCurrent() {
+  const int layer = m_selection.currentLayer();
+  m_plot->setCurrentLayer(layer);
+  m_selecting = true;
+  if (layer >= 0 && layer < m_model.rowCount()) {
+    m_table->selectRow(m_proxy.mapFromSource(m_model.index(layer, 0)).row());
+  } else {
+    m_table->clearSelection();
+  }
+  m_selecting = false;
+}
+
+} // namespace halfstep

@@ -1,0 +1,381 @@
+#include "widgets/viewmodels/network_analysis.h"
+
+#include "core/analysis/rank_statistics.h"
+#include "core/analysis/synthetic_samples.h"
+#include "core/io/sensitivity_file.h"
+#include "core/quant/scheme_grammar.h"
+#include "core/support/hash.h"
+
+#include <QDir>
+
+#include <chrono>
+#include <mutex>
+
+namespace halfstep {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kSnapshotEvery = std::chrono::milliseconds(150);
+
+double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Lets one snapshot through about every 150 ms. One thread.
+class Pace {
+public:
+  bool isDue() {
+    if (Clock::now() - m_last < kSnapshotEvery) {
+      return false;
+    }
+    m_last = Clock::now();
+    return true;
+  }
+
+private:
+  Clock::time_point m_last{};
+};
+
+std::shared_ptr<const SweepView> viewOf(std::shared_ptr<const Sensitivity> sweep,
+                                        std::vector<double> screening, bool running) {
+  auto view = std::make_shared<SweepView>();
+  for (std::size_t layer = 0; layer < sweep->layers.size(); ++layer) {
+    for (std::size_t scheme = 0; scheme < sweep->schemes.size(); ++scheme) {
+      // The bootstrap costs more than measuring a small network; while it works the bare figures do.
+      view->estimates.push_back(running ? Estimate{sweep->value(layer, scheme), std::nan(""), std::nan("")}
+                                        : sweep->estimate(layer, scheme));
+    }
+  }
+  for (std::size_t scheme = 0; scheme < sweep->schemes.size() && !running; ++scheme) {
+    view->reliabilities.push_back(reliabilityOf(*sweep, scheme));
+    std::vector<double> damages;
+    std::vector<double> errors;
+    for (std::size_t layer = 0; layer < sweep->layers.size() && !screening.empty(); ++layer) {
+      damages.push_back(sweep->damage(layer, scheme));
+      errors.push_back(screening[layer * sweep->schemes.size() + scheme]);
+    }
+    view->screeningCorrelation.push_back(rankCorrelation(damages, errors));
+  }
+  view->sweep = std::move(sweep);
+  view->screening = std::move(screening);
+  view->running = running;
+  return view;
+}
+
+} // namespace
+
+/// What runs the open model. Any thread.
+class NetworkAnalysis::Lab {
+public:
+  explicit Lab(std::shared_ptr<const Model> model)
+      : m_model(std::move(model)) {}
+
+  Result<const Executor*> executor() {
+    const std::lock_guard lock(m_mutex);
+    if (!m_executor) {
+      HALFSTEP_TRY(Executor made, Executor::create(m_model));
+      m_executor.emplace(std::move(made));
+    }
+    return &*m_executor;
+  }
+  const std::shared_ptr<const Model>& model() const { return m_model; }
+
+private:
+  std::shared_ptr<const Model> m_model;
+  std::mutex m_mutex;
+  std::optional<Executor> m_executor;
+};
+
+NetworkAnalysis::NetworkAnalysis(Document& document, JobRunner& runner, QObject* parent)
+    : QObject(parent)
+    , m_document(document)
+    , m_runner(runner) {
+  connect(&m_document, &Document::modelChanged, this, &NetworkAnalysis::reset);
+  // Queued: a job that ended by itself hands over its result first.
+  connect(&m_runner, &JobRunner::jobsChanged, this, &NetworkAnalysis::noteCancelled, Qt::QueuedConnection);
+  connect(&m_document, &Document::plansChanged, this, [this] {
+    if (m_errors) {
+      emit errorsChanged(); // they may be old now
+    }
+  });
+}
+
+NetworkAnalysis::~NetworkAnalysis() = default;
+
+void NetworkAnalysis::reset() {
+  m_lab.reset();
+  m_samples.reset();
+  m_samplesProblem.clear();
+  if (m_document.model()) {
+    m_lab = std::make_shared<Lab>(m_document.model());
+    auto drawn = SyntheticSamples::create(*m_document.model(), {});
+    if (drawn) {
+      m_samples = std::move(*drawn);
+    } else {
+      m_samplesProblem = QString::fromStdString(drawn.error().message());
+    }
+  }
+  dropResults();
+  emit samplesChanged();
+}
+
+void NetworkAnalysis::setSamples(std::shared_ptr<const SampleSource> samples) {
+  m_samples = std::move(samples);
+  m_samplesProblem.clear();
+  dropResults();
+  emit samplesChanged();
+}
+
+void NetworkAnalysis::dropResults() {
+  for (const QString& key : {sweepKey(), errorsKey(), calibrationKey(), QStringLiteral("sweep_cost")}) {
+    m_runner.cancelKey(key);
+  }
+  m_sweepJob = m_errorsJob = m_calibrationJob = 0;
+  m_sweep.reset();
+  m_errors.reset();
+  m_calibration.reset();
+  m_cost.reset();
+  emit sweepChanged();
+  emit costChanged();
+  emit errorsChanged();
+  emit calibrationChanged();
+}
+
+bool NetworkAnalysis::errorsAreOld() const {
+  return m_errors && m_document.model() && m_errors->plan.layers != m_document.plan().layers;
+}
+
+void NetworkAnalysis::estimateSweep(const SweepRequest& request) {
+  m_cost.reset();
+  emit costChanged();
+  if (!m_samples || request.schemes.empty()) {
+    return;
+  }
+  m_runner.start<SweepCost>(
+      {Lane::batch, tr("What a sweep costs"), QStringLiteral("sweep_cost"), true},
+      [lab = m_lab, samples = m_samples, request](const JobContext& context) -> Result<SweepCost> {
+        HALFSTEP_TRY(const Executor* executor, lab->executor());
+        SensitivityOptions options;
+        options.schemes = request.schemes;
+        options.samples = request.samples;
+        HALFSTEP_TRY(const SensitivityCost cost, sensitivityCost(*executor, *samples, options, context));
+        HALFSTEP_TRY(const auto inputs, samples->inputs(0));
+        HALFSTEP_CHECK(executor->run(inputs, context)); // primitives are made at the first run
+        const auto start = Clock::now();
+        HALFSTEP_CHECK(executor->run(inputs, context));
+        const double forward = secondsSince(start);
+        return SweepCost{cost.forwards * forward, cost.naiveForwards * forward, cost.keptBytes};
+      },
+      this,
+      [this](Result<SweepCost> cost) {
+        if (cost) {
+          m_cost = *cost;
+          emit costChanged();
+        }
+      });
+}
+
+std::string NetworkAnalysis::sweepFile(const SweepRequest& request) const {
+  if (m_sweepFolder.isEmpty() || m_document.modelHash().empty()) {
+    return {};
+  }
+  std::string key = m_document.modelHash() + std::to_string(m_samples->origin().fingerprint) +
+                    std::to_string(request.samples) +
+                    (request.metric ? std::string(metricName(*request.metric)) : std::string());
+  for (const Scheme& scheme : request.schemes) {
+    key += " " + printScheme(scheme);
+  }
+  const auto name = sha256(std::as_bytes(std::span(key)), {});
+  return name ? (m_sweepFolder + QStringLiteral("/") + QString::fromStdString(name->substr(0, 16)) +
+                 QStringLiteral(".jsonl"))
+                    .toStdString()
+              : std::string();
+}
+
+void NetworkAnalysis::startSweep(const SweepRequest& request) {
+  if (!m_samples || request.schemes.empty()) {
+    return;
+  }
+  const QPointer<QObject> self(this);
+  const auto publish = [this, &runner = m_runner, self](std::shared_ptr<const SweepView> view) {
+    runner.post(self, [this, view = std::move(view), lab = std::weak_ptr<Lab>(m_lab)] {
+      if (m_sweepJob != 0 && !lab.expired()) {
+        m_sweep = view;
+        emit sweepChanged();
+      }
+    });
+  };
+  const auto work =
+      [lab = m_lab, samples = m_samples, request, publish, file = sweepFile(request),
+       hash = m_document.modelHash()](const JobContext& context) -> Result<std::shared_ptr<const SweepView>> {
+    HALFSTEP_TRY(const Executor* executor, lab->executor());
+    HALFSTEP_TRY(const std::vector<double> screening,
+                 screenWeights(*lab->model(), request.schemes, context.part(0.0, 0.05)));
+    const Simulation simulation(lab->model(), nullptr);
+    std::optional<Sensitivity> previous;
+    if (!file.empty()) {
+      if (auto saved = loadSensitivity(file, hash)) {
+        previous = std::move(*saved);
+      }
+    }
+    std::optional<SensitivityJournal> journal;
+    SensitivityOptions options;
+    options.schemes = request.schemes;
+    options.samples = request.samples;
+    options.metric = request.metric;
+    Pace pace;
+    options.onLayer = [&](const Sensitivity& so, std::size_t layer) {
+      if (!file.empty() && !journal) {
+        if (auto made = SensitivityJournal::create(file, so, hash)) {
+          journal.emplace(std::move(*made));
+        }
+      } else if (journal && !journal->append(so, layer)) {
+        journal.reset(); // a full disk costs the resuming, not the sweep
+      }
+      if (pace.isDue()) {
+        publish(viewOf(std::make_shared<const Sensitivity>(so), screening, true));
+      }
+    };
+    HALFSTEP_TRY(auto sweep, measureSensitivity(*executor, simulation, *samples, options,
+                                                previous ? &*previous : nullptr, context.part(0.05, 1.0)));
+    return viewOf(std::move(sweep), screening, false);
+  };
+  m_sweepJob = m_runner.start<std::shared_ptr<const SweepView>>(
+      {Lane::sweep, tr("Sensitivity"), sweepKey(), true}, work, this,
+      [this](Result<std::shared_ptr<const SweepView>> view) {
+        m_sweepJob = 0;
+        if (view) {
+          m_sweep = std::move(*view);
+        }
+        emit sweepChanged();
+      });
+  emit sweepChanged();
+}
+
+void NetworkAnalysis::startErrors(std::size_t samples) {
+  if (!m_samples) {
+    return;
+  }
+  const QPointer<QObject> self(this);
+  const auto publish = [this, &runner = m_runner, self](std::shared_ptr<const ErrorsView> view) {
+    runner.post(self, [this, view = std::move(view)] {
+      if (m_errorsJob != 0) {
+        m_errors = view;
+        emit errorsChanged();
+      }
+    });
+  };
+  const auto work =
+      [lab = m_lab, source = m_samples, plan = m_document.plan(), samples, publish,
+       calibration = m_calibration](const JobContext& context) -> Result<std::shared_ptr<const ErrorsView>> {
+    HALFSTEP_TRY(const Executor* executor, lab->executor());
+    const Simulation simulation(lab->model(), calibration);
+    Pace pace;
+    const auto viewOfErrors = [&](const LayerErrors& errors, std::shared_ptr<const Evaluation> evaluation,
+                                  bool running) {
+      auto view = std::make_shared<ErrorsView>();
+      view->errors = std::make_shared<const LayerErrors>(errors);
+      view->evaluation = std::move(evaluation);
+      view->plan = plan;
+      view->running = running;
+      for (const LayerError& one : errors.errors) {
+        view->isolated.push_back(LayerErrors::sqnrEstimate(one.isolated, 1));
+        view->accumulated.push_back(LayerErrors::sqnrEstimate(one.accumulated, 1));
+      }
+      return view;
+    };
+    EvaluationOptions evaluation;
+    evaluation.samples = samples;
+    HALFSTEP_TRY(const auto output,
+                 evaluate(*executor, simulation, plan, *source, evaluation, context.part(0.0, 0.4)));
+    LayerErrorOptions options;
+    options.samples = samples;
+    options.onSample = [&](const LayerErrors& so) {
+      if (pace.isDue()) {
+        publish(viewOfErrors(so, output, true));
+      }
+    };
+    HALFSTEP_TRY(const auto errors,
+                 measureLayerErrors(*executor, simulation, plan, *source, options, context.part(0.4, 1.0)));
+    return std::shared_ptr<const ErrorsView>(viewOfErrors(*errors, output, false));
+  };
+  m_errorsJob = m_runner.start<std::shared_ptr<const ErrorsView>>(
+      {Lane::sweep, tr("Error of every layer"), errorsKey(), true}, work, this,
+      [this](Result<std::shared_ptr<const ErrorsView>> view) {
+        m_errorsJob = 0;
+        if (view) {
+          m_errors = std::move(*view);
+        }
+        emit errorsChanged();
+      });
+  emit errorsChanged();
+}
+
+void NetworkAnalysis::startCalibration(std::size_t samples) {
+  if (!m_samples) {
+    return;
+  }
+  m_calibrationJob = m_runner.start<std::shared_ptr<const Calibration>>(
+      {Lane::sweep, tr("Calibration"), calibrationKey(), true},
+      [lab = m_lab, source = m_samples,
+       samples](const JobContext& context) -> Result<std::shared_ptr<const Calibration>> {
+        HALFSTEP_TRY(const Executor* executor, lab->executor());
+        CalibrationOptions options;
+        options.samples = samples;
+        return calibrate(*executor, *source, options, context);
+      },
+      this,
+      [this](Result<std::shared_ptr<const Calibration>> calibration) {
+        m_calibrationJob = 0;
+        if (calibration) {
+          m_calibration = std::move(*calibration);
+        }
+        emit calibrationChanged();
+      });
+  emit calibrationChanged();
+}
+
+void NetworkAnalysis::noteCancelled() {
+  // A job that was cancelled (in the status bar, in the list of jobs) does not hand over a result.
+  const auto isOver = [this](quint64& job) {
+    const bool over = job != 0 && !m_runner.isActive(job);
+    job = over ? 0 : job;
+    return over;
+  };
+  if (isOver(m_sweepJob)) {
+    rankPartial();
+    emit sweepChanged();
+  }
+  if (isOver(m_errorsJob)) {
+    if (m_errors && m_errors->running) {
+      auto partial = std::make_shared<ErrorsView>(*m_errors);
+      partial->running = false;
+      m_errors = std::move(partial);
+    }
+    emit errorsChanged();
+  }
+  if (isOver(m_calibrationJob)) {
+    emit calibrationChanged();
+  }
+}
+
+void NetworkAnalysis::rankPartial() {
+  if (!m_sweep || !m_sweep->running) {
+    return;
+  }
+  m_runner.start<std::shared_ptr<const SweepView>>(
+      {Lane::batch, tr("Rank the layers"), QStringLiteral("rank"), true},
+      [view = m_sweep](const JobContext&) -> Result<std::shared_ptr<const SweepView>> {
+        return viewOf(view->sweep, view->screening, false);
+      },
+      this,
+      [this, partial = m_sweep](Result<std::shared_ptr<const SweepView>> view) {
+        if (view && m_sweep == partial) {
+          m_sweep = std::move(*view);
+          emit sweepChanged();
+        }
+      });
+}
+
+} // namespace halfstep

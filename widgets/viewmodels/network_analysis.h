@@ -1,0 +1,118 @@
+// What the window knows of the running network: its samples, and the results of the measurements made on
+// them. Starts the measurements as jobs and swaps in their snapshots. Owned by the session; UI thread.
+#pragma once
+
+#include "core/analysis/calibration.h"
+#include "core/analysis/layer_errors.h"
+#include "core/analysis/sensitivity.h"
+#include "widgets/jobs/job_runner.h"
+#include "widgets/viewmodels/document.h"
+
+#include <QObject>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace halfstep {
+
+/// A sweep as the Sensitivity page shows it: figures, intervals and rankings worked out off the UI thread.
+struct SweepView {
+  std::shared_ptr<const Sensitivity> sweep;
+  std::vector<Estimate> estimates;               ///< layers × schemes, as the sweep's cells
+  std::vector<RankingReliability> reliabilities; ///< one per scheme
+  std::vector<double> screening;                 ///< relative weight error, layers × schemes; may be empty
+  std::vector<double> screeningCorrelation;      ///< per scheme: rank correlation of screening and damage
+  bool running = false;
+};
+
+/// Errors of every layer and of the output under one plan.
+struct ErrorsView {
+  std::shared_ptr<const LayerErrors> errors;
+  std::shared_ptr<const Evaluation> evaluation;
+  Plan plan;                      ///< that they belong to
+  std::vector<Estimate> isolated; ///< SQNR in dB, one per layer
+  std::vector<Estimate> accumulated;
+  bool running = false;
+};
+
+/// What a sweep would cost.
+struct SweepCost {
+  double seconds = 0.0;
+  double naiveSeconds = 0.0;
+  std::int64_t keptBytes = 0;
+};
+
+struct SweepRequest {
+  std::vector<Scheme> schemes;
+  std::size_t samples = 16;
+  std::optional<OutputMetric> metric;
+};
+
+class NetworkAnalysis : public QObject {
+  Q_OBJECT
+
+public:
+  NetworkAnalysis(Document& document, JobRunner& runner, QObject* parent = nullptr);
+  ~NetworkAnalysis() override;
+
+  /// Null while no model is open, or where its inputs cannot be drawn (`samplesProblem` says why).
+  const std::shared_ptr<const SampleSource>& samples() const { return m_samples; }
+  const QString& samplesProblem() const { return m_samplesProblem; }
+  /// Replaces the synthetic ones; results of the former samples are dropped.
+  void setSamples(std::shared_ptr<const SampleSource> samples);
+
+  /// Ends in costChanged().
+  void estimateSweep(const SweepRequest& request);
+  void startSweep(const SweepRequest& request);
+  /// Where half-done sweeps are kept, so that they go on after a restart; empty: nowhere.
+  void setSweepFolder(const QString& folder) { m_sweepFolder = folder; }
+  void startErrors(std::size_t samples);
+  void startCalibration(std::size_t samples);
+  void stop(const QString& key) { m_runner.cancelKey(key); }
+  static QString sweepKey() { return QStringLiteral("sensitivity"); }
+  static QString errorsKey() { return QStringLiteral("errors"); }
+  static QString calibrationKey() { return QStringLiteral("calibration"); }
+
+  /// Null where there are none.
+  const std::shared_ptr<const SweepView>& sweep() const { return m_sweep; }
+  const std::shared_ptr<const ErrorsView>& errors() const { return m_errors; }
+  const std::shared_ptr<const Calibration>& calibration() const { return m_calibration; }
+  const std::optional<SweepCost>& cost() const { return m_cost; }
+  bool sweepRuns() const { return m_sweepJob != 0; }
+  bool errorsRun() const { return m_errorsJob != 0; }
+  bool calibrationRuns() const { return m_calibrationJob != 0; }
+  /// Whether the plan has been edited since errors() was measured.
+  bool errorsAreOld() const;
+
+signals:
+  void samplesChanged();
+  void sweepChanged();
+  void costChanged();
+  void errorsChanged();
+  void calibrationChanged();
+
+private:
+  class Lab;
+  void reset();
+  void dropResults();
+  std::string sweepFile(const SweepRequest& request) const;
+  void noteCancelled();
+  void rankPartial();
+
+  Document& m_document;
+  JobRunner& m_runner;
+  std::shared_ptr<Lab> m_lab; ///< executor and simulation of the open model, made by the first job
+  std::shared_ptr<const SampleSource> m_samples;
+  QString m_samplesProblem;
+  QString m_sweepFolder;
+  std::shared_ptr<const SweepView> m_sweep;
+  std::shared_ptr<const ErrorsView> m_errors;
+  std::shared_ptr<const Calibration> m_calibration;
+  std::optional<SweepCost> m_cost;
+  quint64 m_sweepJob = 0;
+  quint64 m_errorsJob = 0;
+  quint64 m_calibrationJob = 0;
+};
+
+} // namespace halfstep
