@@ -329,6 +329,39 @@ private slots:
     QVERIFY(zero["sqnr_db"].isNull());
   }
 
+  void showsData() {
+    const QString file = model("conv.onnx", test::convolutionModel());
+    const Finished drawn = run({"data", file, "--samples", "3", "--json"});
+    QCOMPARE(drawn.status, 0);
+    QVERIFY(drawn.errors.startsWith("halfstep: warning: no --data"));
+    QVERIFY(drawn.json()["synthetic"].toBool());
+    QCOMPARE(drawn.json()["samples"].toInt(), 3);
+    QCOMPARE(drawn.json()["inputs"].toArray()[0].toObject()["shape"].toArray(), (QJsonArray{1, 3, 8, 8}));
+
+    // Two samples of 192 floats, 0 … 383, in the order that NumPy stores them.
+    std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 8, 8), }";
+    header += std::string(128 - 10 - header.size() - 1, ' ') + "\n";
+    std::string npy = std::string("\x93NUMPY\x01\x00\x76\x00", 10) + header;
+    for (int i = 0; i < 384; ++i) {
+      const auto value = static_cast<float>(i);
+      npy.append(reinterpret_cast<const char*>(&value), sizeof value);
+    }
+    const QString data = model("x.npy", npy);
+    const Finished given =
+        run({"data", file, "--data", data, "--scale", "1/2", "--dump", path("first"), "--json"});
+    QVERIFY2(given.status == 0 && given.errors.isEmpty(), given.errors.constData());
+    QCOMPARE(given.json()["samples"].toInt(), 2);
+    QCOMPARE(given.json()["inputs"].toArray()[0].toObject()["max"].toDouble(), 191.5);
+    QCOMPARE(readNpy(path("first/x.npy")).at<float>(191), 95.5F);
+    QVERIFY(run({"data", file, "--data", data}).output.contains("no labels"));
+
+    expectFailure({"data", file, "--data", path("nowhere")}, 1, "nowhere: cannot be read");
+    expectFailure({"data", file, "--data", model("cut.npy", npy.substr(0, 500))}, 3, "cut.npy");
+    expectFailure({"data", file, "--data", data, "--crop", "0"}, 2, "--crop: \"0\": expected");
+    expectFailure({"data", file, "--shape", "x"}, 2, "--shape x: expected NAME=1,3,224,224");
+    expectFailure({"data", file, "--shape", "x=1,3,9,9"}, 2, "is not what the model's input is");
+  }
+
   void failuresHaveTheirStatus() {
     const QString file = model("conv.onnx", test::convolutionModel());
     const std::string good = test::convolutionModel();
@@ -357,7 +390,7 @@ private slots:
     const Finished help = run({"--help"});
     QCOMPARE(help.status, 0);
     QVERIFY(help.output.contains("Examples:") && help.output.contains("Exit status"));
-    for (const char* command : {"inspect", "quantize", "export", "plugins", "kernels"}) {
+    for (const char* command : {"inspect", "quantize", "data", "export", "plugins", "kernels"}) {
       QVERIFY2(help.output.contains(command), command);
       QVERIFY2(run({command, "--help"}).output.contains("Example"), command);
     }
