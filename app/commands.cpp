@@ -1,5 +1,6 @@
 #include "app/commands.h"
 
+#include "widgets/panels/data_dialog.h"
 #include "widgets/style/theme.h"
 #include "widgets/viewmodels/command_line_text.h"
 
@@ -39,7 +40,8 @@ Commands::Commands(Session& session, QWidget& window)
     , m_session(session)
     , m_window(window)
     , m_recent(new QMenu(tr("Open &recent"), &window))
-    , m_export(new QMenu(tr("&Export"), &window)) {
+    , m_export(new QMenu(tr("&Export"), &window))
+    , m_data(new QMenu(tr("&Data"), &window)) {
   m_recent->setObjectName(QStringLiteral("menu_recent"));
   m_export->setObjectName(QStringLiteral("menu_export"));
   makeActions();
@@ -108,6 +110,11 @@ void Commands::makeActions() {
                      [this] { emit fullScreenToggled(); });
   m_quit =
       add("quit", tr("&Quit"), QKeySequence::Quit, tr("Close the program"), [this] { m_window.close(); });
+  m_openData = add("open_data", tr("Open &data…"), QKeySequence(Qt::CTRL | Qt::Key_D),
+                   tr("Choose the samples that the network is run on"), [this] { openDataDialog(); });
+  m_drawData = add("draw_data", tr("Samples drawn at &random"), {},
+                   tr("Run the network on synthetic samples: enough to try, not to judge by"),
+                   [this] { m_session.drawSamples(); });
   m_about = add("about", tr("&About Halfstep"), {}, tr("Version and licence"), [this] { showAbout(); });
 }
 
@@ -118,6 +125,8 @@ void Commands::fillMenuBar(QMenuBar& bar, const QList<QAction*>& panels) {
   file->addActions({m_reload, m_close});
   file->addSeparator();
   file->addActions({m_openPlan, m_savePlan, m_savePlanAs});
+  m_data->addActions({m_openData, m_drawData});
+  file->addMenu(m_data);
   file->addMenu(m_export);
   file->addSeparator();
   file->addAction(m_quit);
@@ -148,6 +157,22 @@ void Commands::fillMenuBar(QMenuBar& bar, const QList<QAction*>& panels) {
 
 void Commands::fillToolBar(QToolBar& bar) {
   bar.addActions({m_open, m_undo, m_redo, m_savePlan, m_copyCommand});
+  auto* data = new QToolButton;
+  data->setObjectName(QStringLiteral("data_button"));
+  data->setPopupMode(QToolButton::InstantPopup);
+  data->setMenu(m_data);
+  bar.insertWidget(m_savePlan, data);
+  const auto showOrigin = [this, data] {
+    const auto& samples = m_session.analysis().samples();
+    data->setEnabled(m_session.document().model() != nullptr);
+    data->setText(!samples                      ? tr("Data")
+                  : samples->origin().synthetic ? tr("Data: drawn")
+                                                : tr("Data: %1").arg(samples->count()));
+    data->setToolTip(samples ? QString::fromStdString(samples->origin().description)
+                             : m_session.analysis().samplesProblem());
+  };
+  connect(&m_session.analysis(), &NetworkAnalysis::samplesChanged, data, showOrigin);
+  showOrigin();
   auto* button = new QToolButton;
   button->setText(tr("Export"));
   button->setObjectName(QStringLiteral("export_button"));
@@ -162,7 +187,8 @@ void Commands::fillToolBar(QToolBar& bar) {
 
 void Commands::updateActions() {
   const bool any = m_session.document().model() != nullptr;
-  for (QAction* action : {m_reload, m_close, m_openPlan, m_savePlan, m_savePlanAs, m_copyCommand, m_find}) {
+  for (QAction* action : {m_reload, m_close, m_openPlan, m_savePlan, m_savePlanAs, m_copyCommand, m_find,
+                          m_openData, m_drawData}) {
     action->setEnabled(any);
   }
   m_export->setEnabled(any);
@@ -184,6 +210,21 @@ void Commands::fillExports() {
     connect(action, &QAction::triggered, this, [this, raw = exporter.get()] { exportDialog(*raw); });
   }
   m_export->setToolTipsVisible(true);
+}
+
+void Commands::openDataDialog() {
+  auto* dialog = new DataDialog(
+      m_session.document().data().value_or(DataSettings()),
+      [this](const DataSettings& settings, std::function<void(Result<DataPreview>)> done) {
+        m_session.openData(settings, std::move(done));
+      },
+      &m_window);
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  connect(dialog, &DataDialog::chosen, this,
+          [this](const DataSettings& settings, const DataPreview& preview) {
+            m_session.useData(settings, preview);
+          });
+  dialog->open();
 }
 
 void Commands::openDialog() {

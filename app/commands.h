@@ -50,6 +50,7 @@ private:
   void confirmLosses(const Exporter& exporter, const QString& path);
   void copyCommand();
   void showAbout();
+  void openDataDialog();
 
   Session& m_session;
   QWidget& m_window;
@@ -68,6 +69,9 @@ private:
   QAction* m_about = nullptr;
   QMenu* m_recent;
   QMenu* m_export;
+  QMenu* m_data;
+  QAction* m_openData = nullptr;
+  QAction* m_drawData = nullptr;
 };
 
 } // namespace halfstep

@@ -21,6 +21,7 @@ constexpr int kUsage = 2;
 struct Arguments {
   QString model;
   QString plan;
+  QString data;
   QString theme;
   std::optional<ScreenshotRequest> screenshot;
 };
@@ -51,6 +52,7 @@ std::optional<Arguments> parseArguments(const QApplication& application) {
   parser.addOption({"screenshot", "Draw the settled window to a PNG file and exit.", "OUT.png"});
   parser.addOption(
       {"page", "The page to draw: distribution, sensitivity, error or start.", "NAME", "distribution"});
+  parser.addOption({"data", "Run the network on this data set.", "PATH"});
   parser.addOption({"measure", "Let the page measure before it is drawn."});
   parser.addOption({"layer", "The layer to select.", "NAME"});
   parser.addOption({"theme", "system, light or dark.", "NAME"});
@@ -63,6 +65,7 @@ std::optional<Arguments> parseArguments(const QApplication& application) {
   }
   arguments.model = parser.positionalArguments().value(0);
   arguments.plan = parser.value("plan");
+  arguments.data = parser.value("data");
   arguments.theme = parser.value("theme");
   if (!arguments.theme.isEmpty() && !QStringList{"system", "light", "dark"}.contains(arguments.theme)) {
     say(QStringLiteral("--theme is system, light or dark, not %1").arg(arguments.theme));
@@ -162,6 +165,13 @@ int main(int argc, char** argv) {
   window.show();
   const bool startPage = arguments->screenshot && arguments->screenshot->page == QLatin1String("start");
   if (!arguments->model.isEmpty() && !startPage) {
+    if (!arguments->data.isEmpty()) {
+      QObject::connect(&session, &Session::opened, &window, [&session, path = arguments->data] {
+        DataSettings settings = session.document().data().value_or(DataSettings());
+        settings.source = path.toStdString();
+        session.openDataAndUse(settings);
+      });
+    }
     session.openModel(arguments->model, arguments->plan);
   }
   return QApplication::exec();

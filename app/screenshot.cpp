@@ -39,16 +39,19 @@ void takeScreenshot(Session& session, MainWindow& window, const ScreenshotReques
     session.selection().select({static_cast<int>(*index)}, static_cast<int>(*index));
   }
   window.pages().setCurrentPage(request.page);
-  if (request.measure) {
-    window.measurePage();
-  }
   auto* poll = new QTimer(&window);
   poll->setInterval(kPollMilliseconds);
   auto quiet = std::make_shared<int>(0);
+  auto measure = std::make_shared<bool>(request.measure);
   QObject::connect(poll, &QTimer::timeout, &window,
-                   [poll, quiet, &session, &window, path = request.path, done] {
+                   [poll, quiet, measure, &session, &window, path = request.path, done] {
                      *quiet = session.isSettled() ? *quiet + 1 : 0;
                      if (*quiet < kQuietPolls) {
+                       return;
+                     }
+                     if (std::exchange(*measure, false)) { // the data is there now
+                       window.measurePage();
+                       *quiet = 0;
                        return;
                      }
                      poll->stop();

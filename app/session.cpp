@@ -1,5 +1,6 @@
 #include "app/session.h"
 
+#include "core/io/data_set.h"
 #include "core/io/plan_file.h"
 #include "core/support/hash.h"
 #include "core/support/mapped_file.h"
@@ -123,6 +124,7 @@ void Session::takeModel(std::shared_ptr<const Model> model, const std::optional<
     m_selection.select({0}, 0);
   }
   hashInBackground();
+  openPlansData();
 }
 
 void Session::hashInBackground() {
@@ -134,6 +136,61 @@ void Session::hashInBackground() {
           m_document.setModelHash(*hash);
         }
       });
+}
+
+void Session::openData(const DataSettings& settings, std::function<void(const Result<DataPreview>&)> done) {
+  const auto model = m_document.model();
+  if (!model) {
+    return;
+  }
+  constexpr std::size_t kShown = 12;
+  DataReaders readers{nullptr, m_plugins.imageReader(), m_plugins.archiveReader()};
+  if (const auto loader = m_plugins.loaderFor(model->path)) {
+    readers.tensors = *loader;
+  }
+  m_jobs.start<DataPreview>(
+      {Lane::batch, tr("Open data"), QStringLiteral("data"), true},
+      [model, settings, readers](const JobContext& context) -> Result<DataPreview> {
+        HALFSTEP_TRY(auto samples,
+                     openDataSet(settings.source, *model, settings, readers, context.part(0.0, 0.5)));
+        return previewOf(std::move(samples), *model, kShown, context.part(0.5, 1.0));
+      },
+      this,
+      [this, model, done = std::move(done)](const Result<DataPreview>& preview) {
+        if (m_document.model() == model) {
+          done(preview);
+        }
+      });
+}
+
+void Session::useData(const DataSettings& settings, const DataPreview& preview) {
+  m_document.setData(settings);
+  m_analysis.setSamples(preview.samples);
+  m_log.add(LogModel::Level::information, tr("Data: %1").arg(preview.summary));
+}
+
+void Session::drawSamples() {
+  m_document.setData({});
+  m_analysis.drawSamples();
+}
+
+void Session::openDataAndUse(const DataSettings& settings) {
+  openData(settings, [this, settings](const Result<DataPreview>& preview) {
+    if (preview) {
+      useData(settings, *preview);
+    } else {
+      emit failed(
+          tr("The data could not be opened: %1").arg(QString::fromStdString(preview.error().message())));
+    }
+    emit dataOpened();
+  });
+}
+
+void Session::openPlansData() {
+  const auto& settings = m_document.data();
+  if (settings && !settings->source.empty()) {
+    openDataAndUse(*settings);
+  }
 }
 
 void Session::closeModel() {
@@ -154,6 +211,9 @@ void Session::openPlan(const QString& path) {
   }
   m_document.setPlan(*plan, tr("Open plan %1").arg(QFileInfo(path).fileName()));
   m_document.markSaved(path);
+  if (plan->data) {
+    openPlansData();
+  }
   m_log.add(LogModel::Level::information, tr("Opened the plan %1").arg(path));
   const auto mismatches = planMismatches(*plan, *m_document.model(), m_document.modelHash());
   if (!mismatches.empty()) {

@@ -4,6 +4,7 @@
 
 #include "plugins/host/plugin_host.h"
 #include "widgets/jobs/job_runner.h"
+#include "widgets/viewmodels/data_preview.h"
 #include "widgets/viewmodels/document.h"
 #include "widgets/viewmodels/layer_explorer.h"
 #include "widgets/viewmodels/log_model.h"
@@ -37,6 +38,15 @@ public:
   /// the plan in `planPath` says. Ends in opened() or openFailed().
   void openModel(const QString& path, const QString& planPath = {});
   void closeModel();
+  /// Opens a data set for the open model in the background, with a preview of its first samples. `done` is
+  /// not called where the model has changed meanwhile.
+  void openData(const DataSettings& settings, std::function<void(const Result<DataPreview>&)> done);
+  /// Runs the network on these samples from now on, and keeps their settings in the plan.
+  void useData(const DataSettings& settings, const DataPreview& preview);
+  /// Both in one; ends in dataOpened(), after failed() where it did not work.
+  void openDataAndUse(const DataSettings& settings);
+  /// Back to samples drawn at random.
+  void drawSamples();
   /// Reads a plan for the open model: one undo step. What does not match is told by planMismatched().
   void openPlan(const QString& path);
   void savePlan(const QString& path);
@@ -56,6 +66,7 @@ signals:
   void openFailed(const QString& message, int exitStatus);
   void planMismatched(const QStringList& lines);
   void planSaved(const QString& path);
+  void dataOpened();
   void exported(const QStringList& files, const QStringList& losses);
   void failed(const QString& message);
   void recentFilesChanged();
@@ -63,6 +74,7 @@ signals:
 private:
   void takeModel(std::shared_ptr<const Model> model, const std::optional<Plan>& plan);
   void hashInBackground();
+  void openPlansData();
   void rememberFile(const QString& path);
 
   std::unique_ptr<QSettings> m_settings;

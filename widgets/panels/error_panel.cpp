@@ -79,6 +79,8 @@ void ErrorPanel::layOut() {
   m_samples->setRange(1, 100000);
   m_samples->setValue(16);
   m_samples->setSuffix(tr(" samples"));
+  m_samples->setButtonSymbols(QAbstractSpinBox::NoButtons);
+  m_samples->setFixedWidth(110);
   m_measure->setObjectName(QStringLiteral("error_measure"));
   m_measure->setProperty("role", "primary");
   m_summary->setObjectName(QStringLiteral("error_summary"));
@@ -108,7 +110,7 @@ void ErrorPanel::layOut() {
   m_table->horizontalHeader()->setSectionResizeMode(LayerErrorsModel::layerColumn, QHeaderView::Stretch);
   m_table->setColumnWidth(LayerErrorsModel::schemeColumn, 150);
   for (int column = LayerErrorsModel::isolatedColumn; column < LayerErrorsModel::columnCountValue; ++column) {
-    m_table->setColumnWidth(column, 120);
+    m_table->setColumnWidth(column, 140);
   }
   addTableActions(*m_table, QStringLiteral("layer_errors"),
                   [this](const QString& what) { emit failed(what); });
@@ -193,14 +195,14 @@ void ErrorPanel::showSummary() {
     }
   }
   m_summary->setText(figures.join(QStringLiteral(" · ")));
-  QStringList words = {
-      tr("Measured on %n sample(s): %1", nullptr, static_cast<int>(evaluation.samples.size()))
-          .arg(QString::fromStdString(evaluation.origin.description))};
+  QStringList words = {tr("Measured on %1 of %2")
+                           .arg(evaluation.samples.size())
+                           .arg(QString::fromStdString(evaluation.origin.description))};
   if (evaluation.origin.synthetic) {
     words << tr("drawn at random: open data for figures that mean something");
   }
   if (!evaluation.left.empty()) {
-    words << tr("%n layer(s) stay in float", nullptr, static_cast<int>(evaluation.left.size()));
+    words << tr("layers that stay in float: %1").arg(evaluation.left.size());
   }
   if (m_analysis.errorsAreOld()) {
     words << tr("the plan has been edited since: measure again");

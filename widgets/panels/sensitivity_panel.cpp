@@ -96,6 +96,8 @@ QWidget* SensitivityPanel::controls() {
   m_samples->setRange(1, kMostSamples);
   m_samples->setValue(16);
   m_samples->setSuffix(tr(" samples"));
+  m_samples->setButtonSymbols(QAbstractSpinBox::NoButtons);
+  m_samples->setFixedWidth(110);
   m_samples->setToolTip(
       tr("On how many samples the output is compared. More of them make the ranking surer."));
   m_metric->setObjectName(QStringLiteral("sensitivity_metric"));
@@ -304,10 +306,12 @@ void SensitivityPanel::showSweep() {
     const auto [least, most] = m_model.extent();
     m_legend->setRange(cellText(least), cellText(most), m_model.figureTitle());
     const Sensitivity& sweep = *view->sweep;
-    words << tr("Measured on %1 of %2 samples: %3")
-                 .arg(static_cast<int>(std::lround(sweep.progress() * static_cast<double>(sweep.samples))))
+    words << tr("Measured on %1 of %2")
                  .arg(sweep.samples)
                  .arg(QString::fromStdString(sweep.origin.description));
+    if (!sweep.isComplete()) {
+      words << tr("%1 done").arg(QString::fromStdString(formatShare(sweep.progress())));
+    }
     if (sweep.origin.synthetic) {
       words << tr("drawn at random: open data for figures that mean something");
     }
@@ -319,7 +323,7 @@ void SensitivityPanel::showSweep() {
             << tr("grey bars: the samples cannot tell the layer from the one ranked before it");
     }
     if (scheme < view->screeningCorrelation.size() && !std::isnan(view->screeningCorrelation[scheme])) {
-      words << tr("weight error would rank with ρ = %1").arg(view->screeningCorrelation[scheme], 0, 'f', 2);
+      words << tr("weight error would rank with ρ = %1").arg(cellText(view->screeningCorrelation[scheme]));
     }
   }
   m_reliability->setText(words.join(QStringLiteral(" · ")));

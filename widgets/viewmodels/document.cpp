@@ -51,6 +51,7 @@ void Document::open(std::shared_ptr<const Model> model, const Plan& plan) {
   m_modelSha256.clear();
   m_planPath.clear();
   m_fallback = plan.fallback;
+  m_data = plan.data;
   m_plans.clear();
   for (const Layer& layer : m_model->layers) {
     m_plans.push_back(plan.forLayer(layer.name));
@@ -78,6 +79,7 @@ Plan Document::plan() const {
     plan.modelFile = m_model->name;
     plan.modelSha256 = m_modelSha256;
     plan.fallback = m_fallback;
+    plan.data = m_data;
     for (std::size_t i = 0; i < m_plans.size(); ++i) {
       plan.layers[m_model->layers[i].name] = m_plans[i];
     }
@@ -105,6 +107,7 @@ void Document::setSchemes(const std::vector<int>& layers, const Scheme& scheme, 
 }
 
 void Document::setPlan(const Plan& plan, const QString& undoText) {
+  m_data = plan.data ? plan.data : m_data;
   std::vector<int> changed;
   std::vector<LayerPlan> after;
   for (int i = 0; i < layerCount(); ++i) {

@@ -58,6 +58,11 @@ public:
   /// One undo step; layers that the plan does not name get its fallback.
   void setPlan(const Plan& plan, const QString& undoText);
 
+  /// The data that the network is run on, as the plan keeps it; nothing for samples drawn at random. Not part
+  /// of the undo history.
+  const std::optional<DataSettings>& data() const { return m_data; }
+  void setData(std::optional<DataSettings> data) { m_data = std::move(data); }
+
   /// The file the plan was saved to or opened from; empty if neither.
   QString planPath() const { return m_planPath; }
   void markSaved(const QString& path);
@@ -97,6 +102,7 @@ private:
   std::vector<Figures> m_figures;
   QUndoStack m_undo;
   QString m_planPath;
+  std::optional<DataSettings> m_data;
 };
 
 } // namespace halfstep

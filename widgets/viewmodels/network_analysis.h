@@ -61,6 +61,8 @@ public:
   const QString& samplesProblem() const { return m_samplesProblem; }
   /// Replaces the synthetic ones; results of the former samples are dropped.
   void setSamples(std::shared_ptr<const SampleSource> samples);
+  /// Back to synthetic ones.
+  void drawSamples() { reset(); }
 
   /// Ends in costChanged().
   void estimateSweep(const SweepRequest& request);

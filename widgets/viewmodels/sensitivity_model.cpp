@@ -232,7 +232,7 @@ QString SensitivityModel::tooltipOf(int layer, int scheme) const {
   if (!std::isnan(estimate.low)) {
     text += tr(" (95 %: %1 to %2)").arg(cellText(estimate.low), cellText(estimate.high));
   }
-  return text + QStringLiteral("\n") + tr("%n sample(s)", nullptr, static_cast<int>(samples.size()));
+  return text + QStringLiteral("\n") + tr("samples: %1").arg(samples.size());
 }
 
 QVariant SensitivityModel::data(const QModelIndex& index, int role) const {
@@ -275,6 +275,9 @@ QVariant SensitivityModel::headerData(int section, Qt::Orientation orientation, 
   };
   if (role == Qt::ToolTipRole && section > 0 && section <= schemeCount()) {
     return tr("Every layer alone at %1. Click to sort.").arg(schemeText(section - 1));
+  }
+  if (role == Qt::TextAlignmentRole && (section == 0 || section == barColumn())) {
+    return QVariant::fromValue(Qt::AlignVCenter | Qt::AlignLeft);
   }
   if (role != Qt::DisplayRole) {
     return {};
