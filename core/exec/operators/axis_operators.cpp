@@ -3,6 +3,7 @@
 
 #include "core/exec/elements.h"
 #include "core/exec/operators/axis_rows.h"
+#include "core/exec/operators/float_functions.h"
 
 #include <numeric>
 
@@ -226,13 +227,21 @@ OpResult softmax(const OpCall& call) {
   return alongRows(call, []<class T>(const T* in, T* out, const AxisRows& around) {
     const T most = largestOf(in, around);
     double total = 0;
-    for (std::size_t i = 0; i < around.length; ++i) {
-      const T value = std::exp(in[i * around.inner] - most);
-      out[i * around.inner] = value;
-      total += static_cast<double>(value);
+    if constexpr (std::is_same_v<T, float>) {
+      for (std::size_t i = 0; i < around.length; ++i) {
+        out[i * around.inner] = fastExp(in[i * around.inner] - most);
+      }
+    } else {
+      for (std::size_t i = 0; i < around.length; ++i) {
+        out[i * around.inner] = std::exp(in[i * around.inner] - most);
+      }
     }
     for (std::size_t i = 0; i < around.length; ++i) {
-      out[i * around.inner] = static_cast<T>(static_cast<double>(out[i * around.inner]) / total);
+      total += static_cast<double>(out[i * around.inner]);
+    }
+    const double factor = 1.0 / total;
+    for (std::size_t i = 0; i < around.length; ++i) {
+      out[i * around.inner] = static_cast<T>(static_cast<double>(out[i * around.inner]) * factor);
     }
   });
 }
