@@ -3,7 +3,7 @@
 
 #include "core/exec/elements.h"
 #include "core/exec/operators/axis_rows.h"
-#include "core/exec/operators/float_functions.h"
+#include "core/exec/operators/float_rows.h"
 
 #include <numeric>
 
@@ -227,14 +227,15 @@ OpResult softmax(const OpCall& call) {
   return alongRows(call, []<class T>(const T* in, T* out, const AxisRows& around) {
     const T most = largestOf(in, around);
     double total = 0;
+    bool done = false;
     if constexpr (std::is_same_v<T, float>) {
-      for (std::size_t i = 0; i < around.length; ++i) {
-        out[i * around.inner] = fastExp(in[i * around.inner] - most);
+      if (around.inner == 1) {
+        shiftedExponentials(in, most, out, around.length);
+        done = true;
       }
-    } else {
-      for (std::size_t i = 0; i < around.length; ++i) {
-        out[i * around.inner] = std::exp(in[i * around.inner] - most);
-      }
+    }
+    for (std::size_t i = 0; i < around.length && !done; ++i) {
+      out[i * around.inner] = std::exp(in[i * around.inner] - most);
     }
     for (std::size_t i = 0; i < around.length; ++i) {
       total += static_cast<double>(out[i * around.inner]);

@@ -3,7 +3,7 @@
 #include "core/exec/operator_families.h"
 #include "core/exec/operators/blocked_operators.h"
 #include "core/exec/operators/elementwise.h"
-#include "core/exec/operators/float_functions.h"
+#include "core/exec/operators/float_rows.h"
 #include "core/exec/operators/results.h"
 
 #include <algorithm>
@@ -233,37 +233,37 @@ HALFSTEP_REAL_FUNCTION(hardSwish, x* std::clamp(x / T(6) + T(0.5), T(0), T(1)))
 HALFSTEP_REAL_FUNCTION(mish, x* std::tanh(softplusOf(x)))
 #undef HALFSTEP_REAL_FUNCTION
 
-/// The three that every network is full of; in float32 by loops that are vectorized.
-template <class Fast, class Exact>
-OpResult commonFunction(const OpCall& call, Fast fast, Exact exact) {
-  return realFunction(call, [=]<class T>(T x) {
-    if constexpr (std::is_same_v<T, float>) {
-      return fast(x);
-    } else {
-      return exact(x);
-    }
+/// The three that every network is full of: in float32 by rows.
+template <class Exact>
+OpResult commonFunction(const OpCall& call, void (*row)(const float*, float*, std::size_t), Exact exact) {
+  HALFSTEP_TRY(const Tensor x, call.tensor(0));
+  if (x.type() != ElementType::float32) {
+    return realFunction(call, exact);
+  }
+  const Elements<float> values(x);
+  HALFSTEP_TRY(const NewTensor<float> made, newTensor<float>(x.shape()));
+  inPieces(values.size(), [&](std::size_t from, std::size_t to) {
+    row(values.data() + from, made.values.data() + from, to - from);
   });
+  return std::vector<Value>{made.finish()};
 }
 
 OpResult expOf(const OpCall& call) {
-  return commonFunction(
-      call, [](float x) { return fastExp(x); }, [](double x) { return std::exp(x); });
+  return commonFunction(call, exponentials, []<class T>(T x) { return std::exp(x); });
 }
 
 OpResult sigmoid(const OpCall& call) {
   if (auto blocked = blockedUnary(call, BlockedUnary::sigmoid)) {
     return std::move(*blocked);
   }
-  return commonFunction(
-      call, [](float x) { return fastSigmoid(x); }, [](double x) { return sigmoidOf(x); });
+  return commonFunction(call, logistics, []<class T>(T x) { return sigmoidOf(x); });
 }
 
 OpResult tanhOf(const OpCall& call) {
   if (auto blocked = blockedUnary(call, BlockedUnary::tanh)) {
     return std::move(*blocked);
   }
-  return commonFunction(
-      call, [](float x) { return fastTanh(x); }, [](double x) { return std::tanh(x); });
+  return commonFunction(call, hyperbolicTangents, []<class T>(T x) { return std::tanh(x); });
 }
 
 struct ClipLimits {

@@ -188,7 +188,7 @@ void timesTransposed(const double* a, std::size_t rows, const double* b, std::si
 
 void timesTransposed(const float* a, std::size_t rows, const float* b, std::size_t columns,
                      std::size_t length, float* out) {
-  constexpr std::size_t kWorthSharing = std::size_t{1} << 18;
+  constexpr std::size_t kWorthSharing = std::size_t{1} << 21;
   const OneThread few(rows * columns * length < kWorthSharing);
   const auto size = [](std::size_t value) { return static_cast<dnnl::memory::dim>(value); };
   if (length == 0 || dnnl::sgemm('N', 'T', size(rows), size(columns), size(length), 1.0f, a, size(length), b,

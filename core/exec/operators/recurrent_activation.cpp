@@ -1,6 +1,6 @@
 #include "core/exec/operators/recurrent_activation.h"
 
-#include "core/exec/operators/float_functions.h"
+#include "core/exec/operators/float_rows.h"
 
 #include <algorithm>
 #include <cmath>
@@ -39,11 +39,10 @@ using RowFunction = void (*)(float* values, std::size_t count);
 
 RowFunction rowOf(std::string_view name) {
   if (name == "sigmoid") {
-    return
-        [](float* values, std::size_t count) { std::transform(values, values + count, values, fastSigmoid); };
+    return [](float* values, std::size_t count) { logistics(values, values, count); };
   }
   if (name == "tanh") {
-    return [](float* values, std::size_t count) { std::transform(values, values + count, values, fastTanh); };
+    return [](float* values, std::size_t count) { hyperbolicTangents(values, values, count); };
   }
   return nullptr;
 }
