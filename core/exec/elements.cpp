@@ -1,5 +1,7 @@
 #include "core/exec/elements.h"
 
+#include "core/exec/buffer_pool.h"
+
 #include <new>
 
 #include <unistd.h>
@@ -23,6 +25,11 @@ Result<std::shared_ptr<std::byte>> allocateBytes(std::size_t bytes) {
   if (bytes > mostBytes()) {
     return Error{ErrorKind::failed,
                  "a tensor of " + std::to_string(bytes) + " bytes does not fit into this machine's memory"};
+  }
+  if (BufferPool* pool = BufferPool::current()) {
+    if (auto memory = pool->take(bytes)) {
+      return memory;
+    }
   }
   auto* memory = static_cast<std::byte*>(
       ::operator new(std::max<std::size_t>(bytes, 1), std::align_val_t(kAlignment), std::nothrow));

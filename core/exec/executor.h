@@ -17,9 +17,9 @@
 
 namespace halfstep {
 
-/// A graph made ready: see executor.cpp.
+/// A graph made ready, and what is kept from run to run.
 struct PreparedGraph;
-class NodeMemories;
+class ExecutorState;
 
 /// Sees every value of the main graph as it is made (and its inputs), and may replace it: observers and
 /// simulated quantization.
@@ -62,7 +62,7 @@ public:
 private:
   std::shared_ptr<const Model> m_model;
   std::shared_ptr<const std::map<const Graph*, PreparedGraph>> m_prepared;
-  std::shared_ptr<NodeMemories> m_memories;
+  std::shared_ptr<ExecutorState> m_state;
 };
 
 } // namespace halfstep

@@ -20,6 +20,9 @@ struct NodeMemory {
   std::shared_ptr<void> content;
 };
 
+/// Nodes behind one that it may do at once (tail.h).
+class Tail;
+
 /// One call of an operator. Refers to things that outlive it.
 class OpCall {
 public:
@@ -41,6 +44,14 @@ public:
   /// The result is to go through a Relu, which nobody else will do.
   bool endsInRelu() const { return m_endsInRelu; }
   void setEndsInRelu(bool ends) { m_endsInRelu = ends; }
+  /// Whether input `index` is the same at every run, so that what is made of it may be kept. Whoever keeps it
+  /// compares tensors all the same: a node's inputs may be edited.
+  bool isConstant(std::size_t index) const { return index < 64 && (m_constants >> index & 1u) != 0; }
+  /// `bits`: one per input.
+  void setConstants(std::uint64_t bits) { m_constants = bits; }
+  /// What may be done at once with the result; null where nothing may.
+  Tail* tail() const { return m_tail; }
+  void setTail(Tail* tail) { m_tail = tail; }
   /// The version of the operator set that the model imports for the node's domain.
   std::int64_t version() const { return m_version; }
   const JobContext& job() const { return m_job; }
@@ -93,6 +104,8 @@ private:
   const JobContext& m_job;
   const SubgraphRunner& m_subgraphs;
   NodeMemory* m_memory = nullptr;
+  Tail* m_tail = nullptr;
+  std::uint64_t m_constants = 0;
   bool m_endsInRelu = false;
 };
 
@@ -108,6 +121,7 @@ enum class Widening {
 enum class Activation {
   separate,  ///< a Relu behind it is a node of its own
   fusesRelu, ///< heeds OpCall::endsInRelu()
+  fusesTail, ///< does of OpCall::tail() what it can
 };
 
 struct OperatorEntry {

@@ -35,6 +35,100 @@ Result<Tensor> rearrangedBytes(const Tensor& source, const Shape& shape, std::si
   return Tensor::share(source.type(), shape, std::move(owner), {data, from.size() * blockBytes});
 }
 
+/// One axis of a copy: how many steps, and how far apart they lie in the source, in bytes.
+struct CopyAxis {
+  std::int64_t count;
+  std::int64_t stride;
+};
+
+/// Copies `count` units of `size` bytes that lie `stride` bytes apart.
+void copyUnits(const std::byte* from, std::int64_t stride, std::int64_t count, std::size_t size,
+               std::byte* out) {
+  const auto each = [&]<std::size_t kSize>(std::integral_constant<std::size_t, kSize>) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      std::memcpy(out + static_cast<std::size_t>(i) * kSize, from + i * stride, kSize); // one instruction
+    }
+  };
+  switch (size) {
+  case 1:
+    return each(std::integral_constant<std::size_t, 1>());
+  case 2:
+    return each(std::integral_constant<std::size_t, 2>());
+  case 4:
+    return each(std::integral_constant<std::size_t, 4>());
+  case 8:
+    return each(std::integral_constant<std::size_t, 8>());
+  default:
+    for (std::int64_t i = 0; i < count; ++i) {
+      std::memcpy(out + static_cast<std::size_t>(i) * size, from + i * stride, size);
+    }
+  }
+}
+
+/// The axes of a copy in bytes, those that run on into each other joined.
+std::vector<CopyAxis> copyAxes(const Shape& shape, std::span<const std::int64_t> strides, std::size_t bytes) {
+  std::vector<CopyAxis> axes;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    const std::int64_t stride = strides[axis] * static_cast<std::int64_t>(bytes);
+    if (shape[axis] == 1) {
+      continue;
+    }
+    if (!axes.empty() && axes.back().stride == stride * shape[axis]) {
+      axes.back() = {axes.back().count * shape[axis], stride};
+    } else {
+      axes.push_back({shape[axis], stride});
+    }
+  }
+  return axes;
+}
+
+/// densified() for whole bytes and at least one element.
+Result<Tensor> densifiedBytes(const Tensor& source, const Shape& shape, std::span<const std::int64_t> strides,
+                              std::int64_t offset) {
+  std::size_t unit = static_cast<std::size_t>(elementBits(source.type())) / 8;
+  std::int64_t least = offset;
+  std::int64_t most = offset;
+  std::size_t count = 1;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    std::int64_t reach = 0;
+    if (__builtin_mul_overflow(strides[axis], shape[axis] - 1, &reach) ||
+        __builtin_add_overflow(reach < 0 ? least : most, reach, reach < 0 ? &least : &most)) {
+      return outside();
+    }
+    count *= static_cast<std::size_t>(shape[axis]);
+  }
+  if (least < 0 || most >= static_cast<std::int64_t>(source.count())) {
+    return outside();
+  }
+  const std::size_t total = count * unit;
+  const std::byte* from = source.bytes().data() + static_cast<std::size_t>(offset) * unit;
+  std::vector<CopyAxis> axes = copyAxes(shape, strides, unit);
+  if (!axes.empty() && axes.back().stride == static_cast<std::int64_t>(unit)) {
+    unit *= static_cast<std::size_t>(axes.back().count);
+    axes.pop_back();
+  }
+  HALFSTEP_TRY(std::shared_ptr<std::byte> owner, allocateBytes(total));
+  const CopyAxis inner = axes.empty() ? CopyAxis{1, 0} : axes.back();
+  if (!axes.empty()) {
+    axes.pop_back();
+  }
+  std::vector<std::int64_t> index(axes.size(), 0);
+  const std::size_t run = static_cast<std::size_t>(inner.count) * unit;
+  for (std::size_t done = 0; done < total; done += run) {
+    copyUnits(from, inner.stride, inner.count, unit, owner.get() + done);
+    for (std::size_t axis = axes.size(); axis-- > 0;) {
+      from += axes[axis].stride;
+      if (++index[axis] < axes[axis].count) {
+        break;
+      }
+      from -= axes[axis].stride * axes[axis].count;
+      index[axis] = 0;
+    }
+  }
+  const std::byte* data = owner.get();
+  return Tensor::share(source.type(), shape, std::move(owner), {data, total});
+}
+
 /// Elements of 2 or 4 bits, the first one in the low bits.
 Result<Tensor> rearrangedBits(const Tensor& source, const Shape& shape, std::size_t block,
                               std::span<const std::int64_t> from) {
@@ -104,6 +198,9 @@ Result<Tensor> rearranged(const Tensor& source, const Shape& shape, std::size_t 
 Result<Tensor> densified(const Tensor& source, const Shape& shape, std::span<const std::int64_t> strides,
                          std::int64_t offset) {
   HALFSTEP_TRY(const std::size_t count, elementCount(shape));
+  if (count > 0 && elementBits(source.type()) >= 8 && source.type() != ElementType::string) {
+    return densifiedBytes(source, shape, strides, offset);
+  }
   // The innermost axes that are dense in the source are moved as one block.
   std::size_t block = 1;
   std::size_t outer = shape.size();

@@ -1,4 +1,5 @@
 #include "core/support/parallel.h"
+#include "core/support/thread_limit.h"
 
 #include <atomic>
 #include <thread>
@@ -10,6 +11,19 @@ namespace halfstep {
 
 int parallelThreads() {
   return omp_get_max_threads();
+}
+
+OneThread::OneThread(bool applies) {
+  if (applies && omp_get_max_threads() > 1) {
+    m_before = omp_get_max_threads();
+    omp_set_num_threads(1); // of this thread's own loops
+  }
+}
+
+OneThread::~OneThread() {
+  if (m_before != 0) {
+    omp_set_num_threads(m_before);
+  }
 }
 
 #if defined(__SANITIZE_THREAD__)

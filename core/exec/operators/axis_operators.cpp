@@ -3,6 +3,7 @@
 
 #include "core/exec/elements.h"
 #include "core/exec/operators/axis_rows.h"
+#include "core/exec/operators/float_rows.h"
 
 #include <numeric>
 
@@ -226,13 +227,22 @@ OpResult softmax(const OpCall& call) {
   return alongRows(call, []<class T>(const T* in, T* out, const AxisRows& around) {
     const T most = largestOf(in, around);
     double total = 0;
-    for (std::size_t i = 0; i < around.length; ++i) {
-      const T value = std::exp(in[i * around.inner] - most);
-      out[i * around.inner] = value;
-      total += static_cast<double>(value);
+    bool done = false;
+    if constexpr (std::is_same_v<T, float>) {
+      if (around.inner == 1) {
+        shiftedExponentials(in, most, out, around.length);
+        done = true;
+      }
+    }
+    for (std::size_t i = 0; i < around.length && !done; ++i) {
+      out[i * around.inner] = std::exp(in[i * around.inner] - most);
     }
     for (std::size_t i = 0; i < around.length; ++i) {
-      out[i * around.inner] = static_cast<T>(static_cast<double>(out[i * around.inner]) / total);
+      total += static_cast<double>(out[i * around.inner]);
+    }
+    const double factor = 1.0 / total;
+    for (std::size_t i = 0; i < around.length; ++i) {
+      out[i * around.inner] = static_cast<T>(static_cast<double>(out[i * around.inner]) * factor);
     }
   });
 }

@@ -11,17 +11,55 @@ const BlockedTensor* blockedInput(const OpCall& call, std::size_t index) {
                                    : nullptr;
 }
 
-/// Runs `work(stream)`, which returns the result's memory.
-template <class Work>
-OpResult blockedResult(const Shape& shape, const Work& work) {
-  std::optional<Value> result;
+/// Elements from which on a pass over them is worth two threads.
+constexpr std::size_t kWorthSharing = std::size_t{1} << 15;
+
+/// A primitive with what it was made for. A node's attributes stay the same, so its inputs tell.
+struct Kept {
+  std::vector<dnnl::memory::desc> layouts;
+  bool relu = false;
+  Shape shape;
+  dnnl::primitive primitive;
+  dnnl::memory::desc result;
+  onednn::Reordering reorder;
+};
+
+struct Made {
+  dnnl::primitive primitive;
+  dnnl::memory::desc result;
+};
+
+using Arguments = std::unordered_map<int, dnnl::memory>;
+
+/// Runs the primitive that `make()` gives, or the one kept from the last call with the same `layouts`, on
+/// `argumentsOf(kept)`, to which the result is added.
+template <class Make, class ArgumentsOf>
+OpResult blockedResult(const OpCall& call, const Shape& shape, std::vector<dnnl::memory::desc> layouts,
+                       const Make& make, const ArgumentsOf& argumentsOf) {
+  NodeMemory own;
+  NodeMemory& memory = call.memory() != nullptr ? *call.memory() : own;
+  const std::lock_guard lock(memory.mutex);
+  Value result;
   HALFSTEP_CHECK(onednn::guarded([&] {
-    dnnl::stream stream(onednn::engine());
-    dnnl::memory memory = work(stream);
-    stream.wait();
-    result = Value(std::make_shared<const BlockedTensor>(shape, std::move(memory)));
+    auto kept = std::static_pointer_cast<Kept>(memory.content);
+    std::size_t count = 1;
+    for (const std::int64_t size : shape) {
+      count *= static_cast<std::size_t>(size);
+    }
+    const OneThread few(count < kWorthSharing);
+    if (!kept || kept->layouts != layouts || kept->relu != call.endsInRelu() || kept->shape != shape) {
+      Made made = make();
+      kept = std::make_shared<Kept>(
+          Kept{std::move(layouts), call.endsInRelu(), shape, made.primitive, made.result, {}});
+      memory.content = kept;
+    }
+    Arguments arguments = argumentsOf(*kept);
+    onednn::OwnedMemory y = onednn::newMemory(kept->result);
+    arguments.insert({DNNL_ARG_DST, y.memory});
+    kept->primitive.execute(onednn::stream(), arguments);
+    result = Value(std::make_shared<const BlockedTensor>(shape, std::move(y)));
   }));
-  return std::vector<Value>{std::move(*result)};
+  return std::vector<Value>{std::move(result)};
 }
 
 dnnl::algorithm algorithmOf(BlockedUnary function) {
@@ -46,14 +84,18 @@ std::optional<OpResult> blockedUnary(const OpCall& call, BlockedUnary function, 
   if (input == nullptr) {
     return std::nullopt;
   }
-  return blockedResult(input->shape(), [&](dnnl::stream& stream) {
-    const dnnl::memory::desc layout = input->memory().get_desc();
-    const dnnl::eltwise_forward::primitive_desc description(
-        {dnnl::prop_kind::forward_inference, algorithmOf(function), layout, alpha, beta}, onednn::engine());
-    dnnl::memory y(layout, onednn::engine());
-    dnnl::eltwise_forward(description).execute(stream, {{DNNL_ARG_SRC, input->memory()}, {DNNL_ARG_DST, y}});
-    return y;
-  });
+  const dnnl::memory::desc layout = input->memory().get_desc();
+  return blockedResult(
+      call, input->shape(), {layout},
+      [&] {
+        const dnnl::eltwise_forward::primitive_desc description(
+            {dnnl::prop_kind::forward_inference, algorithmOf(function), layout, alpha, beta},
+            onednn::engine());
+        return Made{dnnl::eltwise_forward(description), layout};
+      },
+      [&](Kept&) {
+        return Arguments{{DNNL_ARG_SRC, input->memory()}};
+      });
 }
 
 std::optional<OpResult> blockedBinary(const OpCall& call, BlockedBinary operation) {
@@ -67,27 +109,29 @@ std::optional<OpResult> blockedBinary(const OpCall& call, BlockedBinary operatio
   if (!other || other->shape != first.shape()) {
     return std::nullopt;
   }
-  return blockedResult(first.shape(), [&](dnnl::stream& stream) {
-    const dnnl::memory::desc layout = first.memory().get_desc();
-    const dnnl::memory second = onednn::reordered(other->memory, layout, stream);
-    const dnnl::memory& left = a == nullptr ? second : first.memory();
-    const dnnl::memory& right = a == nullptr ? first.memory() : second;
-    const auto algorithm = operation == BlockedBinary::add        ? dnnl::algorithm::binary_add
-                           : operation == BlockedBinary::subtract ? dnnl::algorithm::binary_sub
-                                                                  : dnnl::algorithm::binary_mul;
-    dnnl::primitive_attr attributes;
-    if (call.endsInRelu()) {
-      dnnl::post_ops after;
-      after.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
-      attributes.set_post_ops(after);
-    }
-    const dnnl::binary::primitive_desc description({algorithm, layout, layout, layout}, attributes,
-                                                   onednn::engine());
-    dnnl::memory y(layout, onednn::engine());
-    dnnl::binary(description)
-        .execute(stream, {{DNNL_ARG_SRC_0, left}, {DNNL_ARG_SRC_1, right}, {DNNL_ARG_DST, y}});
-    return y;
-  });
+  const dnnl::memory::desc layout = first.memory().get_desc();
+  std::shared_ptr<std::byte> owner;
+  return blockedResult(
+      call, first.shape(), {layout},
+      [&] {
+        const auto algorithm = operation == BlockedBinary::add        ? dnnl::algorithm::binary_add
+                               : operation == BlockedBinary::subtract ? dnnl::algorithm::binary_sub
+                                                                      : dnnl::algorithm::binary_mul;
+        dnnl::primitive_attr attributes;
+        if (call.endsInRelu()) {
+          dnnl::post_ops after;
+          after.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+          attributes.set_post_ops(after);
+        }
+        const dnnl::binary::primitive_desc description({algorithm, layout, layout, layout}, attributes,
+                                                       onednn::engine());
+        return Made{dnnl::binary(description), layout};
+      },
+      [&](Kept& kept) {
+        const dnnl::memory second = kept.reorder(other->memory, layout, owner);
+        return Arguments{{DNNL_ARG_SRC_0, a == nullptr ? second : first.memory()},
+                         {DNNL_ARG_SRC_1, a == nullptr ? first.memory() : second}};
+      });
 }
 
 std::optional<OpResult> blockedBatchNormalization(const OpCall& call) {
@@ -104,27 +148,64 @@ std::optional<OpResult> blockedBatchNormalization(const OpCall& call) {
     }
     parameters.push_back(std::move(*parameter));
   }
-  return blockedResult(input->shape(), [&](dnnl::stream& stream) {
-    using Normalization = dnnl::batch_normalization_forward;
-    dnnl::normalization_flags flags = dnnl::normalization_flags::use_global_stats |
-                                      dnnl::normalization_flags::use_scale |
-                                      dnnl::normalization_flags::use_shift;
-    if (call.endsInRelu()) {
-      flags = flags | dnnl::normalization_flags::fuse_norm_relu;
+  const dnnl::memory::desc layout = input->memory().get_desc();
+  return blockedResult(
+      call, input->shape(), {layout},
+      [&] {
+        using Normalization = dnnl::batch_normalization_forward;
+        dnnl::normalization_flags flags = dnnl::normalization_flags::use_global_stats |
+                                          dnnl::normalization_flags::use_scale |
+                                          dnnl::normalization_flags::use_shift;
+        if (call.endsInRelu()) {
+          flags = flags | dnnl::normalization_flags::fuse_norm_relu;
+        }
+        const Normalization::primitive_desc description(
+            {dnnl::prop_kind::forward_inference, layout, call.real("epsilon", 1e-5f), flags},
+            onednn::engine());
+        return Made{Normalization(description), layout};
+      },
+      [&](Kept&) {
+        return Arguments{{DNNL_ARG_SRC, input->memory()},
+                         {DNNL_ARG_SCALE, parameters[0].memory},
+                         {DNNL_ARG_SHIFT, parameters[1].memory},
+                         {DNNL_ARG_MEAN, parameters[2].memory},
+                         {DNNL_ARG_VARIANCE, parameters[3].memory}};
+      });
+}
+
+std::optional<OpResult> blockedInstanceNormalization(const OpCall& call) {
+  const BlockedTensor* input = blockedInput(call, 0);
+  if (input == nullptr || input->shape().size() < 3 || input->shape()[0] != 1 || call.inputCount() != 3) {
+    return std::nullopt;
+  }
+  std::vector<OnednnInput> parameters;
+  for (std::size_t i = 1; i <= 2; ++i) {
+    auto parameter = onednnInput(call, i);
+    if (!parameter || parameter->shape != Shape{input->shape()[1]}) {
+      return std::nullopt;
     }
-    const dnnl::memory::desc layout = input->memory().get_desc();
-    const Normalization::primitive_desc description(
-        {dnnl::prop_kind::forward_inference, layout, call.real("epsilon", 1e-5f), flags}, onednn::engine());
-    dnnl::memory y(layout, onednn::engine());
-    Normalization(description)
-        .execute(stream, {{DNNL_ARG_SRC, input->memory()},
-                          {DNNL_ARG_SCALE, parameters[0].memory},
-                          {DNNL_ARG_SHIFT, parameters[1].memory},
-                          {DNNL_ARG_MEAN, parameters[2].memory},
-                          {DNNL_ARG_VARIANCE, parameters[3].memory},
-                          {DNNL_ARG_DST, y}});
-    return y;
-  });
+    parameters.push_back(std::move(*parameter));
+  }
+  const dnnl::memory::desc layout = input->memory().get_desc();
+  return blockedResult(
+      call, input->shape(), {layout},
+      [&] {
+        using Normalization = dnnl::batch_normalization_forward;
+        dnnl::normalization_flags flags =
+            dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift;
+        if (call.endsInRelu()) {
+          flags = flags | dnnl::normalization_flags::fuse_norm_relu;
+        }
+        const Normalization::primitive_desc description(
+            {dnnl::prop_kind::forward_inference, layout, call.real("epsilon", 1e-5f), flags},
+            onednn::engine());
+        return Made{Normalization(description), layout};
+      },
+      [&](Kept&) {
+        return Arguments{{DNNL_ARG_SRC, input->memory()},
+                         {DNNL_ARG_SCALE, parameters[0].memory},
+                         {DNNL_ARG_SHIFT, parameters[1].memory}};
+      });
 }
 
 std::optional<OpResult> blockedPool(const OpCall& call, BlockedPool kind, const Windows& windows,
@@ -148,16 +229,59 @@ std::optional<OpResult> blockedPool(const OpCall& call, BlockedPool kind, const 
     }
     after[axis] = hangs;
   }
-  return blockedResult(shape, [&](dnnl::stream& stream) {
-    using Pooling = dnnl::pooling_v2_forward;
-    const Pooling::primitive_desc description(
-        {dnnl::prop_kind::forward_inference, algorithm, input->memory().get_desc(), onednn::any(shape),
-         windows.strides, windows.kernel, dilations, windows.before, after},
-        onednn::engine());
-    dnnl::memory y(description.dst_desc(), onednn::engine());
-    Pooling(description).execute(stream, {{DNNL_ARG_SRC, input->memory()}, {DNNL_ARG_DST, y}});
-    return y;
-  });
+  const dnnl::memory::desc layout = input->memory().get_desc();
+  return blockedResult(
+      call, shape, {layout},
+      [&] {
+        using Pooling = dnnl::pooling_v2_forward;
+        const Pooling::primitive_desc description({dnnl::prop_kind::forward_inference, algorithm, layout,
+                                                   onednn::any(shape), windows.strides, windows.kernel,
+                                                   dilations, windows.before, after},
+                                                  onednn::engine());
+        return Made{Pooling(description), description.dst_desc()};
+      },
+      [&](Kept&) {
+        return Arguments{{DNNL_ARG_SRC, input->memory()}};
+      });
+}
+
+std::optional<OpResult> blockedConcat(const OpCall& call) {
+  constexpr std::int64_t kBlock = 16; // channels; parts of other sizes would straddle the blocks
+  std::vector<dnnl::memory::desc> layouts;
+  Shape shape;
+  for (std::size_t i = 0; i < call.inputCount(); ++i) {
+    const BlockedTensor* part = blockedInput(call, i);
+    if (part == nullptr || part->shape().size() < 3 || part->shape()[1] % kBlock != 0) {
+      return std::nullopt;
+    }
+    if (i == 0) {
+      shape = part->shape();
+    } else {
+      shape[1] += part->shape()[1];
+      Shape like = part->shape();
+      like[1] = shape[1];
+      if (like != shape) {
+        return std::nullopt;
+      }
+    }
+    layouts.push_back(part->memory().get_desc());
+  }
+  if (layouts.empty() || call.integer("axis", 0) != 1) {
+    return std::nullopt;
+  }
+  return blockedResult(
+      call, shape, layouts,
+      [&] {
+        const dnnl::concat::primitive_desc description(1, layouts, onednn::engine());
+        return Made{dnnl::concat(description), description.dst_desc()};
+      },
+      [&](Kept&) {
+        Arguments arguments;
+        for (std::size_t i = 0; i < call.inputCount(); ++i) {
+          arguments.insert({DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), blockedInput(call, i)->memory()});
+        }
+        return arguments;
+      });
 }
 
 } // namespace halfstep

@@ -23,6 +23,12 @@ std::optional<OpResult> blockedBinary(const OpCall& call, BlockedBinary operatio
 /// to 4.
 std::optional<OpResult> blockedBatchNormalization(const OpCall& call);
 
+/// InstanceNormalization of one sample: then it is what a batch normalization does that measures its batch.
+std::optional<OpResult> blockedInstanceNormalization(const OpCall& call);
+
+/// Concat along the channels.
+std::optional<OpResult> blockedConcat(const OpCall& call);
+
 enum class BlockedPool { max, average, averageWithPadding };
 std::optional<OpResult> blockedPool(const OpCall& call, BlockedPool kind, const Windows& windows,
                                     const Shape& shape);

@@ -10,9 +10,10 @@ namespace halfstep {
 
 class BlockedTensor : public LazyTensor {
 public:
-  BlockedTensor(Shape shape, dnnl::memory memory)
+  BlockedTensor(Shape shape, onednn::OwnedMemory memory)
       : LazyTensor(std::move(shape))
-      , m_memory(std::move(memory)) {}
+      , m_memory(std::move(memory.memory))
+      , m_owner(std::move(memory.owner)) {}
 
   const dnnl::memory& memory() const { return m_memory; }
 
@@ -24,14 +25,21 @@ protected:
     }
     dnnl::memory source = m_memory;
     dnnl::memory target = onednn::memoryOf(onednn::plain(shape()), made->values.data());
-    dnnl::stream stream(onednn::engine());
-    dnnl::reorder(source, target).execute(stream, source, target);
-    stream.wait();
+    if (source.get_desc() == target.get_desc()) { // it is row-major already
+      return Tensor::share(ElementType::float32, shape(), m_owner, {m_owner.get(), made->values.size_bytes()})
+          .value();
+    }
+    const OneThread few(made->values.size() < kWorthSharing);
+    dnnl::reorder(source, target).execute(onednn::stream(), source, target);
     return made->finish();
   }
 
 private:
+  /// Elements from which on copying them is worth two threads.
+  static constexpr std::size_t kWorthSharing = std::size_t{1} << 15;
+
   dnnl::memory m_memory;
+  std::shared_ptr<std::byte> m_owner;
 };
 
 /// Input `index` of a call as oneDNN memory: as another primitive left it, or plain. Keeps it alive.
@@ -41,21 +49,28 @@ struct OnednnInput {
   std::shared_ptr<const Elements<float>> plain;
 };
 
-/// Errors: left out, or not float32.
-inline Result<OnednnInput> onednnInput(const OpCall& call, std::size_t index) {
-  const Value value = call.input(index);
+/// Error: not float32. `value` must be a tensor.
+inline Result<OnednnInput> onednnInput(const Value& value) {
   if (const auto* blocked = dynamic_cast<const BlockedTensor*>(value.lazy())) {
     return OnednnInput{blocked->memory(), blocked->shape(), nullptr};
   }
-  HALFSTEP_TRY(const Tensor tensor, call.tensor(index));
+  const Tensor& tensor = value.tensor();
   if (tensor.type() != ElementType::float32) {
-    return call.unsupported("it is supported for float32 and the 16-bit floats only");
+    return Error{ErrorKind::unsupported, "it is supported for float32 and the 16-bit floats only"};
   }
   auto elements = std::make_shared<const Elements<float>>(tensor);
   const bool usable = tensor.count() > 0 && !tensor.shape().empty();
   dnnl::memory memory =
       usable ? onednn::memoryOf(onednn::plain(tensor.shape()), elements->data()) : dnnl::memory();
   return OnednnInput{std::move(memory), tensor.shape(), std::move(elements)};
+}
+
+/// Errors: left out, or not float32.
+inline Result<OnednnInput> onednnInput(const OpCall& call, std::size_t index) {
+  if (!call.has(index) || !call.inputs()[index].isTensor()) {
+    HALFSTEP_CHECK(call.tensor(index));
+  }
+  return onednnInput(call.inputs()[index]);
 }
 
 /// The shape of input `index` without making it plain. Error: left out, or no tensor.

@@ -1,8 +1,10 @@
 // Conv and ConvTranspose in float32, by oneDNN.
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
-#include "core/exec/operators/blocked_tensor.h"
+#include "core/exec/operators/primitive_tail.h"
 #include "core/exec/operators/windows.h"
+
+#include <numeric>
 
 namespace halfstep {
 
@@ -62,96 +64,163 @@ Dims lessOne(Dims values) {
   return values;
 }
 
-/// A primitive for one node and one input shape, with its weights as it wants them.
-template <class Primitive>
-struct Prepared {
-  Shape inputShape;
-  Tensor weightsTensor; ///< kept, so that its address tells whether the weights are still the same
-  std::optional<Tensor> biasTensor;
-  bool relu = false;
-  typename Primitive::primitive_desc description;
-  Primitive primitive;
-  dnnl::memory weights;
-  dnnl::memory bias;
-
-  bool fits(const Operands& all, bool wantsRelu) const {
-    const auto same = [](const Tensor& a, const Tensor& b) {
-      return a.bytes().data() == b.bytes().data() && a.shape() == b.shape();
-    };
-    return inputShape == all.input.shape && relu == wantsRelu && same(weightsTensor, all.weights) &&
-           biasTensor.has_value() == all.bias.has_value() && (!all.bias || same(*biasTensor, *all.bias));
-  }
-};
-
-dnnl::primitive_attr attributesOf(bool relu) {
-  dnnl::primitive_attr attributes;
-  if (relu) {
-    dnnl::post_ops after;
-    after.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
-    attributes.set_post_ops(after);
-  }
-  return attributes;
-}
-
 /// What the primitive and its weights' memory are made from.
 template <class Primitive>
 struct Recipe {
   typename Primitive::desc description;
   dnnl::memory::desc weights; ///< of the weights as the model has them
-  Shape shape;                ///< of the output
 };
 
+/// Multiplications from which on a convolution is worth two threads: some ten microseconds' worth.
+constexpr std::int64_t kWorthSharing = std::int64_t{1} << 18;
+
+/// A primitive for one node and one input shape, with its weights as it wants them.
 template <class Primitive>
-std::shared_ptr<Prepared<Primitive>> prepared(const Operands& all, const Recipe<Primitive>& recipe,
-                                              bool relu) {
-  auto made = std::make_shared<Prepared<Primitive>>();
-  made->inputShape = all.input.shape;
-  made->weightsTensor = all.weights;
-  made->biasTensor = all.bias;
-  made->relu = relu;
-  made->description =
-      typename Primitive::primitive_desc(recipe.description, attributesOf(relu), onednn::engine());
-  made->primitive = Primitive(made->description);
-  dnnl::stream stream(onednn::engine());
-  const Elements<float> values(all.weights);
-  dnnl::memory given = onednn::memoryOf(recipe.weights, values.data());
-  made->weights = dnnl::memory(made->description.weights_desc(), onednn::engine());
-  dnnl::reorder(given, made->weights).execute(stream, given, made->weights);
-  stream.wait();
-  if (all.bias) {
-    const Elements<float> bias(*all.bias);
-    made->bias = dnnl::memory(made->description.bias_desc(), onednn::engine());
-    std::memcpy(made->bias.get_data_handle(), bias.data(), bias.size() * sizeof(float));
+struct Prepared {
+  Prepared(const Operands& all, const Tail* following, const Shape& shape)
+      : inputShape(all.input.shape)
+      , weightsTensor(all.weights)
+      , biasTensor(all.bias)
+      , tail(following, shape, 1, PrimitiveTail::Weights::scalable) {
+    const Shape& w = weightsTensor.shape();
+    std::int64_t work = std::accumulate(w.begin() + 1, w.end(), shape[0], std::multiplies<>());
+    for (std::size_t axis = 1; axis < shape.size() && work < kWorthSharing; ++axis) {
+      work *= axis == 1 ? w[0] : std::max(shape[axis], inputShape[axis]);
+    }
+    isSmall = work < kWorthSharing;
   }
-  return made;
+
+  Shape inputShape;
+  Tensor weightsTensor; ///< kept, so that its address tells whether the weights are still the same
+  std::optional<Tensor> biasTensor;
+  PrimitiveTail tail;
+  bool isSmall = false;
+  typename Primitive::primitive_desc description;
+  Primitive primitive;
+  dnnl::memory weights;
+  dnnl::memory bias;
+  onednn::Reordering reorderInput;
+  onednn::Reordering reorderResidual;
+
+  bool hasBias() const { return biasTensor.has_value() || tail.changesWeights(); }
+
+  bool fits(const Operands& all, const Tail* following) const {
+    const auto same = [](const Tensor& a, const Tensor& b) {
+      return a.bytes().data() == b.bytes().data() && a.shape() == b.shape();
+    };
+    return inputShape == all.input.shape && same(weightsTensor, all.weights) &&
+           biasTensor.has_value() == all.bias.has_value() && (!all.bias || same(*biasTensor, *all.bias)) &&
+           tail.fits(following);
+  }
+};
+
+/// Makes the primitive, with the residual sum if oneDNN has fast code for it.
+template <class Primitive>
+void describe(Prepared<Primitive>& made, const Recipe<Primitive>& recipe) {
+  using Description = typename Primitive::primitive_desc;
+  const auto isSlow = [](const Description& description) {
+    return std::string_view(description.impl_info_str()).find("ref") != std::string_view::npos;
+  };
+  made.description = Description(recipe.description, made.tail.attributes(nullptr), onednn::engine());
+  if (made.tail.residual()) {
+    const dnnl::memory::desc layout = made.description.dst_desc();
+    const dnnl::primitive_attr attributes = made.tail.attributes(&layout);
+    const Description summing(recipe.description, attributes, onednn::engine(), true); // empty: it cannot
+    if (summing && !isSlow(summing) && summing.dst_desc() == layout) {
+      made.description = summing;
+    } else {
+      made.tail.dropResidual();
+      made.description = Description(recipe.description, made.tail.attributes(nullptr), onednn::engine());
+    }
+  }
+  made.primitive = Primitive(made.description);
 }
 
-/// Runs the primitive that `makeRecipe` describes, or the one kept from the last call.
+/// The weights and the bias, with what the tail does to them. `transpose`: weights [C, M/groups, …].
+template <class Primitive>
+void takeWeights(Prepared<Primitive>& made, const Operands& all, const dnnl::memory::desc& layout,
+                 bool transpose) {
+  const Elements<float> values(all.weights);
+  const Shape& shape = all.weights.shape();
+  const auto rows = static_cast<std::size_t>(shape[0]);
+  const auto columns = transpose ? static_cast<std::size_t>(shape[1]) : 1;
+  const std::size_t length = values.size() / (rows * columns);
+  std::vector<float> scaled;
+  if (made.tail.changesWeights()) {
+    scaled.resize(values.size());
+    const std::size_t perGroup = rows / static_cast<std::size_t>(all.groups);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::size_t row = i / length / columns;
+      const std::size_t channel = transpose ? row / perGroup * columns + i / length % columns : row;
+      scaled[i] = static_cast<float>(static_cast<double>(values[i]) * made.tail.scale()[channel]);
+    }
+  }
+  dnnl::memory given = onednn::memoryOf(layout, scaled.empty() ? values.data() : scaled.data());
+  made.weights = dnnl::memory(made.description.weights_desc(), onednn::engine());
+  dnnl::reorder(given, made.weights).execute(onednn::stream(), given, made.weights);
+  if (made.hasBias()) {
+    const Elements<float> bias(all.bias ? *all.bias : Tensor());
+    made.bias = dnnl::memory(made.description.bias_desc(), onednn::engine());
+    auto* out = static_cast<float*>(made.bias.get_data_handle());
+    const std::size_t channels = transpose ? columns * static_cast<std::size_t>(all.groups) : rows;
+    for (std::size_t i = 0; i < channels; ++i) {
+      const double own = all.bias ? static_cast<double>(bias[i]) : 0.0;
+      out[i] = static_cast<float>(
+          made.tail.changesWeights() ? own * made.tail.scale()[i] + made.tail.shift()[i] : own);
+    }
+  }
+}
+
+/// Runs a kept primitive.
+template <class Primitive>
+Value executed(Prepared<Primitive>& kept, const OpCall& call, const Operands& all, const Shape& shape) {
+  std::shared_ptr<std::byte> input;
+  std::shared_ptr<std::byte> residual;
+  onednn::OwnedMemory y = onednn::newMemory(kept.description.dst_desc());
+  std::unordered_map<int, dnnl::memory> arguments = {
+      {DNNL_ARG_SRC, kept.reorderInput(all.input.memory, kept.description.src_desc(), input)},
+      {DNNL_ARG_WEIGHTS, kept.weights},
+      {DNNL_ARG_DST, y.memory}};
+  if (kept.hasBias()) {
+    arguments.insert({DNNL_ARG_BIAS, kept.bias});
+  }
+  std::optional<OnednnInput> added;
+  if (const auto at = kept.tail.residual()) {
+    const TailStep& step = call.tail()->steps()[*at];
+    added = onednnInput(step.inputs[1 - step.flowing]).value(); // its type and shape were looked at
+    arguments.insert({kept.tail.residualArgument(),
+                      kept.reorderResidual(added->memory, kept.description.dst_desc(), residual)});
+  }
+  kept.primitive.execute(onednn::stream(), arguments);
+  return Value(std::make_shared<const BlockedTensor>(shape, std::move(y)));
+}
+
+/// Runs the primitive that `makeRecipe(with a bias)` describes, or the one kept from the last call.
 template <class Primitive, class MakeRecipe>
-OpResult execute(const OpCall& call, const Operands& all, const Shape& shape, const MakeRecipe& makeRecipe) {
+OpResult execute(const OpCall& call, const Operands& all, const Shape& shape, bool transpose,
+                 const MakeRecipe& makeRecipe) {
   NodeMemory own;
   NodeMemory& memory = call.memory() != nullptr ? *call.memory() : own;
   const std::lock_guard lock(memory.mutex); // the primitive's scratchpad serves one call at a time
-  std::optional<Value> result;
+  Value result;
   HALFSTEP_CHECK(onednn::guarded([&] {
     auto kept = std::static_pointer_cast<Prepared<Primitive>>(memory.content);
-    if (!kept || !kept->fits(all, call.endsInRelu())) {
-      kept = prepared<Primitive>(all, makeRecipe(), call.endsInRelu());
+    if (!kept || !kept->fits(all, call.tail())) {
+      memory.content.reset();
+      kept = std::make_shared<Prepared<Primitive>>(all, call.tail(), shape);
+      const OneThread few(kept->isSmall);
+      const Recipe<Primitive> recipe = makeRecipe(kept->hasBias());
+      describe(*kept, recipe);
+      takeWeights(*kept, all, recipe.weights, transpose);
       memory.content = kept;
     }
-    dnnl::stream stream(onednn::engine());
-    const dnnl::memory x = onednn::reordered(all.input.memory, kept->description.src_desc(), stream);
-    dnnl::memory y(kept->description.dst_desc(), onednn::engine());
-    std::unordered_map<int, dnnl::memory> arguments = {
-        {DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, kept->weights}, {DNNL_ARG_DST, y}};
-    if (all.bias) {
-      arguments.insert({DNNL_ARG_BIAS, kept->bias});
+    const OneThread few(kept->isSmall);
+    result = executed(*kept, call, all, shape);
+    if (call.tail() != nullptr) {
+      call.tail()->setDone(kept->tail.done());
     }
-    kept->primitive.execute(stream, arguments);
-    stream.wait();
-    result = Value(std::make_shared<const BlockedTensor>(shape, y));
   }));
-  return std::vector<Value>{std::move(*result)};
+  return std::vector<Value>{std::move(result)};
 }
 
 /// An output without elements, or one of an input without channels: nothing but the bias.
@@ -177,7 +246,7 @@ OpResult convolution(const OpCall& call) {
     weightDims[0] /= all.groups;
     weightDims.insert(weightDims.begin(), all.groups);
   }
-  return execute<dnnl::convolution_forward>(call, all, shape, [&] {
+  return execute<dnnl::convolution_forward>(call, all, shape, false, [&](bool withBias) {
     using Convolution = dnnl::convolution_forward;
     const auto kind = dnnl::prop_kind::forward_inference;
     const auto algorithm = dnnl::algorithm::convolution_direct;
@@ -185,12 +254,12 @@ OpResult convolution(const OpCall& call) {
     const dnnl::memory::desc x = onednn::any(all.input.shape);
     const dnnl::memory::desc w = onednn::any(weightDims);
     const dnnl::memory::desc y = onednn::any(shape);
-    return Recipe<Convolution>{all.bias ? Convolution::desc(kind, algorithm, x, w, onednn::plain({outputs}),
+    return Recipe<Convolution>{withBias ? Convolution::desc(kind, algorithm, x, w, onednn::plain({outputs}),
                                                             y, windows.strides, dilations, windows.before,
                                                             windows.after)
                                         : Convolution::desc(kind, algorithm, x, w, y, windows.strides,
                                                             dilations, windows.before, windows.after),
-                               onednn::plain(weightDims), shape};
+                               onednn::plain(weightDims)};
   });
 }
 
@@ -260,7 +329,7 @@ OpResult convolutionTranspose(const OpCall& call) {
     dims.erase(dims.begin());
     strides.erase(strides.begin());
   }
-  return execute<dnnl::deconvolution_forward>(call, all, shape, [&] {
+  return execute<dnnl::deconvolution_forward>(call, all, shape, true, [&](bool withBias) {
     using Deconvolution = dnnl::deconvolution_forward;
     const auto kind = dnnl::prop_kind::forward_inference;
     const auto algorithm = dnnl::algorithm::deconvolution_direct;
@@ -268,19 +337,18 @@ OpResult convolutionTranspose(const OpCall& call) {
     const dnnl::memory::desc x = onednn::any(all.input.shape);
     const dnnl::memory::desc w = onednn::any(dims);
     const dnnl::memory::desc y = onednn::any(shape);
-    return Recipe<Deconvolution>{all.bias ? Deconvolution::desc(kind, algorithm, x, w,
+    return Recipe<Deconvolution>{withBias ? Deconvolution::desc(kind, algorithm, x, w,
                                                                 onednn::plain({shape[1]}), y, windows.strides,
                                                                 dilations, windows.before, windows.after)
                                           : Deconvolution::desc(kind, algorithm, x, w, y, windows.strides,
                                                                 dilations, windows.before, windows.after),
-                                 {dims, dnnl::memory::data_type::f32, strides},
-                                 shape};
+                                 {dims, dnnl::memory::data_type::f32, strides}};
   });
 }
 
 constexpr OperatorEntry kEntries[] = {
-    {"", "Conv", convolution, Widening::floats, 1, Activation::fusesRelu},
-    {"", "ConvTranspose", convolutionTranspose, Widening::floats},
+    {"", "Conv", convolution, Widening::floats, 1, Activation::fusesTail},
+    {"", "ConvTranspose", convolutionTranspose, Widening::floats, 1, Activation::fusesTail},
 };
 
 } // namespace

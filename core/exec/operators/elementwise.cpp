@@ -28,31 +28,98 @@ Result<Tensor> alignedSecond(const OpCall& call, const Tensor& a, const Tensor& 
   return reshaped(b, shape);
 }
 
+/// Both operands of a result along its axes: one loop over `count` elements, within `outer` others.
+struct BroadcastLoops {
+  struct Axis {
+    std::int64_t count = 1, a = 0, b = 0; ///< steps of the operands, 0 where they repeat
+  };
+  std::vector<Axis> outer;
+  Axis inner;
+};
+
+BroadcastLoops broadcastLoops(const Shape& a, const Shape& b, const Shape& shape) {
+  const std::vector<std::int64_t> aStrides = broadcastStrides(a, shape);
+  const std::vector<std::int64_t> bStrides = broadcastStrides(b, shape);
+  BroadcastLoops loops;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const BroadcastLoops::Axis next{shape[i], aStrides[i], bStrides[i]};
+    if (next.count == 1) {
+      continue;
+    }
+    if (!loops.outer.empty() && loops.outer.back().a == next.a * next.count &&
+        loops.outer.back().b == next.b * next.count) {
+      const std::int64_t count = loops.outer.back().count * next.count;
+      loops.outer.back() = {count, next.a, next.b};
+    } else {
+      loops.outer.push_back(next);
+    }
+  }
+  if (!loops.outer.empty()) {
+    loops.inner = loops.outer.back();
+    loops.outer.pop_back();
+  }
+  return loops;
+}
+
+/// out = f(x, y) along one axis; the steps are 0 or 1. Plain pointers: the loops are vectorized.
+template <class In, class Out, class F>
+void combineRow(const In* x, std::int64_t xStep, const In* y, std::int64_t yStep, Out* out, std::size_t count,
+                F f) {
+  if (xStep == 1 && yStep == 1) {
+    for (std::size_t i = 0; i < count; ++i) {
+      out[i] = static_cast<Out>(f(x[i], y[i]));
+    }
+  } else if (xStep == 1) {
+    const In value = *y;
+    for (std::size_t i = 0; i < count; ++i) {
+      out[i] = static_cast<Out>(f(x[i], value));
+    }
+  } else if (yStep == 1) {
+    const In value = *x;
+    for (std::size_t i = 0; i < count; ++i) {
+      out[i] = static_cast<Out>(f(value, y[i]));
+    }
+  } else {
+    std::fill_n(out, count, static_cast<Out>(f(*x, *y)));
+  }
+}
+
 /// out = f(a, b) for all elements, broadcast.
 template <class In, class Out, class F>
 Result<Tensor> combine(const Tensor& a, const Tensor& b, ElementType outType, F f) {
   HALFSTEP_TRY(const Shape shape, broadcastShape(a.shape(), b.shape()));
   HALFSTEP_TRY(NewTensor<Out> made, newTensor<Out>(shape, outType));
-  const auto whole = [&](const Tensor& tensor) { // as it is where one loop can read it
-    return tensor.shape() == shape || tensor.count() == 1 ? Result<Tensor>(tensor)
-                                                          : broadcasted(tensor, shape);
-  };
-  HALFSTEP_TRY(Tensor left, whole(a));
-  HALFSTEP_TRY(Tensor right, whole(b));
-  const Elements<In> x(std::move(left));
-  const Elements<In> y(std::move(right));
-  const std::size_t xStep = x.size() == 1 ? 0 : 1;
-  const std::size_t yStep = y.size() == 1 ? 0 : 1;
-  Out* out = made.values.data(); // plain pointers: the loops are vectorized
-  inPieces(made.values.size(), [&, out](std::size_t from, std::size_t to) {
-    if (xStep == 1 && yStep == 1) {
-      for (std::size_t i = from; i < to; ++i) {
-        out[i] = static_cast<Out>(f(x[i], y[i]));
+  const std::size_t total = made.values.size();
+  if (total == 0) {
+    return made.finish();
+  }
+  const Elements<In> x(a);
+  const Elements<In> y(b);
+  Out* out = made.values.data();
+  const BroadcastLoops loops = broadcastLoops(a.shape(), b.shape(), shape);
+  const BroadcastLoops::Axis& inner = loops.inner;
+  const auto length = static_cast<std::size_t>(inner.count);
+  if (length == total) {
+    inPieces(total, [&](std::size_t from, std::size_t to) {
+      const auto at = static_cast<std::int64_t>(from);
+      combineRow(x.data() + at * inner.a, inner.a, y.data() + at * inner.b, inner.b, out + from, to - from,
+                 f);
+    });
+    return made.finish();
+  }
+  const std::size_t rowsPerPiece = std::max<std::size_t>(1, kElementwisePiece / length);
+  inPieces(total / length, rowsPerPiece, [&](std::size_t from, std::size_t to) {
+    for (std::size_t row = from; row < to; ++row) {
+      std::int64_t rest = static_cast<std::int64_t>(row);
+      std::int64_t xAt = 0;
+      std::int64_t yAt = 0;
+      for (std::size_t axis = loops.outer.size(); axis-- > 0;) {
+        const BroadcastLoops::Axis& at = loops.outer[axis];
+        xAt += rest % at.count * at.a;
+        yAt += rest % at.count * at.b;
+        rest /= at.count;
       }
-    } else {
-      for (std::size_t i = from; i < to; ++i) {
-        out[i] = static_cast<Out>(f(x[i * xStep], y[i * yStep]));
-      }
+      combineRow(x.data() + xAt, inner.a, y.data() + yAt, inner.b, out + row * length, length, f);
     }
   });
   return made.finish();
@@ -201,6 +268,15 @@ OpResult power(const OpCall& call) {
   HALFSTEP_TRY(Tensor a, call.tensor(0));
   HALFSTEP_TRY(Tensor b, call.tensor(1));
   HALFSTEP_TRY(b, alignedSecond(call, a, b));
+  if (a.type() == ElementType::float32 && b.count() == 1 && b.shape().size() <= a.shape().size()) {
+    const double exponent = b.valueAt(0); // squares and roots are what networks ask for
+    if (exponent == 2.0) {
+      return oneOutput(mapped<float>(a, [](float x) { return x * x; }));
+    }
+    if (exponent == 3.0) {
+      return oneOutput(mapped<float>(a, [](float x) { return x * x * x; }));
+    }
+  }
   HALFSTEP_TRY(NewTensor<double> exponents, newTensor<double>(b.shape()));
   for (std::size_t i = 0; i < b.count(); ++i) {
     exponents.values[i] = b.valueAt(i);

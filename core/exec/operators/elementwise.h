@@ -13,10 +13,14 @@ namespace halfstep {
 /// Long loops are cut into pieces of this many elements.
 inline constexpr std::size_t kElementwisePiece = std::size_t{1} << 15;
 
+inline void inPieces(std::size_t count, std::size_t piece,
+                     const std::function<void(std::size_t, std::size_t)>& body) {
+  parallelFor((count + piece - 1) / piece,
+              [&](std::size_t index) { body(index * piece, std::min(count, (index + 1) * piece)); });
+}
+
 inline void inPieces(std::size_t count, const std::function<void(std::size_t, std::size_t)>& body) {
-  parallelFor((count + kElementwisePiece - 1) / kElementwisePiece, [&](std::size_t piece) {
-    body(piece * kElementwisePiece, std::min(count, (piece + 1) * kElementwisePiece));
-  });
+  inPieces(count, kElementwisePiece, body);
 }
 
 /// out = f(x), of the same type.

@@ -3,6 +3,7 @@
 #include "core/exec/operator_families.h"
 #include "core/exec/operators/blocked_operators.h"
 #include "core/exec/operators/elementwise.h"
+#include "core/exec/operators/float_rows.h"
 #include "core/exec/operators/results.h"
 
 #include <algorithm>
@@ -218,22 +219,52 @@ HALFSTEP_REAL_FUNCTION(ceilOf, std::ceil(x))
 HALFSTEP_REAL_FUNCTION(cosOf, std::cos(x))
 HALFSTEP_REAL_FUNCTION(coshOf, std::cosh(x))
 HALFSTEP_REAL_FUNCTION(erfOf, std::erf(x))
-HALFSTEP_REAL_FUNCTION(expOf, std::exp(x))
 HALFSTEP_REAL_FUNCTION(floorOf, std::floor(x))
 HALFSTEP_REAL_FUNCTION(logOf, std::log(x))
 HALFSTEP_REAL_FUNCTION(reciprocalOf, T(1) / x)
 HALFSTEP_REAL_FUNCTION(roundOf, std::nearbyint(x))
-HALFSTEP_REAL_FUNCTION(sigmoid, sigmoidOf(x))
 HALFSTEP_REAL_FUNCTION(sinOf, std::sin(x))
 HALFSTEP_REAL_FUNCTION(sinhOf, std::sinh(x))
 HALFSTEP_REAL_FUNCTION(softplus, softplusOf(x))
 HALFSTEP_REAL_FUNCTION(softsign, x / (T(1) + std::abs(x)))
 HALFSTEP_REAL_FUNCTION(sqrtOf, std::sqrt(x))
 HALFSTEP_REAL_FUNCTION(tanOf, std::tan(x))
-HALFSTEP_REAL_FUNCTION(tanhOf, std::tanh(x))
 HALFSTEP_REAL_FUNCTION(hardSwish, x* std::clamp(x / T(6) + T(0.5), T(0), T(1)))
 HALFSTEP_REAL_FUNCTION(mish, x* std::tanh(softplusOf(x)))
 #undef HALFSTEP_REAL_FUNCTION
+
+/// The three that every network is full of: in float32 by rows.
+template <class Exact>
+OpResult commonFunction(const OpCall& call, void (*row)(const float*, float*, std::size_t), Exact exact) {
+  HALFSTEP_TRY(const Tensor x, call.tensor(0));
+  if (x.type() != ElementType::float32) {
+    return realFunction(call, exact);
+  }
+  const Elements<float> values(x);
+  HALFSTEP_TRY(const NewTensor<float> made, newTensor<float>(x.shape()));
+  inPieces(values.size(), [&](std::size_t from, std::size_t to) {
+    row(values.data() + from, made.values.data() + from, to - from);
+  });
+  return std::vector<Value>{made.finish()};
+}
+
+OpResult expOf(const OpCall& call) {
+  return commonFunction(call, exponentials, []<class T>(T x) { return std::exp(x); });
+}
+
+OpResult sigmoid(const OpCall& call) {
+  if (auto blocked = blockedUnary(call, BlockedUnary::sigmoid)) {
+    return std::move(*blocked);
+  }
+  return commonFunction(call, logistics, []<class T>(T x) { return sigmoidOf(x); });
+}
+
+OpResult tanhOf(const OpCall& call) {
+  if (auto blocked = blockedUnary(call, BlockedUnary::tanh)) {
+    return std::move(*blocked);
+  }
+  return commonFunction(call, hyperbolicTangents, []<class T>(T x) { return std::tanh(x); });
+}
 
 struct ClipLimits {
   float least = -std::numeric_limits<float>::infinity();

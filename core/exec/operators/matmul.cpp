@@ -1,7 +1,8 @@
 // MatMul and Gemm: float32 by oneDNN, other types by a plain loop.
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
-#include "core/exec/operators/onednn.h"
+#include "core/exec/operators/primitive_tail.h"
+#include "core/exec/operators/results.h"
 #include "core/exec/rearrange.h"
 #include "core/support/parallel.h"
 
@@ -14,6 +15,8 @@ struct Product {
   std::int64_t batch = 1, m = 0, k = 0, n = 0;
   std::int64_t aBatch = 0, aRow = 0, aColumn = 0; ///< strides of a; 0 for the batch: one matrix for all
   std::int64_t bBatch = 0, bRow = 0, bColumn = 0;
+
+  bool operator==(const Product&) const = default;
 };
 
 template <class T>
@@ -34,41 +37,151 @@ void plainProduct(const Product& p, const T* a, const T* b, T* out) {
   });
 }
 
-Result<void> floatProduct(const Product& p, const float* a, const float* b, float* out) {
+/// Multiplications from which on a product is worth two threads.
+constexpr std::int64_t kWorthSharing = std::int64_t{1} << 18;
+
+/// A primitive for one node, with its second matrix as it wants it where that is constant.
+struct KeptProduct {
+  KeptProduct(const Product& of, std::optional<Tensor> constant, std::optional<Tensor> addedBias,
+              const Tail* following, const Shape& shape)
+      : product(of)
+      , weightsTensor(std::move(constant))
+      , biasTensor(std::move(addedBias))
+      , tail(following, shape, shape.empty() ? 0 : shape.size() - 1, PrimitiveTail::Weights::fixed)
+      , outShape(shape) {}
+
+  Product product;
+  std::optional<Tensor> weightsTensor; ///< kept, so that its address tells whether it is still the same
+  std::optional<Tensor> biasTensor;    ///< likewise
+  PrimitiveTail tail;
+  Shape outShape;
+  dnnl::memory::desc left;
+  dnnl::memory::desc right;
+  dnnl::memory::desc result;
+  dnnl::matmul primitive;
+  dnnl::memory weights; ///< reordered; empty where it is taken as it is
+  dnnl::memory bias;
+
+  bool hasBias() const { return biasTensor || tail.changesWeights(); }
+
+  bool fits(const Product& of, const std::optional<Tensor>& constant, const std::optional<Tensor>& addedBias,
+            const Tail* following, const Shape& shape) const {
+    const auto same = [](const std::optional<Tensor>& a, const std::optional<Tensor>& b) {
+      return a.has_value() == b.has_value() &&
+             (!a || (a->bytes().data() == b->bytes().data() && a->shape() == b->shape()));
+    };
+    return product == of && outShape == shape && same(weightsTensor, constant) &&
+           same(biasTensor, addedBias) && tail.fits(following);
+  }
+};
+
+/// The primitive's layouts; `anyWeights`: it may choose that of the second matrix.
+void describe(KeptProduct& kept, bool anyWeights) {
+  const Product& p = kept.product;
+  const auto f32 = dnnl::memory::data_type::f32;
+  const bool flat = p.batch == 1;
+  const auto matrix = [&](std::int64_t batches, std::int64_t rows, std::int64_t columns, std::int64_t stride,
+                          std::int64_t row, std::int64_t column) {
+    return flat ? dnnl::memory::desc({rows, columns}, f32, onednn::Dims{row, column})
+                : dnnl::memory::desc({batches, rows, columns}, f32, onednn::Dims{stride, row, column});
+  };
+  const std::int64_t aBatches = p.aBatch == 0 ? 1 : p.batch;
+  const std::int64_t bBatches = p.bBatch == 0 ? 1 : p.batch;
+  kept.left = matrix(aBatches, p.m, p.k, aBatches == 1 ? p.m * p.k : p.aBatch, p.aRow, p.aColumn);
+  kept.right = matrix(bBatches, p.k, p.n, bBatches == 1 ? p.k * p.n : p.bBatch, p.bRow, p.bColumn);
+  kept.result = matrix(p.batch, p.m, p.n, p.m * p.n, p.n, 1);
+  const dnnl::memory::desc weights = anyWeights ? onednn::any(kept.right.dims()) : kept.right;
+  const dnnl::memory::desc bias = onednn::plain(flat ? onednn::Dims{1, p.n} : onednn::Dims{1, 1, p.n});
+  const dnnl::matmul::desc operation = kept.hasBias()
+                                           ? dnnl::matmul::desc(kept.left, weights, bias, kept.result)
+                                           : dnnl::matmul::desc(kept.left, weights, kept.result);
+  dnnl::matmul::primitive_desc description(operation, kept.tail.attributes(&kept.result), onednn::engine(),
+                                           true);
+  if (!description || (kept.tail.residual() &&
+                       std::string_view(description.impl_info_str()).find("ref") != std::string_view::npos)) {
+    kept.tail.dropResidual();
+    description = {operation, kept.tail.attributes(nullptr), onednn::engine()};
+  }
+  kept.primitive = dnnl::matmul(description);
+  if (kept.hasBias()) {
+    kept.bias = dnnl::memory(bias, onednn::engine());
+  }
+  if (anyWeights) {
+    const Elements<float> values(*kept.weightsTensor);
+    kept.weights = dnnl::memory(description.weights_desc(), onednn::engine());
+    dnnl::memory given = onednn::memoryOf(kept.right, values.data());
+    dnnl::reorder(given, kept.weights).execute(onednn::stream(), given, kept.weights);
+  }
+}
+
+void takeBias(KeptProduct& kept) {
+  if (!kept.hasBias()) {
+    return;
+  }
+  const Elements<float> own(kept.biasTensor ? *kept.biasTensor : Tensor());
+  auto* out = static_cast<float*>(kept.bias.get_data_handle());
+  for (std::size_t i = 0; i < static_cast<std::size_t>(kept.product.n); ++i) {
+    const float shift = kept.tail.changesWeights() ? static_cast<float>(kept.tail.shift()[i]) : 0.0f;
+    out[i] = (own.size() == 0 ? 0.0f : own[own.size() == 1 ? 0 : i]) + shift;
+  }
+}
+
+/// a·b (+ `bias`, a constant of n numbers or one), and what it can do of the node's tail. `shape`: of the
+/// result as the model sees it.
+Result<void> floatProduct(const OpCall& call, const Product& p, const Elements<float>& a,
+                          const Tensor& bTensor, const std::optional<Tensor>& bias, const Shape& shape,
+                          std::span<float> out) {
   if (p.batch * p.m * p.n == 0) {
     return {};
   }
   if (p.k == 0) {
-    std::fill_n(out, p.batch * p.m * p.n, 0.0f);
+    std::fill(out.begin(), out.end(), 0.0f);
     return {};
   }
+  const Elements<float> b(bTensor);
+  const std::optional<Tensor> constant = call.isConstant(1) ? std::optional(bTensor) : std::nullopt;
+  NodeMemory own;
+  NodeMemory& memory = call.memory() != nullptr ? *call.memory() : own;
+  const std::lock_guard lock(memory.mutex); // the primitive's scratchpad serves one call at a time
   return onednn::guarded([&] {
-    const auto f32 = dnnl::memory::data_type::f32;
-    const std::int64_t aBatches = p.aBatch == 0 ? 1 : p.batch;
-    const std::int64_t bBatches = p.bBatch == 0 ? 1 : p.batch;
-    const dnnl::memory::desc left({aBatches, p.m, p.k}, f32,
-                                  {aBatches == 1 ? p.m * p.k : p.aBatch, p.aRow, p.aColumn});
-    const dnnl::memory::desc right({bBatches, p.k, p.n}, f32,
-                                   {bBatches == 1 ? p.k * p.n : p.bBatch, p.bRow, p.bColumn});
-    const dnnl::memory::desc result = onednn::plain({p.batch, p.m, p.n});
-    const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(left, right, result), onednn::engine());
-    dnnl::stream stream(onednn::engine());
-    dnnl::matmul(description)
-        .execute(stream, {{DNNL_ARG_SRC, onednn::memoryOf(left, a)},
-                          {DNNL_ARG_WEIGHTS, onednn::memoryOf(right, b)},
-                          {DNNL_ARG_DST, onednn::memoryOf(result, out)}});
-    stream.wait();
+    const OneThread few(p.batch * p.m * p.n * p.k < kWorthSharing);
+    auto kept = std::static_pointer_cast<KeptProduct>(memory.content);
+    if (!kept || !kept->fits(p, constant, bias, call.tail(), shape)) {
+      memory.content.reset();
+      kept = std::make_shared<KeptProduct>(p, constant, bias, call.tail(), shape);
+      describe(*kept, constant.has_value());
+      takeBias(*kept);
+      memory.content = kept;
+    }
+    std::unordered_map<int, dnnl::memory> arguments = {
+        {DNNL_ARG_SRC, onednn::memoryOf(kept->left, a.data())},
+        {DNNL_ARG_WEIGHTS, constant ? kept->weights : onednn::memoryOf(kept->right, b.data())},
+        {DNNL_ARG_DST, onednn::memoryOf(kept->result, out.data())}};
+    if (kept->hasBias()) {
+      arguments.insert({DNNL_ARG_BIAS, kept->bias});
+    }
+    std::optional<Elements<float>> added;
+    if (const auto at = kept->tail.residual()) {
+      const TailStep& step = call.tail()->steps()[*at];
+      added.emplace(step.inputs[1 - step.flowing].tensor());
+      arguments.insert({kept->tail.residualArgument(), onednn::memoryOf(kept->result, added->data())});
+    }
+    kept->primitive.execute(onednn::stream(), arguments);
+    if (call.tail() != nullptr) {
+      call.tail()->setDone(kept->tail.done());
+    }
   });
 }
 
 template <class T>
-Result<Tensor> multiplied(const Product& p, const Tensor& a, const Tensor& b, const Shape& shape) {
+Result<Tensor> multiplied(const OpCall& call, const Product& p, const Tensor& a, const Tensor& b,
+                          const std::optional<Tensor>& bias, const Shape& shape) {
   const Elements<T> x(a);
-  const Elements<T> y(b);
   HALFSTEP_TRY(const NewTensor<T> made, newTensor<T>(shape));
   if constexpr (std::is_same_v<T, float>) {
-    HALFSTEP_CHECK(floatProduct(p, x.data(), y.data(), made.values.data()));
+    HALFSTEP_CHECK(floatProduct(call, p, x, b, bias, shape, made.values));
   } else {
+    const Elements<T> y(b);
     plainProduct(p, x.data(), y.data(), made.values.data());
   }
   return made.finish();
@@ -131,8 +244,12 @@ OpResult matMul(const OpCall& call) {
   if (!columnVector) {
     shape.push_back(p.n);
   }
+  OpCall product = call;
+  if (columnVector) { // the columns are no axis of the result
+    product.setTail(nullptr);
+  }
   return dispatchNumbers(a.type(), [&]<class T>(TypeTag<T>) -> OpResult {
-    HALFSTEP_TRY(Tensor result, multiplied<T>(p, a, b, shape));
+    HALFSTEP_TRY(Tensor result, multiplied<T>(product, p, a, b, std::nullopt, shape));
     return std::vector<Value>{std::move(result)};
   });
 }
@@ -160,6 +277,16 @@ OpResult gemm(const OpCall& call) {
   const Shape shape{p.m, p.n};
   const auto alpha = static_cast<double>(call.real("alpha", 1.0f));
   const auto beta = static_cast<double>(call.real("beta", 1.0f));
+  const auto isBias = [&](const Tensor& given) { // one number per column
+    const Shape& own = given.shape();
+    return given.type() == ElementType::float32 && a.type() == ElementType::float32 && p.m * p.n * p.k > 0 &&
+           own.size() <= 2 && (own.size() < 2 || own[0] == 1) && (own.empty() || own.back() == p.n);
+  };
+  if (alpha == 1.0 && beta == 1.0 && a.type() == ElementType::float32 &&
+      (!call.has(2) || (call.isConstant(2) && isBias(call.input(2).tensor())))) {
+    const std::optional<Tensor> bias = call.has(2) ? std::optional(call.input(2).tensor()) : std::nullopt;
+    return oneOutput(multiplied<float>(call, p, a, b, bias, shape));
+  }
   std::optional<Tensor> c;
   if (call.has(2)) {
     HALFSTEP_TRY(const Tensor given, call.tensor(2));
@@ -169,8 +296,10 @@ OpResult gemm(const OpCall& call) {
     }
     c = std::move(full);
   }
+  OpCall plain = call; // its tail is not for the product alone
+  plain.setTail(nullptr);
   return dispatchNumbers(a.type(), [&]<class T>(TypeTag<T>) -> OpResult {
-    HALFSTEP_TRY(const Tensor product, multiplied<T>(p, a, b, shape));
+    HALFSTEP_TRY(const Tensor product, multiplied<T>(plain, p, a, b, std::nullopt, shape));
     if (alpha == 1.0 && !c) {
       return std::vector<Value>{product};
     }
@@ -187,8 +316,8 @@ OpResult gemm(const OpCall& call) {
 }
 
 constexpr OperatorEntry kEntries[] = {
-    {"", "Gemm", gemm, Widening::floats},
-    {"", "MatMul", matMul, Widening::floats},
+    {"", "Gemm", gemm, Widening::floats, 1, Activation::fusesTail},
+    {"", "MatMul", matMul, Widening::floats, 1, Activation::fusesTail},
 };
 
 } // namespace

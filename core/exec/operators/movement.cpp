@@ -1,11 +1,13 @@
 // Operators that move elements to other places without looking at them.
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
+#include "core/exec/operators/blocked_operators.h"
 #include "core/exec/operators/results.h"
 #include "core/exec/rearrange.h"
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <numeric>
 
@@ -39,6 +41,9 @@ OpResult transpose(const OpCall& call) {
 }
 
 OpResult concat(const OpCall& call) {
+  if (auto blocked = blockedConcat(call)) {
+    return std::move(*blocked);
+  }
   std::vector<Tensor> parts;
   for (std::size_t i = 0; i < call.inputCount(); ++i) {
     HALFSTEP_TRY(Tensor part, call.tensor(i));
@@ -225,6 +230,48 @@ Result<Tensor> padValue(const OpCall& call, const Tensor& data) {
   });
 }
 
+/// `data` in a tensor of `shape` that is filled with the one element of `fill`; for whole bytes.
+Result<Tensor> paddedBytes(const Tensor& data, const Tensor& fill, const Padding& padding,
+                           const Shape& shape) {
+  const std::size_t unit = fill.bytes().size();
+  HALFSTEP_TRY(const std::size_t count, elementCount(shape));
+  HALFSTEP_TRY(const std::shared_ptr<std::byte> owner, allocateBytes(count * unit));
+  for (std::size_t i = 0; i < count; ++i) {
+    std::memcpy(owner.get() + i * unit, fill.bytes().data(), unit);
+  }
+  const std::vector<std::int64_t> inStrides = rowMajorStrides(data.shape());
+  const std::vector<std::int64_t> outStrides = rowMajorStrides(shape);
+  Shape box; // what is copied: pads may be negative
+  std::int64_t in = 0;
+  std::int64_t out = 0;
+  std::int64_t rows = 1;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    const std::int64_t skipped = std::max<std::int64_t>(0, -padding.before[axis]);
+    const std::int64_t begin = std::max<std::int64_t>(0, padding.before[axis]);
+    box.push_back(std::max<std::int64_t>(0, std::min(data.shape()[axis] - skipped, shape[axis] - begin)));
+    in += skipped * inStrides[axis];
+    out += begin * outStrides[axis];
+    rows *= axis + 1 < shape.size() ? box.back() : 1;
+  }
+  const std::size_t run = box.empty() ? unit : static_cast<std::size_t>(box.back()) * unit;
+  std::vector<std::int64_t> index(shape.size(), 0);
+  for (std::int64_t row = 0; row < rows && run > 0; ++row) {
+    std::memcpy(owner.get() + static_cast<std::size_t>(out) * unit,
+                data.bytes().data() + static_cast<std::size_t>(in) * unit, run);
+    for (std::size_t axis = shape.size() - std::min<std::size_t>(shape.size(), 1); axis-- > 0;) {
+      in += inStrides[axis];
+      out += outStrides[axis];
+      if (++index[axis] < box[axis]) {
+        break;
+      }
+      in -= inStrides[axis] * box[axis];
+      out -= outStrides[axis] * box[axis];
+      index[axis] = 0;
+    }
+  }
+  return Tensor::share(data.type(), shape, owner, {owner.get(), count * unit});
+}
+
 OpResult pad(const OpCall& call) {
   HALFSTEP_TRY(const Tensor data, call.tensor(0));
   const std::size_t rank = data.shape().size();
@@ -240,18 +287,28 @@ OpResult pad(const OpCall& call) {
   HALFSTEP_TRY(const std::size_t count, elementCount(shape));
   HALFSTEP_CHECK(allocateBytes(count * sizeof(std::int64_t))); // or say that it does not fit
   HALFSTEP_TRY(const Tensor fill, padValue(call, data));
+  if (mode == "constant" && elementBits(data.type()) >= 8 && data.type() != ElementType::string) {
+    return oneOutput(paddedBytes(data, fill, padding, shape));
+  }
   HALFSTEP_TRY(const Tensor flat, reshaped(data, {static_cast<std::int64_t>(data.count())}));
   const Tensor parts[] = {flat, fill};
   HALFSTEP_TRY(const Tensor source, concatenated(parts, 0));
   const auto filled = static_cast<std::int64_t>(data.count());
   const std::vector<std::int64_t> strides = rowMajorStrides(data.shape());
+  std::vector<std::vector<std::int64_t>> sources(rank); // by axis: where an index comes from; −1: filled
+  for (std::size_t axis = 0; axis < rank && count > 0; ++axis) {
+    for (std::int64_t at = 0; at < shape[axis]; ++at) {
+      const std::int64_t here = padSource(mode, at - padding.before[axis], data.shape()[axis]);
+      sources[axis].push_back(here < 0 ? -1 : here * strides[axis]);
+    }
+  }
   std::vector<std::int64_t> from(count);
   std::vector<std::int64_t> index(rank, 0);
   for (std::int64_t& element : from) {
     std::int64_t at = 0;
     for (std::size_t axis = 0; axis < rank && at >= 0; ++axis) {
-      const std::int64_t here = padSource(mode, index[axis] - padding.before[axis], data.shape()[axis]);
-      at = here < 0 ? -1 : at + here * strides[axis];
+      const std::int64_t here = sources[axis][static_cast<std::size_t>(index[axis])];
+      at = here < 0 ? -1 : at + here;
     }
     element = at < 0 ? filled : at;
     for (std::size_t axis = rank; axis-- > 0 && ++index[axis] == shape[axis];) {

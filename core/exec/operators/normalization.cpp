@@ -2,6 +2,8 @@
 #include "core/exec/operator_families.h"
 #include "core/exec/operators/axis_rows.h"
 #include "core/exec/operators/batch_normalization.h"
+#include "core/exec/operators/blocked_operators.h"
+#include "core/exec/operators/elementwise.h"
 #include "core/exec/operators/float_widths.h"
 #include "core/exec/rearrange.h"
 
@@ -120,10 +122,17 @@ OpResult groupsNormalized(const OpCall& call, const Tensor& data, const ChannelG
 }
 
 OpResult instanceNormalization(const OpCall& call) {
+  if (auto blocked = blockedInstanceNormalization(call)) {
+    return std::move(*blocked);
+  }
   HALFSTEP_TRY(const Tensor data, call.tensor(0));
   const std::int64_t channels = data.shape().size() < 2 ? 1 : std::max<std::int64_t>(data.shape()[1], 1);
   HALFSTEP_TRY(const ChannelGroups groups, channelGroups(call, data.shape(), channels));
-  return groupsNormalized(call, data, groups);
+  HALFSTEP_TRY(std::vector<Value> outputs, groupsNormalized(call, data, groups));
+  if (call.endsInRelu()) {
+    HALFSTEP_TRY(outputs.front(), withoutNegatives(outputs.front().tensor()));
+  }
+  return outputs;
 }
 
 OpResult groupNormalization(const OpCall& call) {
@@ -332,7 +341,7 @@ constexpr Widening kFloats = Widening::floats;
 constexpr OperatorEntry kEntries[] = {
     {"", "BatchNormalization", batchNormalization}, // widens by itself
     {"", "GroupNormalization", groupNormalization, kFloats},
-    {"", "InstanceNormalization", instanceNormalization, kFloats},
+    {"", "InstanceNormalization", instanceNormalization, kFloats, 1, Activation::fusesRelu},
     {"", "LRN", localResponseNormalization, kFloats},
     {"", "LayerNormalization", layerNormalization<true>}, // widens by itself
     {"", "LpNormalization", lpNormalization, kFloats},

@@ -1,7 +1,9 @@
 // oneDNN as the operators use it: one engine of this CPU, float32 memory, its exceptions as errors.
 #pragma once
 
+#include "core/exec/elements.h"
 #include "core/support/result.h"
+#include "core/support/thread_limit.h"
 #include "core/tensor/tensor.h"
 
 #include <oneapi/dnnl/dnnl.hpp>
@@ -18,6 +20,26 @@ using Dims = std::vector<std::int64_t>;
 inline const dnnl::engine& engine() {
   static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
   return cpu;
+}
+
+/// Of the calling thread: making one takes longer than a small operator.
+inline dnnl::stream& stream() {
+  static thread_local dnnl::stream own(engine());
+  return own;
+}
+
+/// Memory of this layout from where the executor's values come from; `owner` keeps it. May throw
+/// std::bad_alloc.
+struct OwnedMemory {
+  dnnl::memory memory;
+  std::shared_ptr<std::byte> owner;
+};
+inline OwnedMemory newMemory(const dnnl::memory::desc& description) {
+  auto owner = allocateBytes(description.get_size());
+  if (!owner) {
+    throw std::bad_alloc();
+  }
+  return {dnnl::memory(description, engine(), owner->get()), std::move(*owner)};
 }
 
 /// Runs `work`, which calls oneDNN.
@@ -51,14 +73,31 @@ inline dnnl::memory memoryOf(const dnnl::memory::desc& description, const float*
   return {description, engine(), const_cast<float*>(data)};
 }
 
-/// `source` in the layout `wanted`: itself, or a copy.
-inline dnnl::memory reordered(dnnl::memory source, const dnnl::memory::desc& wanted, dnnl::stream& stream) {
-  if (source.get_desc() == wanted) {
-    return source;
+/// Brings memory into another layout; keeps the primitive for the next time.
+class Reordering {
+public:
+  /// `source` in the layout `wanted`: itself, or a copy that `owner` keeps.
+  dnnl::memory operator()(const dnnl::memory& source, const dnnl::memory::desc& wanted,
+                          std::shared_ptr<std::byte>& owner) {
+    const dnnl::memory::desc layout = source.get_desc();
+    if (layout == wanted) {
+      return source;
+    }
+    if (!m_primitive || m_from != layout || m_to != wanted) {
+      m_primitive = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), layout, engine(), wanted));
+      m_from = layout;
+      m_to = wanted;
+    }
+    OwnedMemory copy = newMemory(wanted);
+    m_primitive.execute(stream(), {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, copy.memory}});
+    owner = std::move(copy.owner);
+    return copy.memory;
   }
-  dnnl::memory copy(wanted, engine());
-  dnnl::reorder(source, copy).execute(stream, source, copy);
-  return copy;
-}
+
+private:
+  dnnl::memory::desc m_from;
+  dnnl::memory::desc m_to;
+  dnnl::primitive m_primitive;
+};
 
 } // namespace halfstep::onednn

@@ -1,9 +1,11 @@
-// RNN, GRU and LSTM. The names of gates and the formulas are those of the operators' specification; sums and
-// states are kept in double.
+// RNN, GRU and LSTM. The names of gates and the formulas are those of the operators' specification.
 #include "core/exec/operator_families.h"
 #include "core/exec/operators/axis_rows.h"
+#include "core/exec/operators/onednn.h"
 #include "core/exec/operators/recurrent_activation.h"
 #include "core/exec/rearrange.h"
+
+#include <numeric>
 
 namespace halfstep {
 
@@ -175,23 +177,27 @@ Result<Recurrent> recurrentOf(const OpCall& call, Cell cell) {
   return of;
 }
 
-/// Σ a·b; four sums side by side, for the sake of speed.
-template <class A, class B>
-double dotProduct(const A* a, const B* b, std::size_t count) {
-  double sums[4] = {0, 0, 0, 0};
-  std::size_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    for (std::size_t k = 0; k < 4; ++k) {
-      sums[k] += static_cast<double>(a[i + k]) * static_cast<double>(b[i + k]);
-    }
-  }
-  for (; i < count; ++i) {
-    sums[0] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-  }
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+/// out[rows, columns] = a[rows, length] · b[columns, length]ᵀ, all row-major.
+void timesTransposed(const double* a, std::size_t rows, const double* b, std::size_t columns,
+                     std::size_t length, double* out) {
+  forRows(rows * columns, length, [&](std::size_t index) {
+    const double* x = a + index / columns * length;
+    out[index] = std::inner_product(x, x + length, b + index % columns * length, 0.0);
+  });
 }
 
-/// One direction while it runs.
+void timesTransposed(const float* a, std::size_t rows, const float* b, std::size_t columns,
+                     std::size_t length, float* out) {
+  constexpr std::size_t kWorthSharing = std::size_t{1} << 21;
+  const OneThread few(rows * columns * length < kWorthSharing);
+  const auto size = [](std::size_t value) { return static_cast<dnnl::memory::dim>(value); };
+  if (length == 0 || dnnl::sgemm('N', 'T', size(rows), size(columns), size(length), 1.0f, a, size(length), b,
+                                 size(length), 0.0f, out, size(columns)) != dnnl::status::success) {
+    std::fill_n(out, rows * columns, 0.0f);
+  }
+}
+
+/// One direction while it runs. Sums and states are of the data's type.
 template <class T>
 class Direction {
 public:
@@ -211,40 +217,46 @@ public:
   /// the parts of this direction of `hidden` and `cell`.
   Result<void> run(const JobContext& job, std::span<T> y, std::span<T> hidden, std::span<T> cell) {
     const std::size_t states = m_of.batch * m_of.hidden;
-    HALFSTEP_TRY(m_h, filled(m_of.initialHidden, states));
-    HALFSTEP_TRY(m_c, filled(m_of.initialCell, states));
-    const Shape gates = {static_cast<std::int64_t>(m_of.batch), static_cast<std::int64_t>(m_rows)};
-    HALFSTEP_TRY(m_fromInput, newTensor<double>(gates));
-    HALFSTEP_TRY(m_fromState, newTensor<double>(gates));
+    m_h = part(m_of.initialHidden, hidden, states);
+    m_c = part(m_of.initialCell, cell, states);
+    const auto rows = static_cast<std::int64_t>(m_rows);
+    const auto batch = static_cast<std::int64_t>(m_of.batch);
+    // All of x at once is one large product, but for x that would take much memory.
+    const bool atOnce = m_of.steps * m_of.batch * m_rows <= kMostAtOnce;
+    const std::int64_t times = atOnce ? std::max<std::int64_t>(static_cast<std::int64_t>(m_of.steps), 1) : 1;
+    HALFSTEP_TRY(m_fromInput, newTensor<T>({times * batch, rows}));
+    HALFSTEP_TRY(m_gates, newTensor<T>({batch, rows}));
+    HALFSTEP_TRY(m_fromState, newTensor<T>({batch, rows}));
+    if (atOnce) {
+      projectInput(0, m_of.steps * m_of.batch, 0);
+    }
     for (std::size_t step = 0; step < m_of.steps; ++step) {
       HALFSTEP_CHECK(job.checkpoint());
-      project(step);
+      project(step, atOnce);
       for (std::size_t b = 0; b < m_of.batch; ++b) {
         if (step < m_of.lengths[b]) {
           advance(b);
           const std::size_t row = (time(step, b) * m_of.directions + m_index) * m_of.batch + b;
-          copy(&m_h.values[b * m_of.hidden], &y[row * m_of.hidden], m_of.hidden);
+          std::copy_n(m_h + b * m_of.hidden, m_of.hidden, &y[row * m_of.hidden]);
         }
       }
     }
-    copy(m_h.values.data(), hidden.data() + m_index * states, states);
-    copy(m_c.values.data(), cell.data() + m_index * states, states);
     return {};
   }
 
 private:
-  static void copy(const double* from, T* to, std::size_t count) {
-    std::transform(from, from + count, to, [](double value) { return static_cast<T>(value); });
-  }
+  static constexpr std::size_t kMostAtOnce = std::size_t{1} << 22;
 
-  /// This direction's part of an initial state; zeros where there is none.
-  Result<NewTensor<double>> filled(const Tensor& initial, std::size_t count) const {
-    HALFSTEP_TRY(NewTensor<double> made, newTensor<double>({static_cast<std::int64_t>(count)}));
+  /// This direction's part of a state, with what it is at first: zeros where nothing says otherwise.
+  T* part(const Tensor& initial, std::span<T> state, std::size_t count) const {
+    T* const own = state.data() + m_index * count;
     const Elements<T> values(initial);
-    for (std::size_t i = 0; i < count; ++i) {
-      made.values[i] = values.size() == 0 ? 0.0 : static_cast<double>(values[m_index * count + i]);
+    if (values.size() == 0) {
+      std::fill_n(own, count, T(0));
+    } else {
+      std::copy_n(values.data() + m_index * count, count, own);
     }
-    return made;
+    return own;
   }
 
   /// The time that a sequence has arrived at; backwards from its own end.
@@ -253,98 +265,134 @@ private:
   }
 
   /// Bias `row` of this direction: those of W first, then those of R.
-  double bias(std::size_t row) const {
-    return m_biases.size() == 0 ? 0.0 : static_cast<double>(m_biases[m_index * 2 * m_rows + row]);
-  }
+  T bias(std::size_t row) const { return m_biases.size() == 0 ? T(0) : m_biases[m_index * 2 * m_rows + row]; }
 
   const T* recurrenceRow(std::size_t row) const {
     return m_recurrence.data() + (m_index * m_rows + row) * m_of.hidden;
   }
 
-  /// x·Wᵀ + Wb and h·Rᵀ + Rb of all gates, for the sequences that have not ended.
-  void project(std::size_t step) {
-    forRows(m_of.batch * m_rows, m_of.features + m_of.hidden, [&](std::size_t index) {
-      const std::size_t b = index / m_rows;
-      const std::size_t row = index % m_rows;
+  /// x·Wᵀ of `count` rows of x from `first` on, to row `to` of m_fromInput.
+  void projectInput(std::size_t first, std::size_t count, std::size_t to) {
+    timesTransposed(m_x.data() + first * m_of.features, count,
+                    m_weights.data() + m_index * m_rows * m_of.features, m_rows, m_of.features,
+                    m_fromInput.values.data() + to * m_rows);
+  }
+
+  /// x·Wᵀ + Wb of all gates, and h·Rᵀ + Rb.
+  void project(std::size_t step, bool atOnce) {
+    timesTransposed(m_h, m_of.batch, recurrenceRow(0), m_rows, m_of.hidden, m_fromState.values.data());
+    for (std::size_t b = 0; b < m_of.batch; ++b) {
       if (step >= m_of.lengths[b]) {
+        continue;
+      }
+      const std::size_t at = time(step, b) * m_of.batch + b;
+      if (!atOnce) {
+        projectInput(at, 1, b);
+      }
+      const T* fromInput = m_fromInput.values.data() + (atOnce ? at : b) * m_rows;
+      T* fromState = m_fromState.values.data() + b * m_rows;
+      T* gates = m_gates.values.data() + b * m_rows;
+      for (std::size_t row = 0; row < m_rows; ++row) {
+        gates[row] = fromInput[row] + bias(row);
+        fromState[row] += bias(m_rows + row);
+      }
+    }
+  }
+
+  void activate(std::size_t which, T* values, std::size_t count) const {
+    const RecurrentActivation& function = m_activations[which];
+    if (m_of.limit < static_cast<double>(std::numeric_limits<T>::max())) {
+      for (std::size_t i = 0; i < count; ++i) {
+        values[i] = static_cast<T>(std::clamp(static_cast<double>(values[i]), -m_of.limit, m_of.limit));
+      }
+    }
+    if constexpr (std::is_same_v<T, float>) {
+      if (function.row != nullptr) {
+        function.row(values, count);
         return;
       }
-      const T* x = m_x.data() + (time(step, b) * m_of.batch + b) * m_of.features;
-      const T* w = m_weights.data() + (m_index * m_rows + row) * m_of.features;
-      m_fromInput.values[index] = dotProduct(x, w, m_of.features) + bias(row);
-      m_fromState.values[index] =
-          dotProduct(recurrenceRow(row), &m_h.values[b * m_of.hidden], m_of.hidden) + bias(m_rows + row);
-    });
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      values[i] = static_cast<T>(function(static_cast<double>(values[i])));
+    }
   }
 
-  double activated(std::size_t which, double x) const {
-    return m_activations[which](std::clamp(x, -m_of.limit, m_of.limit));
-  }
-
-  double peephole(std::size_t which, std::size_t unit, double c) const {
-    return m_peepholes.size() == 0
-               ? 0.0
-               : static_cast<double>(m_peepholes[(m_index * 3 + which) * m_of.hidden + unit]) * c;
+  void addPeephole(std::size_t which, const T* c, T* gate) const {
+    for (std::size_t i = 0; i < m_of.hidden && m_peepholes.size() != 0; ++i) {
+      gate[i] += m_peepholes[(m_index * 3 + which) * m_of.hidden + i] * c[i];
+    }
   }
 
   void advance(std::size_t b) {
-    const double* fromInput = &m_fromInput.values[b * m_rows];
-    double* fromState = &m_fromState.values[b * m_rows];
-    double* h = &m_h.values[b * m_of.hidden];
-    double* c = &m_c.values[b * m_of.hidden];
+    T* gates = m_gates.values.data() + b * m_rows;
+    T* fromState = m_fromState.values.data() + b * m_rows;
+    T* h = m_h + b * m_of.hidden;
+    const std::size_t summed = m_of.cell == Cell::gru ? 2 * m_of.hidden : m_rows;
+    for (std::size_t row = 0; row < summed; ++row) {
+      gates[row] += fromState[row];
+    }
     switch (m_of.cell) {
     case Cell::rnn:
-      for (std::size_t i = 0; i < m_of.hidden; ++i) {
-        h[i] = activated(0, fromInput[i] + fromState[i]);
-      }
+      activate(0, gates, m_rows);
+      std::copy_n(gates, m_rows, h);
       break;
     case Cell::gru:
-      advanceGru(fromInput, fromState, h);
+      advanceGru(gates, fromState, h);
       break;
     case Cell::lstm:
-      advanceLstm(fromInput, fromState, h, c);
+      advanceLstm(gates, h, m_c + b * m_of.hidden);
       break;
     }
   }
 
   /// Gates in the order z, r, h. H = (1 − z)·h̃ + z·H.
-  void advanceGru(const double* fromInput, double* fromState, double* h) {
+  void advanceGru(T* gates, T* fromState, T* h) {
     const std::size_t n = m_of.hidden;
-    m_reset.resize(n);
-    for (std::size_t i = 0; i < n; ++i) {
-      m_reset[i] = activated(0, fromInput[n + i] + fromState[n + i]);
-    }
+    activate(0, gates, 2 * n);
+    const T* reset = gates + n;
+    T* candidate = gates + 2 * n;
+    T* state = fromState + 2 * n;
     if (m_of.linearBeforeReset) {
       for (std::size_t i = 0; i < n; ++i) {
-        fromState[2 * n + i] *= m_reset[i];
+        candidate[i] += reset[i] * state[i];
       }
     } else {
+      m_reset.resize(n);
       for (std::size_t i = 0; i < n; ++i) {
-        m_reset[i] *= h[i];
+        m_reset[i] = reset[i] * h[i];
       }
-      forRows(n, n, [&](std::size_t i) {
-        fromState[2 * n + i] =
-            dotProduct(recurrenceRow(2 * n + i), m_reset.data(), n) + bias(m_rows + 2 * n + i);
-      });
+      timesTransposed(m_reset.data(), 1, recurrenceRow(2 * n), n, n, state);
+      for (std::size_t i = 0; i < n; ++i) {
+        candidate[i] += state[i] + bias(m_rows + 2 * n + i);
+      }
     }
+    activate(1, candidate, n);
     for (std::size_t i = 0; i < n; ++i) {
-      const double z = activated(0, fromInput[i] + fromState[i]);
-      h[i] = (1.0 - z) * activated(1, fromInput[2 * n + i] + fromState[2 * n + i]) + z * h[i];
+      h[i] = (T(1) - gates[i]) * candidate[i] + gates[i] * h[i];
     }
   }
 
   /// Gates in the order i, o, f, c; peepholes in the order i, o, f.
-  void advanceLstm(const double* fromInput, const double* fromState, double* h, double* c) const {
+  void advanceLstm(T* gates, T* h, T* c) {
     const std::size_t n = m_of.hidden;
-    for (std::size_t unit = 0; unit < n; ++unit) {
-      const auto gate = [&](std::size_t which) {
-        return fromInput[which * n + unit] + fromState[which * n + unit];
-      };
-      const double in = activated(0, gate(0) + peephole(0, unit, c[unit]));
-      const double forget = m_of.coupled ? 1.0 - in : activated(0, gate(2) + peephole(2, unit, c[unit]));
-      c[unit] = forget * c[unit] + in * activated(1, gate(3));
-      const double out = activated(0, gate(1) + peephole(1, unit, c[unit]));
-      h[unit] = out * activated(2, c[unit]);
+    T* in = gates;
+    T* out = gates + n;
+    T* forget = gates + 2 * n;
+    T* candidate = gates + 3 * n;
+    addPeephole(0, c, in);
+    addPeephole(2, c, forget);
+    activate(0, in, n);
+    activate(0, forget, n);
+    activate(1, candidate, n);
+    for (std::size_t i = 0; i < n; ++i) {
+      c[i] = (m_of.coupled ? T(1) - in[i] : forget[i]) * c[i] + in[i] * candidate[i];
+    }
+    addPeephole(1, c, out);
+    activate(0, out, n);
+    std::copy_n(c, n, h);
+    activate(2, h, n);
+    for (std::size_t i = 0; i < n; ++i) {
+      h[i] *= out[i];
     }
   }
 
@@ -358,11 +406,12 @@ private:
   Elements<T> m_recurrence;
   Elements<T> m_biases;
   Elements<T> m_peepholes;
-  NewTensor<double> m_h;
-  NewTensor<double> m_c;
-  NewTensor<double> m_fromInput;
-  NewTensor<double> m_fromState;
-  std::vector<double> m_reset;
+  T* m_h = nullptr; ///< [batch, hidden]
+  T* m_c = nullptr;
+  NewTensor<T> m_fromInput; ///< x·Wᵀ
+  NewTensor<T> m_fromState; ///< [batch, rows]
+  NewTensor<T> m_gates;     ///< [batch, rows]
+  std::vector<T> m_reset;
 };
 
 template <class T>

@@ -1,5 +1,7 @@
 #include "core/exec/operators/recurrent_activation.h"
 
+#include "core/exec/operators/float_rows.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -32,6 +34,18 @@ constexpr KnownActivation kKnown[] = {
     {"tanh", [](double x, double, double) { return std::tanh(x); }, 0},
     {"thresholdedrelu", [](double x, double alpha, double) { return x > alpha ? x : 0.0; }, 1, 1.0},
 };
+
+using RowFunction = void (*)(float* values, std::size_t count);
+
+RowFunction rowOf(std::string_view name) {
+  if (name == "sigmoid") {
+    return [](float* values, std::size_t count) { logistics(values, values, count); };
+  }
+  if (name == "tanh") {
+    return [](float* values, std::size_t count) { hyperbolicTangents(values, values, count); };
+  }
+  return nullptr;
+}
 
 std::string lowerCase(std::string name) {
   std::transform(name.begin(), name.end(), name.begin(),
@@ -67,7 +81,7 @@ recurrentActivations(const OpCall& call, const std::vector<std::string>& default
     if (known == std::end(kKnown)) {
       return call.unsupported("the activation \"" + name + "\" is not known");
     }
-    RecurrentActivation activation{known->function, known->alpha, known->beta};
+    RecurrentActivation activation{known->function, known->alpha, known->beta, rowOf(known->name)};
     if (known->parameters >= 1 && nextAlpha < alphas.size()) {
       activation.alpha = static_cast<double>(alphas[nextAlpha++]);
     }

@@ -11,6 +11,7 @@ struct RecurrentActivation {
   double (*function)(double x, double alpha, double beta) = nullptr;
   double alpha = 0;
   double beta = 0;
+  void (*row)(float* values, std::size_t count) = nullptr; ///< the same for a row; null where there is none
 
   double operator()(double x) const { return function(x, alpha, beta); }
 };
