@@ -48,6 +48,9 @@ std::vector<Command> declareCommands(CLI::App& main);
 // One per file, NAME_command.cpp.
 Command inspectCommand(CLI::App& main);
 Command quantizeCommand(CLI::App& main);
+Command evaluateCommand(CLI::App& main);
+Command calibrateCommand(CLI::App& main);
+Command sensitivityCommand(CLI::App& main);
 Command runCommand(CLI::App& main);
 Command dataCommand(CLI::App& main);
 Command exportCommand(CLI::App& main);

@@ -51,9 +51,13 @@ Result<void> applySet(const std::string& set, const Model& model, Plan& plan) {
 
 Result<void> checkSchemes(const Model& model, const Plan& plan) {
   for (const Layer& layer : model.layers) {
-    if (auto checked = checkSupported(plan.forLayer(layer.name).weights); !checked) {
-      checked.error().where = "layer " + layer.name;
-      return checked;
+    const LayerPlan& own = plan.forLayer(layer.name);
+    for (auto checked : {checkSupported(own.weights),
+                         checkSupportedForActivations(own.activations.scheme, own.activations.dynamic)}) {
+      if (!checked) {
+        checked.error().where = "layer " + layer.name;
+        return checked;
+      }
     }
   }
   return {};
@@ -63,6 +67,8 @@ Result<void> checkSchemes(const Model& model, const Plan& plan) {
 
 void addPlanOptions(CLI::App& parser, PlanOptions& options) {
   parser.add_option("--weights", options.weights, "Scheme of every layer that nothing else names, like int8");
+  parser.add_option("--activations", options.activations,
+                    "Scheme of every layer's input: uint8:tensor:mse (static, calibrated), dynamic:int8");
   parser
       .add_option("--set", options.sets,
                   "GLOB=SCHEME: scheme of the layers whose name matches; may be repeated")
@@ -72,7 +78,8 @@ void addPlanOptions(CLI::App& parser, PlanOptions& options) {
 
 Result<Plan> planFor(const Model& model, const PlanOptions& options, bool withHash,
                      const JobContext& context) {
-  if (options.planFile.empty() && options.weights.empty() && options.sets.empty()) {
+  if (options.planFile.empty() && options.weights.empty() && options.sets.empty() &&
+      options.activations.empty()) {
     return Error{ErrorKind::usage, "which scheme? Give --weights, --set or --plan"};
   }
   Plan plan;
@@ -93,6 +100,17 @@ Result<Plan> planFor(const Model& model, const PlanOptions& options, bool withHa
   plan.modelSha256 = hash;
   if (!options.weights.empty()) {
     HALFSTEP_TRY(plan.fallback.weights, schemeOf("--weights", options.weights));
+  }
+  if (!options.activations.empty()) {
+    auto activations = parseActivationScheme(options.activations);
+    if (!activations) {
+      activations.error().what = "--activations: " + activations.error().what;
+      return activations.error();
+    }
+    plan.fallback.activations = *activations;
+    for (auto& [name, layer] : plan.layers) {
+      layer.activations = *activations;
+    }
   }
   for (const std::string& set : options.sets) {
     HALFSTEP_CHECK(applySet(set, model, plan));

@@ -12,10 +12,11 @@ namespace halfstep::cli {
 struct PlanOptions {
   std::string planFile;
   std::string weights;           ///< the default scheme
+  std::string activations;       ///< the default scheme of the layers' inputs
   std::vector<std::string> sets; ///< "GLOB=SCHEME"
 };
 
-/// Declares --plan, --weights and --set.
+/// Declares --plan, --weights, --activations and --set.
 void addPlanOptions(CLI::App& parser, PlanOptions& options);
 
 /// The plan for `model`, with its hash where `withHash` or the plan file has one to compare. What does not

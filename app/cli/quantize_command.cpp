@@ -1,5 +1,7 @@
 // halfstep-cli quantize: quantizes every layer and tells what that does to its values.
+#include "app/cli/data_options.h"
 #include "app/cli/dump.h"
+#include "app/cli/output_figures.h"
 #include "app/cli/plan_options.h"
 #include "core/io/plan_file.h"
 #include "core/quant/quantizer.h"
@@ -13,6 +15,7 @@ namespace {
 struct QuantizeOptions {
   std::string file;
   PlanOptions plan;
+  DataOptions data;
   std::string savePlan;
   std::string dump;
 };
@@ -94,6 +97,18 @@ Result<QuantizedLayer> quantizeOne(const Layer& layer, const Scheme& scheme, Dum
                         quantization.bitsPerWeight};
 }
 
+/// What the plan does to the network's output on data.
+Result<std::shared_ptr<const Evaluation>> outputUnder(Environment& environment,
+                                                      std::shared_ptr<const Model> model, const Plan& plan,
+                                                      const DataOptions& data) {
+  HALFSTEP_TRY(const DataSettings settings, dataSettingsFor(data, plan.data));
+  HALFSTEP_TRY(const auto samples, samplesFor(environment, *model, settings, environment.context()));
+  HALFSTEP_TRY(const Executor executor, Executor::create(model));
+  HALFSTEP_TRY(auto calibration, calibrate(executor, *samples, {}, environment.context()));
+  const Simulation simulation(std::move(model), std::move(calibration));
+  return evaluate(executor, simulation, plan, *samples, {}, environment.context());
+}
+
 Result<void> quantize(Environment& environment, const QuantizeOptions& options) {
   const JobContext& context = environment.context();
   HALFSTEP_TRY(const auto model, environment.loadModel(options.file, 0.05));
@@ -125,8 +140,15 @@ Result<void> quantize(Environment& environment, const QuantizeOptions& options) 
   if (!options.savePlan.empty()) {
     HALFSTEP_CHECK(savePlan(plan, options.savePlan));
   }
-  environment.output().document(documentJson(options.file, layers, totals));
-  environment.output().text(resultText(layers, totals));
+  Json json = documentJson(options.file, layers, totals);
+  std::string text = resultText(layers, totals);
+  if (!options.data.data.empty()) {
+    HALFSTEP_TRY(const auto evaluation, outputUnder(environment, model, plan, options.data));
+    json["output"] = evaluationJson(*evaluation, context.seed());
+    text += "\n" + evaluationText(*evaluation, context.seed());
+  }
+  environment.output().document(json);
+  environment.output().text(text);
   return {};
 }
 
@@ -137,6 +159,7 @@ Command quantizeCommand(CLI::App& main) {
   CLI::App* parser = main.add_subcommand("quantize", "Quantize every layer: size and weight error");
   parser->add_option("MODEL", options->file, "The model file")->required();
   addPlanOptions(*parser, options->plan);
+  addDataOptions(*parser, options->data);
   parser->add_option("--save-plan", options->savePlan, "Write the plan that was used");
   parser->add_option("--dump", options->dump,
                      "Write codes, scales, zero points and decoded values as .npy files here");

@@ -27,11 +27,6 @@ std::string trimmed(const char* field, std::size_t length) {
 
 } // namespace
 
-std::mutex& libraryMutex() {
-  static std::mutex mutex; // the library's own state is global, too
-  return mutex;
-}
-
 herr_t writeText(hid_t object, const char* attribute, const std::string& text) {
   const Handle type = textType(text.size());
   const Handle space(H5Screate(H5S_SCALAR), H5Sclose);

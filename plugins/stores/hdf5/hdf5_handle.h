@@ -1,5 +1,5 @@
 // The HDF5 C library with owners for its handles and Errors for its failures. The library keeps global state:
-// everything here is called under libraryMutex().
+// one thread at a time.
 #pragma once
 
 #include "core/support/result.h"
@@ -7,7 +7,6 @@
 #include <hdf5.h>
 
 #include <cstdint>
-#include <mutex>
 #include <span>
 #include <string>
 #include <utility>
@@ -42,8 +41,6 @@ private:
   hid_t m_id = -1;
   herr_t (*m_close)(hid_t) = nullptr;
 };
-
-std::mutex& libraryMutex();
 
 /// The memory type of T's numbers.
 template <class T>

@@ -213,7 +213,7 @@ Result<StoredCalibration> readFile(hid_t file, const JobContext& job) {
 
 Result<void> Hdf5Store::save(const StoredCalibration& calibration, const std::filesystem::path& path,
                              const JobContext& job) const {
-  const std::lock_guard lock(hdf5::libraryMutex());
+  const std::lock_guard lock(m_library);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); // it prints otherwise
   auto image = imageOf(calibration, job);
   if (!image) {
@@ -225,7 +225,7 @@ Result<void> Hdf5Store::save(const StoredCalibration& calibration, const std::fi
 
 Result<StoredCalibration> Hdf5Store::load(const std::filesystem::path& path, const JobContext& job) const {
   HALFSTEP_TRY(const auto mapped, MappedFile::open(path));
-  const std::lock_guard lock(hdf5::libraryMutex());
+  const std::lock_guard lock(m_library);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   const Handle file = memoryFile(false, mapped->bytes());
   if (!file.isValid()) {

@@ -9,6 +9,8 @@
 
 #include "core/io/calibration_store.h"
 
+#include <mutex>
+
 namespace halfstep {
 
 class Hdf5Store : public CalibrationStore {
@@ -17,6 +19,9 @@ public:
   Result<void> save(const StoredCalibration& calibration, const std::filesystem::path& path,
                     const JobContext& job) const override;
   Result<StoredCalibration> load(const std::filesystem::path& path, const JobContext& job) const override;
+
+private:
+  mutable std::mutex m_library; ///< which serves one thread at a time
 };
 
 } // namespace halfstep

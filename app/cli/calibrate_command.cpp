@@ -1,0 +1,118 @@
+// halfstep-cli calibrate: runs samples through the float network and tells every value's range.
+#include "app/cli/data_options.h"
+#include "core/analysis/calibration.h"
+#include "core/io/calibration_store.h"
+#include "core/quant/scheme_grammar.h"
+#include "core/support/hash.h"
+#include "core/support/mapped_file.h"
+#include "core/support/units.h"
+
+#include <cmath>
+
+namespace halfstep::cli {
+
+namespace {
+
+struct CalibrateOptions {
+  std::string file;
+  DataOptions data;
+  std::string save;
+  std::string scheme;
+};
+
+Json valueJson(const ActivationStatistics& value, const Calibration& calibration,
+               const std::optional<Scheme>& scheme) {
+  const auto nameOf = [&](std::size_t index) {
+    return calibration.sampleNames.at(value.samples[index].sample);
+  };
+  Json json = {{"name", value.name},
+               {"dtype", elementTypeName(value.type)},
+               {"shape", value.shape},
+               {"min", jsonNumber(value.samples.empty() ? NAN : value.moments.min)},
+               {"max", jsonNumber(value.samples.empty() ? NAN : value.moments.max)},
+               {"mean", jsonNumber(value.moments.mean)},
+               {"std", jsonNumber(value.std())},
+               {"zeros", value.moments.finite > 0
+                             ? static_cast<double>(value.zeros()) / static_cast<double>(value.moments.finite)
+                             : 0.0},
+               {"nan", value.moments.nan},
+               {"infinite", value.moments.infinite},
+               {"moving_average", {value.movingAverage.lo, value.movingAverage.hi}},
+               {"growth_in_last_half", jsonNumber(growthInLastHalf(value))}};
+  if (!value.samples.empty()) {
+    json["min_sample"] = nameOf(value.lowestSample());
+    json["max_sample"] = nameOf(value.highestSample());
+  }
+  if (scheme) {
+    const ValueRange range = activationRange(value, *scheme);
+    json["range"] = {range.lo, range.hi};
+  }
+  json["outlier_channels"] = Json::array();
+  constexpr double kTimes = 10.0;
+  for (const OutlierChannel& channel : outlierChannels(value, kTimes)) {
+    json["outlier_channels"].push_back(
+        {{"channel", channel.channel}, {"magnitude", channel.magnitude}, {"ratio", channel.ratio}});
+  }
+  return json;
+}
+
+Result<void> runCalibration(Environment& environment, const CalibrateOptions& options) {
+  const JobContext& context = environment.context();
+  std::optional<Scheme> scheme;
+  if (!options.scheme.empty()) {
+    HALFSTEP_TRY(scheme, parseScheme(options.scheme));
+    HALFSTEP_CHECK(checkSupportedForActivations(*scheme, false));
+  }
+  HALFSTEP_TRY(const auto model, environment.loadModel(options.file, 0.05));
+  HALFSTEP_TRY(const auto samples, samplesFor(environment, *model, options.data));
+  HALFSTEP_TRY(const Executor executor, Executor::create(model));
+  HALFSTEP_TRY(const auto calibration, calibrate(executor, *samples, {}, context.part(0.05, 0.95)));
+  Json json = {{"model", options.file},
+               {"samples", calibration->sampleNames.size()},
+               {"data", calibration->origin.description},
+               {"synthetic", calibration->origin.synthetic},
+               {"tensors", Json::array()}};
+  std::vector<std::vector<std::string>> rows = {
+      {"VALUE", "MIN", "MAX", "MEAN", "STD", "RANGE", "SAMPLE OF MAX", "GROWTH"}};
+  for (const ActivationStatistics& value : calibration->values) {
+    json["tensors"].push_back(valueJson(value, *calibration, scheme));
+    const bool any = !value.samples.empty();
+    const ValueRange range = scheme ? activationRange(value, *scheme) : ValueRange{};
+    rows.push_back(
+        {displayText(value.name), any ? formatReal(value.moments.min) : "–",
+         any ? formatReal(value.moments.max) : "–", formatReal(value.moments.mean), formatReal(value.std()),
+         scheme ? formatReal(range.lo) + " to " + formatReal(range.hi) : "",
+         any ? displayText(calibration->sampleNames.at(value.samples[value.highestSample()].sample)) : "–",
+         formatShare(growthInLastHalf(value))});
+  }
+  if (!options.save.empty()) {
+    const CalibrationStore* store = environment.plugins().calibrationStore();
+    if (store == nullptr) {
+      return Error{ErrorKind::unsupported, "there is no plug-in that writes calibrations", {}, options.save};
+    }
+    HALFSTEP_TRY(const auto file, MappedFile::open(model->path));
+    HALFSTEP_TRY(const std::string hash, sha256(file->bytes(), context));
+    HALFSTEP_CHECK(store->save({calibration, model->name, hash}, options.save, context.part(0.95, 1.0)));
+    json["file"] = options.save;
+  }
+  environment.output().document(json);
+  environment.output().text(tableText(rows, 1) + "on " + std::to_string(calibration->sampleNames.size()) +
+                            " of " + displayText(calibration->origin.description) + "\n");
+  return {};
+}
+
+} // namespace
+
+Command calibrateCommand(CLI::App& main) {
+  auto options = std::make_shared<CalibrateOptions>();
+  CLI::App* parser = main.add_subcommand("calibrate", "Ranges and distributions of all values on data");
+  parser->add_option("MODEL", options->file, "The model file")->required();
+  addDataOptions(*parser, options->data);
+  parser->add_option("--save", options->save, "Write the statistics here (HDF5)");
+  parser->add_option("--scheme", options->scheme,
+                     "Also the clipping range that this scheme finds, like uint8:tensor:pct99.99");
+  parser->footer("Example:\n  halfstep-cli calibrate model.onnx --data photos --save model.calibration.h5");
+  return {parser, [options](Environment& environment) { return runCalibration(environment, *options); }};
+}
+
+} // namespace halfstep::cli

@@ -1,0 +1,38 @@
+// The histogram of an activation over all calibration samples, with the levels that a scheme gives and where it
+// clips. UI thread.
+#pragma once
+
+#include "core/analysis/activation_statistics.h"
+#include "widgets/plots/plot.h"
+
+#include <memory>
+
+namespace halfstep {
+
+class StepFill;
+
+class ActivationPlot : public Plot {
+  Q_OBJECT
+
+public:
+  explicit ActivationPlot(QWidget* parent = nullptr);
+  /// `owner` keeps `statistics` alive; null shows nothing. `clip`: equal ends for a scheme that does not clip.
+  void setStatistics(std::shared_ptr<const void> owner, const ActivationStatistics* statistics, ValueRange clip);
+  PlotTable table() const override;
+
+protected:
+  void applyColors(const Theme& theme) override;
+  void fitAxes() override;
+  QString describe(double key, double value) const override;
+
+private:
+  std::shared_ptr<const void> m_owner;
+  const ActivationStatistics* m_statistics = nullptr;
+  ValueRange m_clip;
+  QCPGraph* m_counts;
+  StepFill* m_fill;
+  QCPItemStraightLine* m_clipLow;
+  QCPItemStraightLine* m_clipHigh;
+};
+
+} // namespace halfstep
