@@ -20,9 +20,9 @@ Result<std::shared_ptr<const Model>> Environment::loadModel(const std::string& f
 }
 
 std::vector<Command> declareCommands(CLI::App& main) {
-  return {inspectCommand(main), quantizeCommand(main), runCommand(main),
-          dataCommand(main),    exportCommand(main),   conformanceCommand(main),
-          pluginsCommand(main), kernelsCommand(main),  completionCommand(main)};
+  return {inspectCommand(main), quantizeCommand(main),  runCommand(main),         dataCommand(main),
+          latencyCommand(main), exportCommand(main),    conformanceCommand(main), pluginsCommand(main),
+          kernelsCommand(main), completionCommand(main)};
 }
 
 } // namespace halfstep::cli
