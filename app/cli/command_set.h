@@ -21,6 +21,7 @@ public:
 
   /// Scanned at first use: commands that need no plug-in do not wait for them.
   const PluginHost& plugins();
+  const std::filesystem::path& programFolder() const { return m_programFolder; }
   const JobContext& context() const { return m_context; }
   Output& output() { return m_output; }
 
@@ -53,6 +54,7 @@ Command calibrateCommand(CLI::App& main);
 Command sensitivityCommand(CLI::App& main);
 Command runCommand(CLI::App& main);
 Command dataCommand(CLI::App& main);
+Command latencyCommand(CLI::App& main);
 Command exportCommand(CLI::App& main);
 Command conformanceCommand(CLI::App& main);
 Command pluginsCommand(CLI::App& main);

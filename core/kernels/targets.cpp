@@ -24,6 +24,7 @@ constexpr std::array kKernels = {
     KernelFacts{"collect_bin", "the values that fall into one bin"},
     KernelFacts{"pack_codes", "codes of 2 to 8 bits into bytes"},
     KernelFacts{"unpack_codes", "bytes into codes of 2 to 8 bits"},
+    KernelFacts{"int4_matvec", "a matrix of 4-bit codes times few rows of values"},
 };
 
 /// The names of the targets in `mask`, best (lowest bit) first.

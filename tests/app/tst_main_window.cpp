@@ -259,7 +259,7 @@ private slots:
     QVERIFY(program.open(kSamples + "sentences_lstm.onnx"));
     const QString path = program.folder.filePath("out.png");
     int status = -1;
-    takeScreenshot(program.session, program.window, {path, "distribution", {}, size},
+    takeScreenshot(program.session, program.window, {path, "distribution", false, {}, size},
                    [&](int code, const QString&) { status = code; });
     QTRY_COMPARE_WITH_TIMEOUT(status, 0, 10000);
     const QImage picture(path);

@@ -3,6 +3,7 @@
 #include "core/kernels/deviations.h"
 #include "core/kernels/errors.h"
 #include "core/kernels/histogram.h"
+#include "core/kernels/int4_matvec.h"
 #include "core/kernels/moments.h"
 #include "core/kernels/pack.h"
 #include "core/kernels/quantize.h"
@@ -239,6 +240,68 @@ KernelFigures runPack(std::span<const float> values, Variant variant) {
   return out;
 }
 
+/// A matrix of codes, scales and zero points that depend on their place.
+struct Int4Weights {
+  std::vector<std::uint8_t> codes;
+  std::vector<float> scales;
+  std::vector<std::uint8_t> zeros;
+  Int4Matrix matrix;
+
+  Int4Weights(std::size_t rows, std::size_t columns, std::size_t groupSize) {
+    matrix = {rows, columns, groupSize, {}, {}, {}};
+    for (std::size_t i = 0; i < rows * matrix.rowBytes(); ++i) {
+      codes.push_back(static_cast<std::uint8_t>((i * 2654435761u) >> 11));
+    }
+    for (std::size_t i = 0; i < rows * matrix.groups(); ++i) {
+      scales.push_back(kScales[i % kScales.size()]);
+      zeros.push_back(static_cast<std::uint8_t>(i * 5 % 16));
+    }
+    matrix.codes = codes;
+    matrix.scales = scales;
+    matrix.zeros = zeros;
+  }
+  int code(std::size_t n, std::size_t k) const {
+    return codes[n * matrix.rowBytes() + k / 2] >> (k % 2 * 4) & 15;
+  }
+};
+
+/// Σ|x|·|scale|·(…) of int4_matvec.h: what 2^-23 of is allowed; infinite where the row is not finite.
+double int4Scale(const Int4Weights& weights, std::span<const float> x, std::size_t n) {
+  const std::size_t columns = weights.matrix.columns;
+  double sum = 0.0;
+  for (std::size_t k = 0; k < columns; ++k) {
+    const std::size_t group = n * weights.matrix.groups() + k / weights.matrix.groupSize;
+    const int code = weights.code(n, k);
+    const int zero = weights.zeros[group];
+    sum += std::abs(static_cast<double>(x[k]) * static_cast<double>(weights.scales[group])) *
+           (10.0 * (32 + code + zero) + (static_cast<double>(columns) / 32 + 8) * std::abs(code - zero));
+  }
+  return sum;
+}
+
+template <std::size_t kRows, std::size_t kGroup>
+KernelFigures runInt4Matvec(std::span<const float> values, Variant variant) {
+  constexpr std::size_t kOutputs = 5;
+  const Int4Weights weights(kOutputs, values.size(), kGroup);
+  std::vector<float> x;
+  for (std::size_t m = 0; m < kRows; ++m) {
+    for (const float value : values) { // sums stay within float32's range
+      const bool huge = std::isfinite(value) && std::abs(value) > 1e9f;
+      x.push_back((huge ? std::copysign(1e9f, value) : value) * static_cast<float>(m + 1));
+    }
+  }
+  std::vector<float> y(kRows * kOutputs);
+  twin(variant) ? scalar::int4Matvec(weights.matrix, x, y) : int4Matvec(weights.matrix, x, y);
+  KernelFigures out;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const std::span<const float> row = std::span(x).subspan(i / kOutputs * values.size(), values.size());
+    const double scale = int4Scale(weights, row, i % kOutputs);
+    const bool finite = std::isfinite(y[i]);
+    out.add(finite ? static_cast<double>(y[i]) : std::nan(""), std::isfinite(scale) ? scale : 0.0);
+  }
+  return out;
+}
+
 // What the benchmarks time. Results go where the optimiser cannot drop them.
 volatile double g_sink = 0.0;
 
@@ -308,6 +371,13 @@ void workPack(std::span<const float> values) {
   kUnpack ? unpackCodes(bytes, 4, true, codes) : packCodes(codes, 4, bytes);
 }
 
+void workInt4Matvec(std::span<const float> values) {
+  static const Int4Weights weights(256, 4096, 64);
+  static thread_local std::vector<float> y(256);
+  int4Matvec(weights.matrix, values.first(4096), y);
+  keep(y[0]);
+}
+
 constexpr double kSums = 1e-6;
 constexpr std::array kCases = {
     KernelCase{"value_range", "", runValueRange, 0.0,
@@ -347,6 +417,9 @@ constexpr std::array kCases = {
     KernelCase{"collect_bin", "", runCollectBin, 0.0, workCollectBin},
     KernelCase{"pack_codes", "", runPack<false>, 0.0, workPack<false>},
     KernelCase{"unpack_codes", "", runPack<true>, 0.0, workPack<true>},
+    KernelCase{"int4_matvec", "1 row, 64", runInt4Matvec<1, 64>, 0x1p-23, workInt4Matvec},
+    KernelCase{"int4_matvec", "3 rows, 32", runInt4Matvec<3, 32>, 0x1p-23},
+    KernelCase{"int4_matvec", "8 rows, 128", runInt4Matvec<8, 128>, 0x1p-23},
 };
 
 } // namespace

@@ -1,5 +1,6 @@
 // Every kernel on every instruction set that was compiled and that this CPU has, against its scalar twin.
 #include "core/kernels/errors.h"
+#include "core/kernels/int4_matvec.h"
 #include "core/kernels/quantize.h"
 #include "core/kernels/targets.h"
 #include "tests/core/kernel_cases.h"
@@ -250,6 +251,58 @@ private slots:
           QVERIFY(std::abs(fast.errors - exact.errors) < 0.01 * static_cast<double>(scale));
         }
       }
+    }
+  }
+
+  // Codes that end at an unmapped page; and what the tolerance must reject: a zero point one too high,
+  // nibbles exchanged, scales of the next group.
+  void int4MatvecReadsNoFurtherAndRejectsWrongWeights() {
+    for (const std::size_t columns : {8u, 72u, 200u, 1000u}) {
+      const std::size_t groups = (columns + 31) / 32;
+      const std::vector<float> x = normalValues(columns);
+      const GuardedFloats memory(normalValues(columns * 4 / 8));
+      const auto* bytes = reinterpret_cast<const std::uint8_t*>(memory.values().data());
+      std::vector<std::uint8_t> codes(bytes, bytes + memory.values().size_bytes());
+      std::vector<float> scales(4 * groups);
+      for (std::size_t i = 0; i < scales.size(); ++i) {
+        scales[i] = 0.01f * static_cast<float>(i % 7 + 1);
+      }
+      const GuardedFloats guardedScales(scales);
+      std::vector<std::uint8_t> zeros(4 * groups, 7);
+      const Int4Matrix matrix{4, columns, 32, {bytes, codes.size()}, guardedScales.values(), zeros};
+      std::vector<float> y(4);
+      int4Matvec(matrix, x, y);
+      const auto differs = [&](const Int4Matrix& other) {
+        std::vector<float> right(4);
+        scalar::int4Matvec(other, x, right);
+        double most = 0.0;
+        for (std::size_t n = 0; n < 4; ++n) {
+          double scale = 0.0; // no more than 10·62 + (K/32 + 8)·15 for any codes
+          for (std::size_t k = 0; k < columns; ++k) {
+            scale += std::abs(static_cast<double>(x[k]) * 0.07);
+          }
+          scale *= 620.0 + (static_cast<double>(columns) / 32 + 8) * 15.0;
+          most = std::max(most, std::abs(static_cast<double>(y[n] - right[n])) / (0x1p-23 * scale));
+        }
+        return most > 1.0;
+      };
+      QVERIFY(!differs(matrix));
+      Int4Matrix wrong = matrix;
+      const std::vector<std::uint8_t> higher(zeros.size(), 8);
+      wrong.zeros = higher;
+      QVERIFY(differs(wrong));
+      wrong = matrix;
+      std::vector<std::uint8_t> exchanged(codes);
+      for (std::uint8_t& byte : exchanged) {
+        byte = static_cast<std::uint8_t>(byte << 4 | byte >> 4);
+      }
+      wrong.codes = exchanged;
+      QVERIFY(differs(wrong));
+      wrong = matrix;
+      std::vector<float> shifted(scales.begin() + 1, scales.end());
+      shifted.push_back(0.01f);
+      wrong.scales = shifted;
+      QVERIFY(differs(wrong));
     }
   }
 

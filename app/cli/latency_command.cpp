@@ -1,0 +1,140 @@
+// halfstep-cli latency: how long every layer takes on this CPU in each type, or an estimate for another
+// device.
+#include "app/cli/command_set.h"
+#include "app/cli/data_options.h"
+#include "app/cli/latency_report.h"
+#include "core/analysis/synthetic_samples.h"
+#include "core/io/device_profile.h"
+
+#include <QStandardPaths>
+
+#include <chrono>
+
+namespace halfstep::cli {
+
+namespace {
+
+struct LatencyCommandOptions {
+  std::string file;
+  std::vector<std::string> types{"fp32", "bf16", "int8", "int4"};
+  DataOptions data;
+  std::string device;
+  int runs = 50;
+};
+
+double steadySeconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// What is installed with the program, then what the person added.
+std::vector<std::filesystem::path> deviceFolders(const std::filesystem::path& programFolder) {
+  const QString own = QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation);
+  return {(programFolder / ".." / "share" / "halfstep" / "devices").lexically_normal(),
+          std::filesystem::path(own.toStdString()) / "halfstep" / "devices"};
+}
+
+/// By the path of a file, or by the name of one in the folders.
+Result<DeviceProfile> deviceNamed(const std::string& name, const std::filesystem::path& programFolder) {
+  if (name.ends_with(".json")) {
+    return loadDeviceProfile(name);
+  }
+  std::vector<std::string> warnings;
+  std::string known;
+  for (const NamedProfile& found : findDeviceProfiles(deviceFolders(programFolder), warnings)) {
+    if (found.id == name) {
+      return found.profile;
+    }
+    known += (known.empty() ? "" : ", ") + found.id;
+  }
+  for (const std::string& warning : warnings) {
+    printWarning(warning);
+  }
+  return Error{ErrorKind::usage, "--device " + name + ": there is no such profile; there are: " + known +
+                                     ", and any FILE.json"};
+}
+
+/// The first sample of --data. Drawn ones serve as well, without a warning: time hardly depends on values.
+Result<std::map<std::string, Value>> inputsOf(Environment& environment, const Model& model,
+                                              const DataOptions& options) {
+  HALFSTEP_TRY(const DataSettings settings, dataSettingsFor(options));
+  std::shared_ptr<const SampleSource> samples;
+  if (settings.source.empty()) {
+    SyntheticSettings drawn;
+    drawn.count = 1;
+    drawn.shapes = settings.shapes;
+    HALFSTEP_TRY(samples, SyntheticSamples::create(model, drawn));
+  } else {
+    HALFSTEP_TRY(samples, samplesFor(environment, model, settings, environment.context().part(0.05, 0.1)));
+  }
+  if (samples->count() == 0) {
+    return Error{ErrorKind::failed, "there are no samples", {}, settings.source};
+  }
+  return samples->inputs(0);
+}
+
+Result<void> latency(Environment& environment, const LatencyCommandOptions& options) {
+  LatencyOptions measure;
+  measure.types.clear();
+  for (const std::string& name : options.types) {
+    HALFSTEP_TRY(const LatencyType type, parseLatencyType(name));
+    measure.types.push_back(type);
+  }
+  measure.runs = options.runs;
+  measure.clock = steadySeconds;
+  std::optional<DeviceProfile> device;
+  if (!options.device.empty()) {
+    HALFSTEP_TRY(device, deviceNamed(options.device, environment.programFolder()));
+  }
+  HALFSTEP_TRY(const auto model, environment.loadModel(options.file, 0.05));
+  const auto inFile = [&](Error error) {
+    error.file = error.file.empty() ? options.file : error.file;
+    return error;
+  };
+  auto inputs = inputsOf(environment, *model, options.data);
+  if (!inputs) {
+    return inFile(inputs.error());
+  }
+  auto executor = Executor::create(model);
+  if (!executor) {
+    return inFile(executor.error());
+  }
+  const JobContext job = environment.context().part(0.1, 1.0);
+  LatencyReport report{options.file, measure.types, memoryOf(*model, measure.types)};
+  if (device) {
+    auto shapes = findLayerShapes(*executor, *inputs, job);
+    if (!shapes) {
+      return inFile(shapes.error());
+    }
+    environment.output().document(estimateJson(report, *shapes, *device));
+    environment.output().text(estimateText(report, *shapes, *device));
+    return {};
+  }
+  auto measured = measureLatency(*executor, *inputs, measure, job);
+  if (!measured) {
+    return inFile(measured.error());
+  }
+  environment.output().document(latencyJson(report, *measured));
+  environment.output().text(latencyText(report, *measured));
+  return {};
+}
+
+} // namespace
+
+Command latencyCommand(CLI::App& main) {
+  auto options = std::make_shared<LatencyCommandOptions>();
+  CLI::App* parser =
+      main.add_subcommand("latency", "How long every layer takes: measured here, or estimated for a device");
+  parser->add_option("MODEL", options->file, "The model file")->required();
+  parser->add_option("--types", options->types, "What to compare: fp32, bf16, int8, int4 (weight-only)")
+      ->delimiter(',');
+  parser->add_option("--runs", options->runs, "How often to run every layer in every type")
+      ->check(CLI::Range(1, 100000));
+  parser->add_option("--device", options->device,
+                     "Estimate for this device instead: a profile's name, or its file");
+  addDataOptions(*parser, options->data);
+  parser->footer("Examples:\n  halfstep-cli latency model.onnx --types fp32,int8\n"
+                 "  halfstep-cli latency model.onnx --device raspberry-pi-5 --json");
+  return {parser, [options](Environment& environment) { return latency(environment, *options); }};
+}
+
+} // namespace halfstep::cli

@@ -1,0 +1,205 @@
+#include "core/analysis/latency.h"
+
+#include "core/analysis/layer_primitive.h"
+#include "core/support/parallel.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace halfstep {
+
+namespace {
+
+constexpr int kTurn = 10; // runs of a type before the next one's turn
+constexpr int kFewestRuns = 3;
+constexpr int kConversions = 9;
+
+Result<double> secondsOf(const std::function<void()>& work, const Clock& clock) {
+  const double start = clock();
+  HALFSTEP_CHECK(callPrepared(work));
+  return clock() - start;
+}
+
+/// A layer in one type while it is measured.
+struct Candidate {
+  LatencyType type;
+  PreparedLayer prepared;
+  std::vector<double> seconds;
+  double spent = 0.0;
+};
+
+Result<double> medianOf(const std::function<void()>& conversion, const LatencyOptions& options) {
+  if (!conversion) {
+    return 0.0;
+  }
+  std::vector<double> seconds;
+  for (int i = 0; i < std::min(kConversions, options.runs); ++i) {
+    HALFSTEP_TRY(const double once, secondsOf(conversion, options.clock));
+    seconds.push_back(once);
+  }
+  return timingOf(std::move(seconds)).median;
+}
+
+class LayerMeasurement {
+public:
+  LayerMeasurement(const LayerShape& shape, const LatencyOptions& options, const JobContext& job)
+      : m_options(options)
+      , m_job(job) {
+    m_result.shape = shape;
+  }
+
+  Result<LayerLatency> run() {
+    HALFSTEP_CHECK(prepareAll());
+    for (Candidate& candidate : m_candidates) {
+      for (int i = 0; i < m_options.warmUp; ++i) {
+        HALFSTEP_CHECK(m_job.checkpoint());
+        HALFSTEP_CHECK(callPrepared(candidate.prepared.run));
+      }
+    }
+    bool more = true;
+    while (more) {
+      more = false;
+      for (Candidate& candidate : m_candidates) {
+        HALFSTEP_TRY(const bool unfinished, takeTurn(candidate));
+        more = more || unfinished;
+      }
+    }
+    for (Candidate& candidate : m_candidates) {
+      LayerTiming& timing = m_result.types[candidate.type];
+      timing.alone = timingOf(std::move(candidate.seconds));
+      HALFSTEP_TRY(const double in, medianOf(candidate.prepared.convertInput, m_options));
+      HALFSTEP_TRY(const double out, medianOf(candidate.prepared.convertOutput, m_options));
+      timing.around = in + out;
+    }
+    return std::move(m_result);
+  }
+
+private:
+  Result<void> prepareAll() {
+    std::vector<LatencyType> types = m_options.types;
+    if (std::find(types.begin(), types.end(), LatencyType::fp32) == types.end()) {
+      types.push_back(LatencyType::fp32);
+    }
+    std::sort(types.begin(), types.end()); // fp32 first: its output sets int8's scale
+    types.erase(std::unique(types.begin(), types.end()), types.end());
+    if (m_result.shape.kind == LayerKind::other) {
+      for (const LatencyType type : types) {
+        m_result.types[type].left = m_result.shape.left;
+      }
+      return {};
+    }
+    HALFSTEP_TRY(const LayerValues values, drawLayerValues(m_result.shape, m_options.seed));
+    float magnitude = 1.0f;
+    for (const LatencyType type : types) {
+      auto prepared = prepareLayer(m_result.shape, type, values, magnitude);
+      if (!prepared) {
+        m_result.types[type].left = prepared.error().what;
+        continue;
+      }
+      if (type == LatencyType::fp32) {
+        HALFSTEP_CHECK(callPrepared(prepared->run));
+        magnitude = 0.0f;
+        for (const float value : prepared->output()) {
+          magnitude = std::max(magnitude, std::abs(value));
+        }
+      }
+      m_result.types[type].implementation = prepared->implementation;
+      m_candidates.push_back({type, std::move(*prepared), {}, 0.0});
+    }
+    return {};
+  }
+
+  /// Up to kTurn runs, and one before them that fills the caches with this type's weights again. Whether
+  /// there is more to do.
+  Result<bool> takeTurn(Candidate& candidate) {
+    const auto wanted = static_cast<std::size_t>(std::max(1, m_options.runs));
+    const std::size_t least = std::min<std::size_t>(wanted, kFewestRuns);
+    const double share = m_options.seconds / static_cast<double>(m_candidates.size());
+    const auto isDone = [&] {
+      const std::size_t runs = candidate.seconds.size();
+      return runs >= wanted || (runs >= least && candidate.spent > share);
+    };
+    if (isDone()) {
+      return false;
+    }
+    HALFSTEP_TRY(const double refill, secondsOf(candidate.prepared.run, m_options.clock));
+    candidate.spent += refill;
+    for (int i = 0; i < kTurn && !isDone(); ++i) {
+      HALFSTEP_CHECK(m_job.checkpoint());
+      HALFSTEP_TRY(const double once, secondsOf(candidate.prepared.run, m_options.clock));
+      candidate.seconds.push_back(once);
+      candidate.spent += once;
+    }
+    return !isDone();
+  }
+
+  const LatencyOptions& m_options;
+  const JobContext& m_job;
+  LayerLatency m_result;
+  std::vector<Candidate> m_candidates;
+};
+
+Result<Timing> measureNetwork(const Executor& executor, const std::map<std::string, Value>& inputs,
+                              const LatencyOptions& options, const JobContext& job) {
+  std::vector<double> seconds;
+  double spent = 0.0;
+  const int least = std::min(options.runs, kFewestRuns);
+  const int warmUp = std::min(options.warmUp, 2); // the first run builds primitives, the second one uses them
+  for (int i = -warmUp; i < options.runs && (i < least || spent < options.seconds); ++i) {
+    const double start = options.clock();
+    HALFSTEP_CHECK(executor.run(inputs, job));
+    const double once = options.clock() - start;
+    spent += once;
+    if (i >= 0) {
+      seconds.push_back(once);
+    }
+  }
+  return timingOf(std::move(seconds));
+}
+
+} // namespace
+
+double Latency::total(LatencyType type) const {
+  double sum = 0.0;
+  for (const LayerLatency& layer : layers) {
+    auto timing = layer.types.find(type);
+    if (timing == layer.types.end() || !timing->second.measured()) {
+      timing = layer.types.find(LatencyType::fp32);
+    }
+    if (timing != layer.types.end() && timing->second.measured()) {
+      sum += static_cast<double>(layer.shape.calls) * timing->second.alone.median;
+    }
+  }
+  return sum;
+}
+
+Result<Latency> measureLatency(const std::vector<LayerShape>& shapes, const LatencyOptions& options,
+                               const JobContext& job) {
+  Latency latency;
+  latency.threads = parallelThreads();
+  latency.vnni = hasVnni();
+  job.reportProgress(0.0, "this machine");
+  HALFSTEP_TRY(latency.machine, measureMachine(options.clock, job));
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    HALFSTEP_CHECK(job.checkpoint());
+    job.reportProgress(static_cast<double>(i) / static_cast<double>(shapes.size()), shapes[i].name);
+    HALFSTEP_TRY(LayerLatency layer, LayerMeasurement(shapes[i], options, job).run());
+    for (auto& [type, timing] : layer.types) {
+      timing.reason =
+          slowReason(layer.shape, type, timing, layer.types.at(LatencyType::fp32), latency.machine);
+    }
+    latency.layers.push_back(std::move(layer));
+  }
+  job.reportProgress(1.0);
+  return latency;
+}
+
+Result<Latency> measureLatency(const Executor& executor, const std::map<std::string, Value>& inputs,
+                               const LatencyOptions& options, const JobContext& job) {
+  HALFSTEP_TRY(const std::vector<LayerShape> shapes, findLayerShapes(executor, inputs, job));
+  HALFSTEP_TRY(Latency latency, measureLatency(shapes, options, job.part(0.0, 0.9)));
+  HALFSTEP_TRY(latency.network, measureNetwork(executor, inputs, options, job.part(0.9, 1.0)));
+  return latency;
+}
+
+} // namespace halfstep

@@ -1,0 +1,198 @@
+#include "core/analysis/layer_shapes.h"
+
+#include "core/exec/operators/windows.h"
+#include "core/model/layer_finder.h"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+
+namespace halfstep {
+
+namespace {
+
+std::int64_t product(const Shape& shape) {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
+/// The first call of one of a layer's nodes.
+struct SeenCall {
+  LayerUse use;
+  std::vector<Shape> inputs; ///< of every input of the node; empty for what is left out
+  std::int64_t calls = 0;
+};
+
+Shape shapeOf(const Value& value) {
+  if (const LazyTensor* lazy = value.lazy()) {
+    return lazy->shape();
+  }
+  return value.isTensor() ? value.tensor().shape() : Shape{};
+}
+
+bool isConvolution(const LayerUse& use) {
+  return use.node->opType == "Conv" || use.node->opType == "ConvTranspose";
+}
+
+/// What keeps a layer from being measured, by its node alone; empty where nothing does.
+std::string problemOf(const SeenCall& seen) {
+  const Node& node = *seen.use.node;
+  const bool known =
+      node.domain.empty() && (isConvolution(seen.use) || node.opType == "Gemm" || node.opType == "MatMul");
+  if (!known) {
+    return "latency is measured for Conv, ConvTranspose, Gemm and MatMul, not for " + node.opType;
+  }
+  if (seen.inputs.size() < 2 || seen.use.appliedTo < 0 || seen.use.appliedTo > 1) {
+    return "its weights are not one of the two factors";
+  }
+  if (isConvolution(seen.use) && seen.use.appliedTo != 0) {
+    return "its constant is the input, not the kernel";
+  }
+  const Shape& weight = seen.inputs[static_cast<std::size_t>(1 - seen.use.appliedTo)];
+  if (!isConvolution(seen.use) && weight.size() != 2) {
+    return "its weights are " + shapeText(weight) + ", not one matrix";
+  }
+  const auto isEmpty = [](const Shape& shape) { return product(shape) == 0; };
+  return std::any_of(seen.inputs.begin(), seen.inputs.begin() + 2, isEmpty) ? "it works on no elements" : "";
+}
+
+void fillProduct(LayerShape& shape, const SeenCall& seen) {
+  const Node& node = *seen.use.node;
+  const bool weightIsRight = seen.use.appliedTo == 0;
+  const bool gemm = node.opType == "Gemm";
+  const bool transposed = gemm && node.integer(weightIsRight ? "transB" : "transA", 0) != 0;
+  const std::size_t depthAxis = weightIsRight != transposed ? 0 : 1;
+  shape.kind = LayerKind::product;
+  shape.depth = shape.weight[depthAxis];
+  shape.columns = shape.weight[1 - depthAxis];
+  shape.rows = product(shape.input) / shape.depth;
+  shape.macs = shape.rows * shape.depth * shape.columns;
+  if (shape.output.empty()) {
+    shape.output = {shape.rows, shape.columns};
+  }
+}
+
+/// Padding of a transposed convolution that makes its sizes agree, whatever asked for them (output_padding,
+/// output_shape, auto_pad).
+void settlePadding(LayerShape& shape, const Windows& windows) {
+  for (std::size_t axis = 0; axis < windows.rank(); ++axis) {
+    const std::int64_t whole = (shape.input[axis + 2] - 1) * windows.strides[axis] + windows.reach(axis);
+    shape.windows.after[axis] = whole - shape.windows.before[axis] - shape.output[axis + 2];
+  }
+}
+
+Result<void> fillConvolution(LayerShape& shape, const SeenCall& seen, const JobContext& job) {
+  const Node& node = *seen.use.node;
+  const OpCall::SubgraphRunner none;
+  const OpCall call(node, 1, {}, job, none);
+  const std::vector<std::int64_t> spatial(shape.input.begin() + 2, shape.input.end());
+  HALFSTEP_TRY(const Windows windows,
+               windowsOf(call, {shape.weight.begin() + 2, shape.weight.end()}, spatial));
+  shape.windows = {node.integer("group", 1), windows.strides, windows.dilations, windows.before,
+                   windows.after};
+  const bool transposed = node.opType == "ConvTranspose";
+  if (shape.output.empty()) {
+    if (transposed) {
+      shape.left = "it is within a subgraph or a function, where its output is not seen";
+      return {};
+    }
+    HALFSTEP_TRY(const std::vector<std::int64_t> counts, positions(call, windows, spatial, false));
+    shape.output = {shape.input[0], shape.weight[0]};
+    shape.output.insert(shape.output.end(), counts.begin(), counts.end());
+  }
+  shape.kind = transposed ? LayerKind::transposedConvolution : LayerKind::convolution;
+  if (transposed) {
+    settlePadding(shape, windows);
+  }
+  const std::int64_t perPosition = product(shape.weight) / shape.weight[0];
+  shape.macs = perPosition * product(transposed ? shape.input : shape.output);
+  return {};
+}
+
+Result<LayerShape> shapeOfLayer(const Layer& layer, const SeenCall& seen,
+                                const std::map<std::string, Shape>& values, const JobContext& job) {
+  LayerShape shape;
+  shape.name = layer.name;
+  shape.op = layer.op;
+  shape.parameters = static_cast<std::int64_t>(layer.parameters());
+  shape.calls = seen.calls;
+  if (seen.calls == 0) {
+    shape.left = "the run did not reach it";
+    return shape;
+  }
+  if (seen.use.appliedTo >= 0 && static_cast<std::size_t>(seen.use.appliedTo) < seen.inputs.size()) {
+    shape.input = seen.inputs[static_cast<std::size_t>(seen.use.appliedTo)];
+  }
+  const Node& node = *seen.use.node;
+  if (const auto output = values.find(node.outputs.empty() ? std::string() : node.outputs[0]);
+      output != values.end()) {
+    shape.output = output->second;
+  }
+  shape.left = problemOf(seen);
+  if (!shape.left.empty()) {
+    shape.weight = layer.weight.shape();
+    return shape;
+  }
+  shape.weight = seen.inputs[static_cast<std::size_t>(1 - seen.use.appliedTo)];
+  if (isConvolution(seen.use)) {
+    HALFSTEP_CHECK(fillConvolution(shape, seen, job));
+  } else {
+    fillProduct(shape, seen);
+  }
+  return shape;
+}
+
+} // namespace
+
+std::int64_t LayerShape::inputElements() const {
+  return product(input);
+}
+
+std::int64_t LayerShape::outputElements() const {
+  return product(output);
+}
+
+Result<std::vector<LayerShape>>
+findLayerShapes(const Executor& executor, const std::map<std::string, Value>& inputs, const JobContext& job) {
+  const Model& model = executor.model();
+  const std::vector<std::vector<LayerUse>> uses = findLayerUses(model);
+  std::vector<SeenCall> seen(uses.size());
+  RunOptions options;
+  // A node may use the weights of several layers (LSTM): all of them see its call.
+  std::map<const Node*, std::vector<std::pair<std::size_t, LayerUse>>> users;
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    for (const LayerUse& use : uses[i]) {
+      users[use.node].emplace_back(i, use);
+    }
+  }
+  for (const auto& [node, layers] : users) {
+    options.edits[node] = [&seen, &layers = layers](std::span<Value> given) -> Result<void> {
+      for (const auto& [index, use] : layers) {
+        if (seen[index].calls++ == 0) {
+          seen[index].use = use;
+          std::transform(given.begin(), given.end(), std::back_inserter(seen[index].inputs), shapeOf);
+        }
+      }
+      return {};
+    };
+  }
+  std::map<std::string, Shape> values;
+  options.tap = [&](const std::string& name, Value& value) -> Result<void> {
+    values[name] = shapeOf(value);
+    return {};
+  };
+  HALFSTEP_CHECK(executor.run(inputs, job, options));
+  std::vector<LayerShape> shapes;
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    HALFSTEP_TRY(LayerShape shape, shapeOfLayer(model.layers[i], seen[i], values, job));
+    shapes.push_back(std::move(shape));
+  }
+  return shapes;
+}
+
+Result<std::vector<LayerShape>> findLayerShapes(const Executor& executor, const SampleSource& samples,
+                                                std::size_t index, const JobContext& job) {
+  HALFSTEP_TRY(const auto inputs, samples.inputs(index));
+  return findLayerShapes(executor, inputs, job);
+}
+
+} // namespace halfstep

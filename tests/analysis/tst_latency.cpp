@@ -1,0 +1,479 @@
+// Latency: what layers work on, estimates by hand, reasons from made-up figures, profiles, and measurements
+// whose results (not times) are checked.
+#include "core/analysis/latency.h"
+#include "core/analysis/layer_primitive.h"
+#include "core/io/device_profile.h"
+#include "tests/analysis/small_network.h"
+#include "tests/support/onnx_models.h"
+#include "tests/support/test_case.h"
+
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <QProcess>
+#include <QTemporaryDir>
+
+#include <cmath>
+#include <map>
+
+using namespace halfstep;
+
+namespace {
+
+LayerShape productShape(std::int64_t rows, std::int64_t depth, std::int64_t columns) {
+  LayerShape shape;
+  shape.name = "product";
+  shape.op = "MatMul";
+  shape.kind = LayerKind::product;
+  shape.input = {rows, depth};
+  shape.weight = {depth, columns};
+  shape.output = {rows, columns};
+  shape.rows = rows;
+  shape.depth = depth;
+  shape.columns = columns;
+  shape.macs = rows * depth * columns;
+  shape.parameters = depth * columns;
+  shape.calls = 1;
+  return shape;
+}
+
+LayerShape convolutionShape(std::int64_t inputs, std::int64_t outputs, std::int64_t groups, bool transposed) {
+  LayerShape shape;
+  shape.kind = transposed ? LayerKind::transposedConvolution : LayerKind::convolution;
+  shape.input = {1, inputs, 9, 9};
+  shape.weight = transposed ? Shape{inputs, outputs / groups, 3, 3} : Shape{outputs, inputs / groups, 3, 3};
+  shape.output = {1, outputs, 9, 9};
+  shape.windows = {groups, {1, 1}, {1, 1}, {1, 1}, {1, 1}};
+  return shape;
+}
+
+/// x [5, 7]; MatMul with its weights on the left; ConvTranspose of z [1, 4, 5, 5]; Gather of a table.
+std::shared_ptr<const Model> oddNetwork() {
+  auto model = std::make_shared<Model>();
+  model->opsets[""] = 17;
+  Graph& graph = model->graph;
+  graph.addInitializer("left.w", test::randomTensor({6, 5}, 1));
+  graph.addInitializer("up.w", test::randomTensor({4, 3, 3, 3}, 2));
+  graph.addInitializer("table", test::randomTensor({20, 4}, 3));
+  Node up = test::operation("ConvTranspose", "up", {"z", "up.w"}, {"u"});
+  up.attributes["strides"] = std::vector<std::int64_t>{2, 2};
+  up.attributes["pads"] = std::vector<std::int64_t>{1, 1, 1, 1};
+  up.attributes["output_padding"] = std::vector<std::int64_t>{1, 1};
+  graph.nodes = {test::operation("MatMul", "left", {"left.w", "x"}, {"y"}), up,
+                 test::operation("Gather", "gather", {"table", "i"}, {"g"})};
+  ValueInfo indices = test::floatValue("i", {2});
+  indices.type = ElementType::int64;
+  graph.inputs = {test::floatValue("x", {5, 7}), test::floatValue("z", {1, 4, 5, 5}), indices};
+  graph.outputs = {test::floatValue("y", {6, 7}), test::floatValue("u", {1, 3, 10, 10}),
+                   test::floatValue("g", {2, 4})};
+  graph.indexConstants();
+  model->layers = findLayers(*model, model->warnings);
+  return model;
+}
+
+double sqnr(const std::vector<float>& reference, const std::vector<float>& values, double factor = 1.0) {
+  double signal = 0.0;
+  double noise = 0.0;
+  for (std::size_t i = 0; i < reference.size(); ++i) {
+    const auto x = static_cast<double>(reference[i]);
+    const double e = factor * static_cast<double>(values[i]) - x;
+    signal += x * x;
+    noise += e * e;
+  }
+  return 10.0 * std::log10(signal / noise);
+}
+
+/// y[m, n] = Σ_k x·w, by hand.
+std::vector<float> plainProduct(const LayerShape& shape, const LayerValues& values) {
+  std::vector<float> y;
+  const auto depth = static_cast<std::size_t>(shape.depth);
+  for (std::size_t m = 0; m < static_cast<std::size_t>(shape.rows); ++m) {
+    for (std::size_t n = 0; n < static_cast<std::size_t>(shape.columns); ++n) {
+      double sum = 0.0;
+      for (std::size_t k = 0; k < depth; ++k) {
+        sum += static_cast<double>(values.input[m * depth + k]) *
+               static_cast<double>(values.weights[n * depth + k]);
+      }
+      y.push_back(static_cast<float>(sum));
+    }
+  }
+  return y;
+}
+
+float largest(const std::vector<float>& values) {
+  float most = 0.0f;
+  for (const float value : values) {
+    most = std::max(most, std::abs(value));
+  }
+  return most;
+}
+
+LayerTiming timed(double seconds, double around = 0.0) {
+  LayerTiming timing;
+  timing.alone = {seconds, seconds, seconds, seconds, 50};
+  timing.around = around;
+  timing.implementation = "kernel";
+  return timing;
+}
+
+DeviceProfile handProfile() {
+  DeviceProfile profile;
+  profile.name = "by hand";
+  profile.peak = {{LatencyType::fp32, 1e9}, {LatencyType::int8, 4e9}};
+  profile.bandwidth = 1e9;
+  profile.overhead = 1e-6;
+  return profile;
+}
+
+constexpr const char* kProfile = R"({"halfstep_device": 1, "name": "d", "source": "s",
+  "peak": {"fp32": 2e9}, "bandwidth": 1e9, "overhead": 0})";
+
+} // namespace
+
+class LatencyTest : public test::TestCase {
+  Q_OBJECT
+private slots:
+  void shapesAndMultiplications() {
+    const auto executor = Executor::create(test::smallNetwork());
+    VERIFY_OK(executor);
+    const auto shapes = findLayerShapes(*executor, test::SmallSamples(1), 0, {});
+    VERIFY_OK(shapes);
+    QCOMPARE(shapes->size(), std::size_t(3));
+    const LayerShape& first = (*shapes)[0];
+    QCOMPARE(first.kind, LayerKind::convolution);
+    QCOMPARE(first.input, (Shape{1, 3, 8, 8}));
+    QCOMPARE(first.weight, (Shape{8, 3, 3, 3}));
+    QCOMPARE(first.output, (Shape{1, 8, 8, 8}));
+    QCOMPARE(first.macs, std::int64_t(8 * 3 * 9 * 64));
+    QCOMPARE(first.calls, std::int64_t(1));
+    QCOMPARE((*shapes)[1].macs, std::int64_t(8 * 8 * 9 * 64));
+    const LayerShape& last = (*shapes)[2];
+    QCOMPARE(last.kind, LayerKind::product);
+    QCOMPARE((Shape{last.rows, last.depth, last.columns}), (Shape{1, 8, 10}));
+    QCOMPARE(last.macs, std::int64_t(80));
+  }
+
+  void shapesOfTransposedAndUnmeasuredLayers() {
+    const auto executor = Executor::create(oddNetwork());
+    VERIFY_OK(executor);
+    const auto shapes = findLayerShapes(*executor,
+                                        {{"x", test::randomTensor({5, 7}, 4)},
+                                         {"z", test::randomTensor({1, 4, 5, 5}, 5)},
+                                         {"i", integersTensor({1, 2})}},
+                                        {});
+    VERIFY_OK(shapes);
+    std::map<std::string, LayerShape> byName;
+    for (const LayerShape& shape : *shapes) {
+      byName[shape.name] = shape;
+    }
+    const LayerShape& left = byName["left"];
+    QCOMPARE((Shape{left.rows, left.depth, left.columns}), (Shape{7, 5, 6}));
+    QCOMPARE(left.macs, std::int64_t(210));
+    const LayerShape& up = byName["up"];
+    QCOMPARE(up.kind, LayerKind::transposedConvolution);
+    QCOMPARE(up.output, (Shape{1, 3, 10, 10}));
+    QCOMPARE(up.macs, std::int64_t(4 * 25 * 3 * 9));
+    const auto values = drawLayerValues(up, 1);
+    VERIFY_OK(values);
+    const auto prepared = prepareLayer(up, LatencyType::fp32, *values, 1.0f);
+    VERIFY_OK(prepared); // its padding makes the sizes agree
+    QCOMPARE(byName["gather"].kind, LayerKind::other);
+    QVERIFY(byName["gather"].left.find("Gather") != std::string::npos);
+  }
+
+  void rooflineByHand() {
+    const LayerShape shape = productShape(1, 64, 10);
+    const auto fp32 = rooflineEstimate(shape, handProfile(), LatencyType::fp32);
+    QVERIFY(fp32.has_value());
+    QCOMPARE(fp32->compute, 1280.0 / 1e9);
+    QCOMPARE(fp32->memory, (4.0 * 640 + 4.0 * 74) / 1e9);
+    QCOMPARE(fp32->seconds(), 2856e-9 + 1e-6);
+    QCOMPARE(fp32->limit(), RooflineLimit::memory);
+    QCOMPARE(movedBytes(shape, LatencyType::int8), 640.0 + 40.0 + 74.0);
+    QCOMPARE(movedBytes(shape, LatencyType::int4), 320.0 + 50.0 + 296.0);
+    const auto int8 = rooflineEstimate(shape, handProfile(), LatencyType::int8);
+    QCOMPARE(int8->compute, 1280.0 / 4e9);
+    QCOMPARE(int8->limit(), RooflineLimit::overhead);
+    QCOMPARE(rooflineEstimate(shape, handProfile(), LatencyType::int4)->compute, 1280.0 / 1e9);
+    QVERIFY(!rooflineEstimate(shape, handProfile(), LatencyType::bf16).has_value());
+    const auto many = rooflineEstimate(productShape(64, 64, 10), handProfile(), LatencyType::fp32);
+    QCOMPARE(many->limit(), RooflineLimit::compute);
+  }
+
+  void memoryByHand() {
+    const auto model =
+        test::smallNetwork(); // constants of 0 parameters: `parameters` is the loader's to fill
+    QCOMPARE(memoryToLoad(*model, LatencyType::fp32), 4.0 * (216 + 576 + 80));
+    QCOMPARE(memoryToLoad(*model, LatencyType::int8), 216.0 + 576 + 80 + 4.0 * (8 + 8 + 10));
+    // Depths 27, 72 and 8: one, two and one groups a channel.
+    QCOMPARE(memoryToLoad(*model, LatencyType::int4), 0.5 * 872 + 5.0 * (8 + 16 + 10));
+  }
+
+  void reasons_data() {
+    QTest::addColumn<double>("fp32");
+    QTest::addColumn<double>("int8");
+    QTest::addColumn<double>("around");
+    QTest::addColumn<int>("size");
+    QTest::addColumn<QString>("begins");
+    QTest::newRow("fast") << 1e-3 << 5e-4 << 1e-4 << 64 << QString();
+    QTest::newRow("just fast") << 1.1e-3 << 1e-3 << 0.0 << 64 << QString();
+    QTest::newRow("reorders") << 1e-3 << 5e-4 << 6e-4 << 64 << "reorders around it: ";
+    QTest::newRow("small") << 3.9e-6 << 3.8e-6 << 0.0 << 4 << "too small: ";
+    QTest::newRow("memory") << 3e-4 << 3e-4 << 0.0 << 400 << "memory-bound: ";
+    QTest::newRow("shape") << 1e-2 << 1e-2 << 0.0 << 64 << "its shape does not suit kernel: ";
+  }
+  void reasons() {
+    QFETCH(double, fp32);
+    QFETCH(double, int8);
+    QFETCH(double, around);
+    QFETCH(int, size);
+    QFETCH(QString, begins);
+    const std::string reason = slowReason(productShape(1, size, size), LatencyType::int8, timed(int8, around),
+                                          timed(fp32), handProfile());
+    QVERIFY2(begins.isEmpty() ? reason.empty() : reason.starts_with(begins.toStdString()), reason.c_str());
+    QCOMPARE(
+        slowReason(productShape(1, size, size), LatencyType::fp32, timed(fp32), timed(fp32), handProfile()),
+        std::string());
+  }
+
+  void reasonsWithoutMeasurement() {
+    LayerTiming none;
+    none.left = "oneDNN has no kernel for it";
+    const LayerShape shape = productShape(1, 64, 64);
+    QCOMPARE(slowReason(shape, LatencyType::bf16, none, timed(1e-3), handProfile()), none.left);
+    LayerTiming disturbed = timed(1e-3);
+    disturbed.alone.least = 1e-4;
+    QVERIFY(slowReason(shape, LatencyType::int8, disturbed, timed(2e-3), handProfile())
+                .starts_with("cannot be told: "));
+  }
+
+  void quartiles() {
+    const Timing timing = timingOf({5.0, 1.0, 2.0, 4.0, 3.0});
+    QCOMPARE(timing, (Timing{3.0, 2.0, 4.0, 1.0, 5}));
+    QCOMPARE(timingOf({1.0, 2.0}).lowerQuartile, 1.25);
+    QCOMPARE(timingOf({}).runs, 0);
+  }
+
+  // A clock that goes on by a millisecond whenever it is read.
+  void measuresWithOneRun() {
+    const auto executor = Executor::create(test::smallNetwork());
+    VERIFY_OK(executor);
+    double now = 0.0;
+    LatencyOptions options;
+    options.runs = 1;
+    options.warmUp = 0;
+    options.clock = [&now] { return now += 1e-3; };
+    const auto latency = measureLatency(*executor, test::SmallSamples(1).inputs(0).value(), options, {});
+    VERIFY_OK(latency);
+    QCOMPARE(latency->layers.size(), std::size_t(3));
+    QVERIFY(latency->threads >= 1);
+    QVERIFY(latency->machine.bandwidth > 0.0 && latency->machine.peak.contains(LatencyType::fp32));
+    for (const LayerLatency& layer : latency->layers) {
+      QCOMPARE(layer.types.size(), kLatencyTypes.size());
+      const LayerTiming& fp32 = layer.types.at(LatencyType::fp32);
+      QCOMPARE(fp32.alone.runs, 1);
+      QVERIFY(std::abs(fp32.alone.median - 1e-3) < 1e-9);
+      QVERIFY(!fp32.implementation.empty());
+      for (const auto& [type, timing] : layer.types) {
+        QCOMPARE(timing.measured(), timing.left.empty());
+        QCOMPARE(timing.measured(), !timing.implementation.empty());
+      }
+    }
+    QVERIFY(!latency->layers[0].types.at(LatencyType::int4).measured());
+    QVERIFY(latency->layers[2].types.at(LatencyType::int4).measured());
+    QVERIFY(std::abs(latency->total(LatencyType::fp32) - 3e-3) < 1e-9);
+    QVERIFY(std::abs(latency->total(LatencyType::int4) - 3e-3) < 1e-9); // its convolutions count in fp32
+    QCOMPARE(latency->network->runs, 1);
+  }
+
+  void measuringStops() {
+    std::stop_source stop;
+    stop.request_stop();
+    LatencyOptions options;
+    options.clock = [] { return 0.0; };
+    const auto latency = measureLatency({productShape(1, 8, 8)}, options, JobContext(stop.get_token()));
+    QVERIFY(!latency);
+    QCOMPARE(latency.error().kind, ErrorKind::cancelled);
+  }
+
+  // What is timed is the layer: its result is near the float one, and a scale 10 % off or other values are
+  // not.
+  void lowPrecisionComputesTheLayer_data() {
+    QTest::addColumn<int>("which");
+    QTest::newRow("convolution") << 0;
+    QTest::newRow("grouped") << 1;
+    QTest::newRow("depthwise") << 2;
+    QTest::newRow("transposed") << 3;
+    QTest::newRow("product, 1 row") << 4;
+    QTest::newRow("product, 5 rows") << 5;
+  }
+  void lowPrecisionComputesTheLayer() {
+    QFETCH(int, which);
+    const LayerShape shapes[] = {convolutionShape(64, 64, 1, false),
+                                 convolutionShape(32, 32, 2, false),
+                                 convolutionShape(32, 32, 32, false),
+                                 convolutionShape(16, 32, 1, true),
+                                 productShape(1, 200, 70),
+                                 productShape(5, 64, 33)};
+    const LayerShape& shape = shapes[which];
+    const auto values = drawLayerValues(shape, 1);
+    const auto others = drawLayerValues(shape, 2);
+    VERIFY_OK(values);
+    VERIFY_OK(others);
+    const auto outputIn = [&](LatencyType type, const LayerValues& given, float magnitude) {
+      const auto prepared = prepareLayer(shape, type, given, magnitude);
+      if (!prepared || !callPrepared(prepared->run)) {
+        return std::vector<float>();
+      }
+      return prepared->output();
+    };
+    const std::vector<float> exact = outputIn(LatencyType::fp32, *values, 1.0f);
+    QVERIFY(!exact.empty());
+    if (shape.kind == LayerKind::product) {
+      QVERIFY(sqnr(plainProduct(shape, *values), exact) > 100.0);
+    }
+    for (const LatencyType type : {LatencyType::bf16, LatencyType::int8, LatencyType::int4}) {
+      const std::vector<float> output = outputIn(type, *values, largest(exact));
+      if (output.empty() || (type == LatencyType::int8 && !hasVnni())) { // without VNNI, pairs saturate
+        continue;
+      }
+      const double least = type == LatencyType::int4 ? 15.0 : 30.0;
+      QVERIFY2(sqnr(exact, output) > least, std::to_string(sqnr(exact, output)).c_str());
+      QVERIFY(sqnr(exact, output, type == LatencyType::int4 ? 1.3 : 1.1) < least);
+      QVERIFY(sqnr(exact, outputIn(type, *others, largest(exact))) < least);
+    }
+    if (hasVnni()) {
+      QVERIFY(!outputIn(LatencyType::int8, *values, largest(exact)).empty());
+    }
+  }
+
+  void int4IsForFewRows() {
+    const LayerShape shape = productShape(9, 32, 4);
+    const auto refused = prepareLayer(shape, LatencyType::int4, drawLayerValues(shape, 1).value(), 1.0f);
+    QVERIFY(!refused);
+    QCOMPARE(refused.error().kind, ErrorKind::unsupported);
+  }
+
+  void profilesAreRead() {
+    const auto profile = deviceProfileFromJson(kProfile);
+    VERIFY_OK(profile);
+    QCOMPARE(profile->peak.at(LatencyType::fp32), 2e9);
+    std::vector<std::string> warnings;
+    const auto all = findDeviceProfiles({HALFSTEP_SOURCE_DIR "/resources/devices", "/nowhere"}, warnings);
+    QVERIFY2(warnings.empty(), warnings.empty() ? "" : warnings[0].c_str());
+    QVERIFY(all.size() >= 5);
+    for (const NamedProfile& one : all) {
+      QVERIFY2(one.profile.peak.contains(LatencyType::fp32), one.id.c_str());
+    }
+  }
+
+  void usersProfilesReplaceOurs() {
+    QTemporaryDir first;
+    QTemporaryDir second;
+    test::writeFile(first.filePath("d.json").toStdString(), kProfile);
+    std::string other = kProfile;
+    other.replace(other.find("\"d\""), 3, "\"mine\"");
+    test::writeFile(second.filePath("d.json").toStdString(), other);
+    test::writeFile(second.filePath("bad.json").toStdString(), "{");
+    std::vector<std::string> warnings;
+    const auto found =
+        findDeviceProfiles({first.path().toStdString(), second.path().toStdString()}, warnings);
+    QCOMPARE(found.size(), std::size_t(1));
+    QCOMPARE(found[0].profile.name, std::string("mine"));
+    QCOMPARE(warnings.size(), std::size_t(1));
+    QVERIFY(warnings[0].find("bad.json: is not JSON") != std::string::npos);
+  }
+
+  void badProfiles_data() {
+    QTest::addColumn<QString>("from");
+    QTest::addColumn<QString>("to");
+    QTest::addColumn<QString>("what");
+    QTest::newRow("cut") << "}"
+                         << ""
+                         << "is not JSON";
+    QTest::newRow("no profile") << "halfstep_device"
+                                << "device"
+                                << "there is no \"halfstep_device\"";
+    QTest::newRow("version") << ": 1,"
+                             << ": 2,"
+                             << "a version other than 1";
+    QTest::newRow("missing") << "\"source\": \"s\","
+                             << ""
+                             << "there is no \"source\"";
+    QTest::newRow("type") << "fp32"
+                          << "fp31"
+                          << "there is no type \"fp31\"";
+    QTest::newRow("negative") << "1e9"
+                              << "-1e9"
+                              << "\"bandwidth\" must be a positive number";
+    QTest::newRow("text") << "2e9"
+                          << "\"fast\""
+                          << "\"peak.fp32\" must be a positive number";
+    QTest::newRow("peak") << "{\"fp32\": 2e9}"
+                          << "7"
+                          << "\"peak\" must be an object";
+    QTest::newRow("unknown") << "\"name\""
+                             << "\"x\": 1, \"name\""
+                             << "unknown key \"x\"";
+  }
+  void badProfiles() {
+    QFETCH(QString, from);
+    QFETCH(QString, to);
+    QFETCH(QString, what);
+    const auto profile = deviceProfileFromJson(QString(kProfile).replace(from, to).toStdString());
+    QVERIFY(!profile);
+    QCOMPARE(profile.error().kind, ErrorKind::damagedFile);
+    QVERIFY2(profile.error().what.find(what.toStdString()) != std::string::npos,
+             profile.error().what.c_str());
+  }
+
+  void commandLine() {
+    QTemporaryDir folder;
+    const QString file = folder.filePath("conv.onnx");
+    onnx::ModelProto model = test::emptyModel();
+    onnx::GraphProto& graph = *model.mutable_graph();
+    test::addValue(*graph.mutable_input(), "x", {1, 3, 8, 8});
+    test::addFloats(graph, "w", {4, 3, 3, 3});
+    test::addFloats(graph, "v", {6, 5});
+    test::addNode(graph, "Conv", "conv1", {"x", "w"}, {"c"});
+    test::addNode(graph, "MatMul", "last", {"c", "v"}, {"y"});
+    test::addValue(*graph.mutable_output(), "y", {1, 4, 6, 5});
+    test::writeFile(file.toStdString(), model.SerializeAsString());
+    const auto run = [&](const QStringList& more) {
+      QProcess process;
+      process.start(QStringLiteral(HALFSTEP_BUILD_DIR "/bin/halfstep-cli"),
+                    QStringList{"latency", file} + more);
+      process.waitForFinished(60000);
+      return std::pair(process.exitCode(), process.readAllStandardOutput());
+    };
+    const auto [status, output] = run({"--json", "--runs", "1", "--types", "fp32,int8"});
+    QCOMPARE(status, 0);
+    const QJsonObject json = QJsonDocument::fromJson(output).object();
+    QVERIFY(!json["device"].toString().isEmpty() && !json["estimate"].toBool());
+    QCOMPARE(json["layers"].toArray().size(), 2);
+    const QJsonObject layer = json["layers"].toArray()[0].toObject();
+    QCOMPARE(layer["name"].toString(), "conv1");
+    QVERIFY(layer["times"].toObject()["fp32"].toDouble() > 0.0);
+    QCOMPARE(layer["spread"].toObject()["fp32"].toArray().size(), 2);
+    QVERIFY(!layer["implementation"].toObject()["fp32"].toString().isEmpty());
+    QVERIFY(layer["reason"].isObject());
+    QVERIFY(json["total"].toObject()["int8"].toDouble() > 0.0);
+    QVERIFY(json["network"].toObject()["fp32"].toDouble() > 0.0);
+    QVERIFY(json["memory"].toObject()["int8"].toInteger() > 0);
+
+    const auto [estimated, text] = run({"--json", "--device", "raspberry-pi-5"});
+    QCOMPARE(estimated, 0);
+    const QJsonObject estimate = QJsonDocument::fromJson(text).object();
+    QVERIFY(estimate["estimate"].toBool());
+    const QJsonObject times = estimate["layers"].toArray()[0].toObject()["times"].toObject();
+    QVERIFY(times["bf16"].isNull() && times["int8"].toDouble() > 0.0);
+    QCOMPARE(run({"--device", "nothing"}).first, 2);
+    QCOMPARE(run({"--types", "fp31"}).first, 2);
+    QCOMPARE(run({"--shape", "nothing=1"}).first, 2);
+    QCOMPARE(run({"--shape", "x=1,a"}).first, 2);
+    QVERIFY(run({"--runs", "1"}).second.contains("all layers"));
+  }
+};
+
+QTEST_GUILESS_MAIN(LatencyTest)
+#include "tst_latency.moc"
