@@ -50,8 +50,9 @@ std::optional<Arguments> parseArguments(const QApplication& application) {
   parser.addPositionalArgument("MODEL", "The model file to open.", "[MODEL]");
   parser.addOption({"plan", "Give the layers the schemes of this plan.", "FILE"});
   parser.addOption({"screenshot", "Draw the settled window to a PNG file and exit.", "OUT.png"});
-  parser.addOption(
-      {"page", "The page to draw: distribution, sensitivity, error or start.", "NAME", "distribution"});
+  parser.addOption({"page",
+                    "The page to draw: distribution, activations, sensitivity, error, latency or start.",
+                    "NAME", "distribution"});
   parser.addOption({"data", "Run the network on this data set.", "PATH"});
   parser.addOption({"measure", "Let the page measure before it is drawn."});
   parser.addOption({"layer", "The layer to select.", "NAME"});
@@ -79,8 +80,10 @@ std::optional<Arguments> parseArguments(const QApplication& application) {
       say(QStringLiteral("--size is WIDTHxHEIGHT in pixels, not %1").arg(parser.value("size")));
       return std::nullopt;
     }
-    if (!QStringList{"distribution", "sensitivity", "error", "start"}.contains(request.page)) {
-      say(QStringLiteral("--page is distribution, sensitivity, error or start, not %1").arg(request.page));
+    if (!QStringList{"distribution", "activations", "sensitivity", "error", "latency", "start"}.contains(
+            request.page)) {
+      say(QStringLiteral("--page is distribution, activations, sensitivity, error, latency or start, not %1")
+              .arg(request.page));
       return std::nullopt;
     }
     if (request.page != QLatin1String("start") && arguments.model.isEmpty()) {

@@ -2,9 +2,11 @@
 
 #include "app/commands.h"
 #include "core/support/units.h"
+#include "widgets/panels/activation_panel.h"
 #include "widgets/panels/distribution_panel.h"
 #include "widgets/panels/error_panel.h"
 #include "widgets/panels/jobs_panel.h"
+#include "widgets/panels/latency_panel.h"
 #include "widgets/panels/layers_panel.h"
 #include "widgets/panels/log_panel.h"
 #include "widgets/panels/page_stack.h"
@@ -41,8 +43,11 @@ MainWindow::MainWindow(Session& session)
     , m_start(new StartPage)
     , m_pages(new PageStack)
     , m_distribution(new DistributionPanel(session.document(), session.selection(), session.explorer()))
+    , m_activations(new ActivationPanel(session.document(), session.selection(), session.analysis()))
     , m_sensitivity(new SensitivityPanel(session.document(), session.selection(), session.analysis()))
     , m_error(new ErrorPanel(session.document(), session.selection(), session.analysis()))
+    , m_latency(new LatencyPanel(session.document(), session.selection(), session.analysis(),
+                                 session.deviceProfiles()))
     , m_layers(new LayersPanel(session.document(), session.selection())) {
   setObjectName(QStringLiteral("main_window"));
   setAcceptDrops(true);
@@ -75,11 +80,18 @@ QDockWidget* MainWindow::dock(const QString& name, const QString& title, QWidget
 void MainWindow::makePages() {
   m_pages->addPage(QStringLiteral("distribution"), tr("Distribution"),
                    tr("The selected layer's weights and what its scheme does to them"), m_distribution);
+  m_pages->addPage(QStringLiteral("activations"), tr("Activations"),
+                   tr("What flows into and out of the selected layer, seen by calibration"), m_activations);
+  connect(m_activations, &ActivationPanel::failed, this, &MainWindow::note);
   m_pages->addPage(QStringLiteral("sensitivity"), tr("Sensitivity"),
                    tr("What quantizing each layer alone does to the network's output"), m_sensitivity);
   m_pages->addPage(QStringLiteral("error"), tr("Error"),
                    tr("What the whole plan does to the output, and where along the network error grows"),
                    m_error);
+  m_pages->addPage(QStringLiteral("latency"), tr("Latency"),
+                   tr("How long every layer takes in each type, and why a smaller one is not faster"),
+                   m_latency);
+  connect(m_latency, &LatencyPanel::failed, this, &MainWindow::note);
   connect(m_pages, &PageStack::pageChanged, this, &MainWindow::showPage);
   connect(m_sensitivity, &SensitivityPanel::failed, this, &MainWindow::note);
   connect(m_error, &ErrorPanel::failed, this, &MainWindow::note);
@@ -87,7 +99,7 @@ void MainWindow::makePages() {
 
 void MainWindow::showPage(const QString& name) {
   // The other pages list the layers themselves and want the room; whoever shows the panel there keeps it.
-  const bool lists = name != QLatin1String("distribution");
+  const bool lists = name != QLatin1String("distribution") && name != QLatin1String("activations");
   if (lists && !m_layersHidden && m_layersDock->isVisible()) {
     m_layersHidden = true;
     m_layersDock->hide();
@@ -102,6 +114,10 @@ void MainWindow::measurePage() {
     m_sensitivity->measure();
   } else if (m_pages->currentPage() == QLatin1String("error")) {
     m_error->measure();
+  } else if (m_pages->currentPage() == QLatin1String("activations")) {
+    m_activations->measure();
+  } else if (m_pages->currentPage() == QLatin1String("latency")) {
+    m_latency->measure();
   }
 }
 
@@ -148,7 +164,7 @@ void MainWindow::makeToolBar() {
 
 void MainWindow::makeStatusBar() {
   statusBar()->addWidget(new JobIndicator(m_session.jobs()));
-  statusBar()->addPermanentWidget(new TotalsLabel(m_session.document()));
+  statusBar()->addPermanentWidget(new TotalsLabel(m_session.document(), m_session.analysis()));
 }
 
 void MainWindow::connectSession() {
@@ -164,6 +180,8 @@ void MainWindow::connectSession() {
   connect(m_commands, &Commands::message, this, &MainWindow::note);
   connect(&m_session.log(), &LogModel::alerted, this, &MainWindow::note);
   connect(&m_session.explorer(), &LayerExplorer::failed, this, &MainWindow::note);
+  connect(&m_session.analysis(), &NetworkAnalysis::sweepChanged, m_layers,
+          [this] { m_layers->showSweep(m_session.analysis().sweep()); });
   connect(&m_session, &Session::recentFilesChanged, this,
           [this] { m_start->setRecentFiles(m_session.recentFiles()); });
   connect(&m_session.document(), &Document::modelChanged, this, &MainWindow::showModel);

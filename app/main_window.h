@@ -12,8 +12,10 @@ class QStackedWidget;
 namespace halfstep {
 
 class Commands;
+class ActivationPanel;
 class DistributionPanel;
 class ErrorPanel;
+class LatencyPanel;
 class LayersPanel;
 class PageStack;
 class SensitivityPanel;
@@ -58,8 +60,10 @@ private:
   StartPage* m_start;
   PageStack* m_pages;
   DistributionPanel* m_distribution;
+  ActivationPanel* m_activations;
   SensitivityPanel* m_sensitivity;
   ErrorPanel* m_error;
+  LatencyPanel* m_latency;
   LayersPanel* m_layers;
   QDockWidget* m_layersDock = nullptr;
   QDockWidget* m_schemeDock = nullptr;

@@ -284,6 +284,18 @@ void Session::exportPlan(const QString& format, const QString& path) {
       });
 }
 
+std::vector<NamedProfile> Session::deviceProfiles() {
+  std::vector<std::string> warnings;
+  const QString own = QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation);
+  auto profiles = findDeviceProfiles({(dataFolder() + QStringLiteral("/devices")).toStdString(),
+                                      (own + QStringLiteral("/halfstep/devices")).toStdString()},
+                                     warnings);
+  for (const std::string& warning : warnings) {
+    m_log.add(LogModel::Level::warning, QString::fromStdString(warning));
+  }
+  return profiles;
+}
+
 void Session::rememberFile(const QString& path) {
   QStringList files = recentFiles();
   files.removeAll(path);

@@ -2,6 +2,7 @@
 // once (open, save, export). Hands out references; knows no widget. UI thread.
 #pragma once
 
+#include "core/io/device_profile.h"
 #include "plugins/host/plugin_host.h"
 #include "widgets/jobs/job_runner.h"
 #include "widgets/viewmodels/data_preview.h"
@@ -56,6 +57,8 @@ public:
   QStringList recentFiles() const;
   /// The folder of the sample models; empty where they are not installed.
   static QString sampleFolder();
+  /// The profiles that come with the program, and the person's own in their data folder.
+  std::vector<NamedProfile> deviceProfiles();
   /// Nothing runs, waits or is about to: what is on screen is final.
   bool isSettled() const;
 

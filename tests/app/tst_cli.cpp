@@ -431,7 +431,7 @@ private slots:
       return QString(bash.readAllStandardOutput()).split(' ');
     };
     QCOMPARE(completions("halfstep-cli qua", 1), QStringList{"quantize\n"});
-    QCOMPARE(completions("halfstep-cli quantize m.onnx --sa", 3), QStringList{"--save-plan\n"});
+    QCOMPARE(completions("halfstep-cli quantize m.onnx --sav", 3), QStringList{"--save-plan\n"});
     QVERIFY(completions("halfstep-cli quantize --weights int", 3).contains("int8"));
     QCOMPARE(completions(HALFSTEP_BUILD_DIR "/bin/halfstep-cli export m.onnx --to report-c", 4),
              QStringList{"report-csv\n"});

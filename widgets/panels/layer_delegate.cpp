@@ -1,6 +1,7 @@
 #include "widgets/panels/layer_delegate.h"
 
 #include "core/quant/scheme_grammar.h"
+#include "widgets/style/color_map.h"
 #include "widgets/style/theme.h"
 #include "widgets/viewmodels/layers_model.h"
 
@@ -40,6 +41,21 @@ void paintSize(QPainter& painter, const QRect& cell, const QModelIndex& index, c
   painter.drawRoundedRect(bar, 2.5, 2.5);
 }
 
+/// One box per scheme of the sweep, in its order.
+void paintStrip(QPainter& painter, const QRect& cell, const QModelIndex& index) {
+  const QVariantList shares = index.data(LayersModel::stripRole).toList();
+  const QRect box = cell.adjusted(kPadding, 0, -kPadding, 0);
+  const double width =
+      shares.isEmpty() ? 0.0 : std::min(14.0, box.width() / static_cast<double>(shares.size()));
+  painter.setPen(Qt::NoPen);
+  for (int i = 0; i < shares.size(); ++i) {
+    if (shares[i].toDouble() >= 0.0) {
+      painter.setBrush(sequentialColor(shares[i].toDouble()));
+      painter.drawRect(QRectF(box.left() + i * width, box.center().y() - 6, width - 1.0, 12));
+    }
+  }
+}
+
 QString chipText(const QModelIndex& index) {
   return index.data().toString().replace(':', QStringLiteral(" · "));
 }
@@ -76,6 +92,9 @@ void LayerDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
     break;
   case LayersModel::sizeColumn:
     paintSize(*painter, option.rect, index, theme);
+    break;
+  case LayersModel::sensitivityColumn:
+    paintStrip(*painter, option.rect, index);
     break;
   case LayersModel::schemeColumn:
     paintChip(*painter, option.rect, index, theme, selected);

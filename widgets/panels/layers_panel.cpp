@@ -92,6 +92,28 @@ LayersPanel::LayersPanel(Document& document, Selection& selection, QWidget* pare
   updateCount();
 }
 
+void LayersPanel::showSweep(std::shared_ptr<const SweepView> sweep) {
+  SensitivityModel cells;
+  cells.setView(sweep);
+  std::vector<std::vector<double>> shares;
+  std::vector<QString> texts;
+  for (int layer = 0; layer < cells.rowCount(); ++layer) {
+    shares.emplace_back();
+    QStringList lines;
+    for (int scheme = 1; scheme <= cells.schemeCount(); ++scheme) {
+      const QModelIndex cell = cells.index(layer, scheme);
+      const QVariant share = cell.data(SensitivityModel::shareRole);
+      shares.back().push_back(share.isValid() ? share.toDouble() : -1.0);
+      lines << cells.headerData(scheme, Qt::Horizontal, Qt::DisplayRole).toString() + QStringLiteral(": ") +
+                   cell.data().toString();
+    }
+    texts.push_back(cells.figureTitle() + '\n' + lines.join('\n'));
+  }
+  m_hasSweep = sweep != nullptr;
+  m_model.setStrips(std::move(shares), std::move(texts));
+  layOutColumns();
+}
+
 void LayersPanel::focusFilter() {
   m_filter->setFocus(Qt::ShortcutFocusReason);
   m_filter->selectAll();
@@ -180,8 +202,10 @@ void LayersPanel::layOutColumns() {
   const int bits = 44;
   const int sqnr = 68;
   const int size = 62;
+  const int strip = m_hasSweep ? 70 : 0;
+  m_table->setColumnHidden(LayersModel::sensitivityColumn, !m_hasSweep);
   const auto* table = static_cast<const LayersTable*>(m_table);
-  const int rest = std::max(180, m_table->viewport()->width() - bits - sqnr - size);
+  const int rest = std::max(180, m_table->viewport()->width() - bits - sqnr - size - strip);
   const int wanted = std::max(70, table->sizeHintForColumn(LayersModel::schemeColumn));
   const int names = table->sizeHintForColumn(LayersModel::layerColumn);
   const int scheme =
@@ -191,6 +215,9 @@ void LayersPanel::layOutColumns() {
   m_table->setColumnWidth(LayersModel::schemeColumn, scheme);
   m_table->setColumnWidth(LayersModel::bitsColumn, bits);
   m_table->setColumnWidth(LayersModel::sqnrColumn, sqnr);
+  if (m_hasSweep) {
+    m_table->setColumnWidth(LayersModel::sensitivityColumn, strip);
+  }
 }
 
 void LayersPanel::resizeEvent(QResizeEvent* event) {

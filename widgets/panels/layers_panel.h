@@ -3,6 +3,7 @@
 
 #include "widgets/viewmodels/layers_model.h"
 #include "widgets/viewmodels/selection.h"
+#include "widgets/viewmodels/sensitivity_model.h"
 
 #include <QLineEdit>
 #include <QTableView>
@@ -17,6 +18,9 @@ class LayersPanel : public QWidget {
 
 public:
   LayersPanel(Document& document, Selection& selection, QWidget* parent = nullptr);
+
+  /// Shows a sweep as a strip of boxes in every row; null hides them.
+  void showSweep(std::shared_ptr<const SweepView> sweep);
 
   QTableView& table() { return *m_table; }
   /// The layers that the filter shows, in the shown order.
@@ -46,6 +50,7 @@ private:
   QLabel* m_count;
   QTableView* m_table;
   bool m_updating = false;
+  bool m_hasSweep = false;
 };
 
 } // namespace halfstep

@@ -174,6 +174,7 @@ void SensitivityPanel::layOut() {
   inside->addWidget(m_content, 1);
   inside->addWidget(m_legend);
   m_reliability->setWordWrap(true);
+  m_cost->setWordWrap(true);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(kSpaceLarge, kSpace, kSpaceLarge, kSpace);
   layout->setSpacing(kSpace);

@@ -1,14 +1,18 @@
 #include "widgets/panels/status_widgets.h"
 
+#include "core/support/units.h"
 #include "widgets/jobs/job_list_model.h"
 #include "widgets/style/theme.h"
 #include "widgets/viewmodels/results_text.h"
+#include "widgets/viewmodels/sensitivity_model.h"
 
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QProgressBar>
 #include <QTimer>
 #include <QToolButton>
+
+#include <cmath>
 
 namespace halfstep {
 
@@ -65,9 +69,10 @@ void JobIndicator::update() {
   }
 }
 
-TotalsLabel::TotalsLabel(Document& document, QWidget* parent)
+TotalsLabel::TotalsLabel(Document& document, NetworkAnalysis& analysis, QWidget* parent)
     : QWidget(parent)
     , m_document(document)
+    , m_analysis(analysis)
     , m_text(new QLabel(this)) {
   setObjectName(QStringLiteral("plan_totals"));
   m_text->setObjectName(QStringLiteral("plan_totals_text"));
@@ -90,10 +95,25 @@ TotalsLabel::TotalsLabel(Document& document, QWidget* parent)
   connect(&m_document, &Document::modelChanged, this, later);
   connect(&m_document, &Document::plansChanged, this, later);
   connect(&m_document, &Document::summariesChanged, this, later);
+  connect(&m_analysis, &NetworkAnalysis::errorsChanged, this, later);
 }
 
 void TotalsLabel::update() {
-  m_text->setText(totalsText(m_document.totals()));
+  QString text = totalsText(m_document.totals());
+  if (const auto& errors = m_analysis.errors();
+      errors && errors->evaluation && !errors->evaluation->samples.empty()) {
+    const Evaluation& evaluation = *errors->evaluation;
+    const QString gap = QStringLiteral("    ");
+    text += gap + metricTitle(evaluation.standard) + ' ' +
+            cellText(metricOf(evaluation.standard, evaluation.samples));
+    if (const double same = metricOf(OutputMetric::top1, evaluation.samples); !std::isnan(same)) {
+      text += gap + tr("top-1 agreement %1").arg(QString::fromStdString(formatShare(same)));
+    }
+    if (m_analysis.errorsAreOld()) {
+      text += tr(" (before the last edit)");
+    }
+  }
+  m_text->setText(text);
 }
 
 } // namespace halfstep

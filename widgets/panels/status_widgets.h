@@ -3,6 +3,7 @@
 
 #include "widgets/jobs/job_runner.h"
 #include "widgets/viewmodels/document.h"
+#include "widgets/viewmodels/network_analysis.h"
 
 #include <QWidget>
 
@@ -32,17 +33,18 @@ private:
   quint64 m_shown = 0;
 };
 
-/// Size before and after, ratio and weight SQNR of the whole plan.
+/// Size before and after, ratio and weight SQNR of the whole plan, and what was measured of it.
 class TotalsLabel : public QWidget {
   Q_OBJECT
 
 public:
-  explicit TotalsLabel(Document& document, QWidget* parent = nullptr);
+  TotalsLabel(Document& document, NetworkAnalysis& analysis, QWidget* parent = nullptr);
 
 private:
   void update();
 
   Document& m_document;
+  NetworkAnalysis& m_analysis;
   QLabel* m_text;
 };
 

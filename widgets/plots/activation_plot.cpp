@@ -41,7 +41,8 @@ void ActivationPlot::applyColors(const Theme& theme) {
 
 void ActivationPlot::setStatistics(std::shared_ptr<const void> owner, const ActivationStatistics* statistics,
                                    ValueRange clip) {
-  const bool other = m_statistics == nullptr || statistics == nullptr || m_statistics->name != statistics->name;
+  const bool other =
+      m_statistics == nullptr || statistics == nullptr || m_statistics->name != statistics->name;
   m_owner = std::move(owner);
   m_statistics = statistics;
   m_clip = clip;
@@ -51,7 +52,8 @@ void ActivationPlot::setStatistics(std::shared_ptr<const void> owner, const Acti
     const double width = m_statistics->histogram.width();
     const auto used = [](std::int64_t count) { return count > 0; };
     const auto first = static_cast<std::size_t>(std::find_if(bins.begin(), bins.end(), used) - bins.begin());
-    const auto last = bins.size() - static_cast<std::size_t>(std::find_if(bins.rbegin(), bins.rend(), used) - bins.rbegin());
+    const auto last = bins.size() - static_cast<std::size_t>(std::find_if(bins.rbegin(), bins.rend(), used) -
+                                                             bins.rbegin());
     const std::size_t joined = std::max<std::size_t>(1, (last - first) / kColumns);
     for (std::size_t k = first; k < last; k += joined) {
       std::int64_t sum = 0;

@@ -1,5 +1,5 @@
-// The histogram of an activation over all calibration samples, with the levels that a scheme gives and where it
-// clips. UI thread.
+// The histogram of an activation over all calibration samples, with the levels that a scheme gives and where
+// it clips. UI thread.
 #pragma once
 
 #include "core/analysis/activation_statistics.h"
@@ -16,8 +16,10 @@ class ActivationPlot : public Plot {
 
 public:
   explicit ActivationPlot(QWidget* parent = nullptr);
-  /// `owner` keeps `statistics` alive; null shows nothing. `clip`: equal ends for a scheme that does not clip.
-  void setStatistics(std::shared_ptr<const void> owner, const ActivationStatistics* statistics, ValueRange clip);
+  /// `owner` keeps `statistics` alive; null shows nothing. `clip`: equal ends for a scheme that does not
+  /// clip.
+  void setStatistics(std::shared_ptr<const void> owner, const ActivationStatistics* statistics,
+                     ValueRange clip);
   PlotTable table() const override;
 
 protected:

@@ -18,9 +18,10 @@ public:
   /// `keyTitle`: "channel", "sample".
   RangeBandPlot(const QString& name, const QString& keyTitle, QWidget* parent = nullptr);
 
-  /// `clip`: where a quantizer clips, drawn as two lines; equal ends for none. `nameOf`: what to call an entry
-  /// under the mouse; empty for its number.
-  void setRanges(std::vector<ValueRange> ranges, ValueRange clip, std::function<QString(std::size_t)> nameOf = {});
+  /// `clip`: where a quantizer clips, drawn as two lines; equal ends for none. `nameOf`: what to call an
+  /// entry under the mouse; empty for its number.
+  void setRanges(std::vector<ValueRange> ranges, ValueRange clip,
+                 std::function<QString(std::size_t)> nameOf = {});
   PlotTable table() const override;
 
 protected:

@@ -65,6 +65,7 @@ QToolButton[role="segment"]:focus { border-color: @text; }
 QToolButton[role="segment"]:disabled { color: @quiet; background: transparent; }
 QLineEdit, QComboBox, QDoubleSpinBox, QSpinBox { background: @quietPanel; border: 1px solid @line; border-radius: 6px; padding: 4px 8px; }
 QComboBox::drop-down { border: none; width: 20px; }
+QComboBox::down-arrow { image: url(:/halfstep/chevron.svg); width: 10px; height: 10px; }
 QLineEdit:focus, QComboBox:focus, QDoubleSpinBox:focus { border-color: @accent; }
 QLineEdit[invalid="true"] { border-color: @bad; }
 QTableView { background: @panel; border: none; gridline-color: @line; font-size: 12px; selection-background-color: @selection; selection-color: @text; }

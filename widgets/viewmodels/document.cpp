@@ -106,6 +106,25 @@ void Document::setSchemes(const std::vector<int>& layers, const Scheme& scheme, 
   m_undo.push(new PlanEdit(*this, std::move(changed), std::move(after), gesture, text));
 }
 
+void Document::setActivations(const std::vector<int>& layers, const ActivationScheme& activations) {
+  std::vector<int> changed;
+  std::vector<LayerPlan> after;
+  for (const int layer : layers) {
+    if (layerPlan(layer).activations != activations) {
+      changed.push_back(layer);
+      after.push_back({scheme(layer), activations});
+    }
+  }
+  if (changed.empty()) {
+    return;
+  }
+  const QString what = QString::fromStdString(printActivationScheme(activations));
+  const QString text = changed.size() == 1
+                           ? tr("%1 into %2").arg(what, QString::fromStdString(layer(changed.front()).name))
+                           : tr("%1 into %2 layers").arg(what).arg(changed.size());
+  m_undo.push(new PlanEdit(*this, std::move(changed), std::move(after), -1, text));
+}
+
 void Document::setPlan(const Plan& plan, const QString& undoText) {
   m_data = plan.data ? plan.data : m_data;
   std::vector<int> changed;

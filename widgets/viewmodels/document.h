@@ -55,6 +55,8 @@ public:
   QUndoStack& undoStack() { return m_undo; }
   /// One undo step. Consecutive calls with the same `gesture` ≥ 0 (a drag) become one step.
   void setSchemes(const std::vector<int>& layers, const Scheme& scheme, int gesture = -1);
+  /// One undo step: what the layers' inputs are quantized to.
+  void setActivations(const std::vector<int>& layers, const ActivationScheme& activations);
   /// One undo step; layers that the plan does not name get its fallback.
   void setPlan(const Plan& plan, const QString& undoText);
 

@@ -42,6 +42,14 @@ LayersModel::LayersModel(Document& document, QObject* parent)
   connect(&document, &Document::summariesChanged, this, &LayersModel::changed);
 }
 
+void LayersModel::setStrips(std::vector<std::vector<double>> shares, std::vector<QString> texts) {
+  m_strips = std::move(shares);
+  m_stripTexts = std::move(texts);
+  if (rowCount() > 0) {
+    emit dataChanged(index(0, sensitivityColumn), index(rowCount() - 1, sensitivityColumn));
+  }
+}
+
 void LayersModel::changed(const std::vector<int>& layers) {
   if (!layers.empty()) {
     const auto [first, last] = std::minmax_element(layers.begin(), layers.end());
@@ -77,6 +85,15 @@ QVariant LayersModel::data(const QModelIndex& index, int role) const {
     return sortValue(row, index.column());
   case operatorRole:
     return operatorText(m_document.layer(row));
+  case stripRole: {
+    QVariantList shares;
+    if (static_cast<std::size_t>(row) < m_strips.size()) {
+      for (const double share : m_strips[static_cast<std::size_t>(row)]) {
+        shares << share;
+      }
+    }
+    return shares;
+  }
   case shareRole:
     return static_cast<double>(m_document.layer(row).parameters()) / static_cast<double>(m_largest);
   case judgementRole: {
@@ -120,6 +137,15 @@ QVariant LayersModel::sortValue(int row, int column) const {
     return figures == nullptr ? 1e9 : figures->bitsPerWeight;
   case sqnrColumn:
     return figures == nullptr || std::isnan(figures->errors.sqnrDb()) ? 1e9 : figures->errors.sqnrDb();
+  case sensitivityColumn: { // by the sum over the schemes
+    double sum = 0.0;
+    if (static_cast<std::size_t>(row) < m_strips.size()) {
+      for (const double share : m_strips[static_cast<std::size_t>(row)]) {
+        sum += std::max(share, 0.0);
+      }
+    }
+    return sum;
+  }
   default:
     return textOf(row, column);
   }
@@ -128,6 +154,9 @@ QVariant LayersModel::sortValue(int row, int column) const {
 QString LayersModel::tooltipOf(int row, int column) const {
   const Layer& layer = m_document.layer(row);
   switch (column) {
+  case sensitivityColumn:
+    return static_cast<std::size_t>(row) < m_stripTexts.size() ? m_stripTexts[static_cast<std::size_t>(row)]
+                                                               : QString();
   case layerColumn: {
     QString text = tr("%1\n%2 · weight %3 %4")
                        .arg(QString::fromStdString(layer.name), operatorText(layer),
@@ -156,13 +185,16 @@ QVariant LayersModel::headerData(int section, Qt::Orientation orientation, int r
   if (orientation != Qt::Horizontal || section < 0 || section >= columnCountValue) {
     return {};
   }
-  static const char* const kTitles[] = {QT_TR_NOOP("Layer"), QT_TR_NOOP("Size"), QT_TR_NOOP("Scheme"),
-                                        QT_TR_NOOP("Bits"), QT_TR_NOOP("SQNR dB")};
+  static const char* const kTitles[] = {QT_TR_NOOP("Layer"), QT_TR_NOOP("Size"),    QT_TR_NOOP("Scheme"),
+                                        QT_TR_NOOP("Bits"),  QT_TR_NOOP("SQNR dB"), QT_TR_NOOP("Output")};
   static const char* const kTips[] = {
-      QT_TR_NOOP("A quantizable weight and the operation that uses it"), QT_TR_NOOP("Number of weights"),
+      QT_TR_NOOP("A quantizable weight and the operation that uses it"),
+      QT_TR_NOOP("Number of weights"),
       QT_TR_NOOP("Number format, mapping, granularity, range and method"),
       QT_TR_NOOP("Bits per weight, with scales and zero points counted"),
-      QT_TR_NOOP("Signal to quantization noise of the weights, in decibel; higher is better")};
+      QT_TR_NOOP("Signal to quantization noise of the weights, in decibel; higher is better"),
+      QT_TR_NOOP("Sensitivity, measured: what this layer alone does to the output, one box per scheme of the "
+                 "sweep; brighter is worse")};
   if (role == Qt::DisplayRole) {
     return tr(kTitles[section]);
   }

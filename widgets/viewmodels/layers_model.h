@@ -14,15 +14,28 @@ class LayersModel : public QAbstractTableModel {
   Q_OBJECT
 
 public:
-  enum Column { layerColumn, sizeColumn, schemeColumn, bitsColumn, sqnrColumn, columnCountValue };
+  enum Column {
+    layerColumn,
+    sizeColumn,
+    schemeColumn,
+    bitsColumn,
+    sqnrColumn,
+    sensitivityColumn,
+    columnCountValue
+  };
   enum Role {
     sortRole = Qt::UserRole,
-    operatorRole,  ///< layerColumn: "Conv 3×3"
-    shareRole,     ///< sizeColumn: parameters as a share of the largest layer's, 0…1
+    operatorRole, ///< layerColumn: "Conv 3×3"
+    shareRole,    ///< sizeColumn: parameters as a share of the largest layer's, 0…1
+    stripRole, ///< sensitivityColumn: places on the colour map, one per scheme of the sweep, 0…1; −1 for none
     judgementRole, ///< sqnrColumn: −1 bad, 0 poor, 1 good; nothing without figures
   };
 
   explicit LayersModel(Document& document, QObject* parent = nullptr);
+
+  /// What every layer does to the output, by scheme: places on the colour map (as SensitivityModel's
+  /// shareRole) and the figures as text; empty for none.
+  void setStrips(std::vector<std::vector<double>> shares, std::vector<QString> texts);
 
   int rowCount(const QModelIndex& parent = {}) const override;
   int columnCount(const QModelIndex& parent = {}) const override;
@@ -44,6 +57,8 @@ private:
 
   Document& m_document;
   std::size_t m_largest = 1;
+  std::vector<std::vector<double>> m_strips;
+  std::vector<QString> m_stripTexts;
 };
 
 class LayersProxyModel : public QSortFilterProxyModel {

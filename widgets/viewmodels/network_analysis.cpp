@@ -15,26 +15,26 @@ namespace halfstep {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 constexpr auto kSnapshotEvery = std::chrono::milliseconds(150);
 
-double secondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+double secondsSince(SteadyClock::time_point start) {
+  return std::chrono::duration<double>(SteadyClock::now() - start).count();
 }
 
 /// Lets one snapshot through about every 150 ms. One thread.
 class Pace {
 public:
   bool isDue() {
-    if (Clock::now() - m_last < kSnapshotEvery) {
+    if (SteadyClock::now() - m_last < kSnapshotEvery) {
       return false;
     }
-    m_last = Clock::now();
+    m_last = SteadyClock::now();
     return true;
   }
 
 private:
-  Clock::time_point m_last{};
+  SteadyClock::time_point m_last{};
 };
 
 std::shared_ptr<const SweepView> viewOf(std::shared_ptr<const Sensitivity> sweep,
@@ -128,10 +128,12 @@ void NetworkAnalysis::setSamples(std::shared_ptr<const SampleSource> samples) {
 }
 
 void NetworkAnalysis::dropResults() {
-  for (const QString& key : {sweepKey(), errorsKey(), calibrationKey(), QStringLiteral("sweep_cost")}) {
+  for (const QString& key :
+       {sweepKey(), errorsKey(), calibrationKey(), latencyKey(), QStringLiteral("sweep_cost")}) {
     m_runner.cancelKey(key);
   }
-  m_sweepJob = m_errorsJob = m_calibrationJob = 0;
+  m_sweepJob = m_errorsJob = m_calibrationJob = m_latencyJob = 0;
+  m_latency.reset();
   m_sweep.reset();
   m_errors.reset();
   m_calibration.reset();
@@ -140,6 +142,7 @@ void NetworkAnalysis::dropResults() {
   emit costChanged();
   emit errorsChanged();
   emit calibrationChanged();
+  emit latencyChanged();
 }
 
 bool NetworkAnalysis::errorsAreOld() const {
@@ -162,7 +165,7 @@ void NetworkAnalysis::estimateSweep(const SweepRequest& request) {
         HALFSTEP_TRY(const SensitivityCost cost, sensitivityCost(*executor, *samples, options, context));
         HALFSTEP_TRY(const auto inputs, samples->inputs(0));
         HALFSTEP_CHECK(executor->run(inputs, context)); // primitives are made at the first run
-        const auto start = Clock::now();
+        const auto start = SteadyClock::now();
         HALFSTEP_CHECK(executor->run(inputs, context));
         const double forward = secondsSince(start);
         return SweepCost{cost.forwards * forward, cost.naiveForwards * forward, cost.keptBytes};
@@ -355,6 +358,9 @@ void NetworkAnalysis::noteCancelled() {
     }
     emit errorsChanged();
   }
+  if (isOver(m_latencyJob)) {
+    emit latencyChanged();
+  }
   if (isOver(m_calibrationJob)) {
     emit calibrationChanged();
   }
@@ -376,6 +382,31 @@ void NetworkAnalysis::rankPartial() {
           emit sweepChanged();
         }
       });
+}
+
+void NetworkAnalysis::startLatency() {
+  if (!m_samples) {
+    return;
+  }
+  m_latencyJob = m_runner.start<std::shared_ptr<const Latency>>(
+      {Lane::sweep, tr("Latency"), latencyKey(), true},
+      [lab = m_lab, source = m_samples](const JobContext& context) -> Result<std::shared_ptr<const Latency>> {
+        HALFSTEP_TRY(const Executor* executor, lab->executor());
+        HALFSTEP_TRY(const auto inputs, source->inputs(0));
+        LatencyOptions options;
+        options.clock = [start = SteadyClock::now()] { return secondsSince(start); };
+        HALFSTEP_TRY(Latency latency, measureLatency(*executor, inputs, options, context));
+        return std::make_shared<const Latency>(std::move(latency));
+      },
+      this,
+      [this](Result<std::shared_ptr<const Latency>> latency) {
+        m_latencyJob = 0;
+        if (latency) {
+          m_latency = std::move(*latency);
+        }
+        emit latencyChanged();
+      });
+  emit latencyChanged();
 }
 
 } // namespace halfstep

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/analysis/calibration.h"
+#include "core/analysis/latency.h"
 #include "core/analysis/layer_errors.h"
 #include "core/analysis/sensitivity.h"
 #include "widgets/jobs/job_runner.h"
@@ -71,9 +72,11 @@ public:
   void setSweepFolder(const QString& folder) { m_sweepFolder = folder; }
   void startErrors(std::size_t samples);
   void startCalibration(std::size_t samples);
+  void startLatency();
   void stop(const QString& key) { m_runner.cancelKey(key); }
   static QString sweepKey() { return QStringLiteral("sensitivity"); }
   static QString errorsKey() { return QStringLiteral("errors"); }
+  static QString latencyKey() { return QStringLiteral("latency"); }
   static QString calibrationKey() { return QStringLiteral("calibration"); }
 
   /// Null where there are none.
@@ -83,6 +86,8 @@ public:
   const std::optional<SweepCost>& cost() const { return m_cost; }
   bool sweepRuns() const { return m_sweepJob != 0; }
   bool errorsRun() const { return m_errorsJob != 0; }
+  const std::shared_ptr<const Latency>& latency() const { return m_latency; }
+  bool latencyRuns() const { return m_latencyJob != 0; }
   bool calibrationRuns() const { return m_calibrationJob != 0; }
   /// Whether the plan has been edited since errors() was measured.
   bool errorsAreOld() const;
@@ -93,6 +98,7 @@ signals:
   void costChanged();
   void errorsChanged();
   void calibrationChanged();
+  void latencyChanged();
 
 private:
   class Lab;
@@ -115,6 +121,8 @@ private:
   quint64 m_sweepJob = 0;
   quint64 m_errorsJob = 0;
   quint64 m_calibrationJob = 0;
+  std::shared_ptr<const Latency> m_latency;
+  quint64 m_latencyJob = 0;
 };
 
 } // namespace halfstep

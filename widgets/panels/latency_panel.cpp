@@ -1,0 +1,216 @@
+#include "widgets/panels/latency_panel.h"
+
+#include "core/support/units.h"
+#include "widgets/panels/latency_delegate.h"
+#include "widgets/panels/table_actions.h"
+#include "widgets/style/theme.h"
+
+#include <QComboBox>
+#include <QEvent>
+#include <QHeaderView>
+#include <QLabel>
+#include <QPushButton>
+#include <QTableView>
+#include <QVBoxLayout>
+
+#include <cmath>
+
+namespace halfstep {
+
+namespace {
+
+QString typeName(LatencyType type) {
+  const auto name = latencyTypeName(type);
+  return QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size()));
+}
+
+} // namespace
+
+LatencyPanel::LatencyPanel(Document& document, Selection& selection, NetworkAnalysis& analysis,
+                           std::vector<NamedProfile> devices, QWidget* parent)
+    : QWidget(parent)
+    , m_document(document)
+    , m_selection(selection)
+    , m_analysis(analysis)
+    , m_devices(std::move(devices))
+    , m_device(new QComboBox)
+    , m_measure(new QPushButton)
+    , m_legend(new QLabel)
+    , m_totals(new QLabel)
+    , m_origin(new QLabel)
+    , m_table(new QTableView) {
+  setObjectName(QStringLiteral("latency_panel"));
+  layOut();
+  connectParts();
+  showLatency();
+}
+
+void LatencyPanel::layOut() {
+  m_device->setObjectName(QStringLiteral("latency_device"));
+  m_device->setAccessibleName(tr("Device"));
+  m_device->setFixedWidth(230);
+  m_device->addItem(tr("Measured on this computer"));
+  for (const NamedProfile& device : m_devices) {
+    m_device->addItem(tr("Estimate: %1").arg(QString::fromStdString(device.profile.name)));
+    m_device->setItemData(m_device->count() - 1, QString::fromStdString(device.profile.source),
+                          Qt::ToolTipRole);
+  }
+  m_measure->setObjectName(QStringLiteral("latency_measure"));
+  m_measure->setProperty("role", "primary");
+  m_measure->setToolTip(
+      tr("Runs every layer alone in float32, bfloat16 and int8 with oneDNN's kernels, and weight-only "
+         "int4 with our own"));
+  m_legend->setTextFormat(Qt::RichText);
+  m_legend->setProperty("role", "caption");
+  m_totals->setObjectName(QStringLiteral("latency_totals"));
+  m_totals->setTextFormat(Qt::RichText);
+  m_totals->setWordWrap(true);
+  m_origin->setObjectName(QStringLiteral("latency_origin"));
+  m_origin->setProperty("role", "quiet");
+  m_origin->setWordWrap(true);
+  m_proxy.setSourceModel(&m_model);
+  m_proxy.setSortRole(LatencyModel::sortRole);
+  m_table->setObjectName(QStringLiteral("latency_table"));
+  m_table->setAccessibleName(tr("Latency of every layer"));
+  m_table->setModel(&m_proxy);
+  m_table->setItemDelegate(new LatencyDelegate(m_table));
+  m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
+  m_table->setSelectionMode(QAbstractItemView::SingleSelection);
+  m_table->setShowGrid(false);
+  m_table->setSortingEnabled(true);
+  m_table->sortByColumn(LatencyModel::layerColumn, Qt::AscendingOrder);
+  m_table->setWordWrap(false);
+  m_table->setTabKeyNavigation(false);
+  m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
+  m_table->verticalHeader()->hide();
+  m_table->verticalHeader()->setDefaultSectionSize(LatencyDelegate::kRowHeight);
+  m_table->horizontalHeader()->setStretchLastSection(true);
+  m_table->setColumnWidth(LatencyModel::layerColumn, 170);
+  m_table->setColumnWidth(LatencyModel::barsColumn, 200);
+  for (int column = LatencyModel::firstTypeColumn; column < static_cast<int>(LatencyModel::reasonColumn);
+       ++column) {
+    m_table->setColumnWidth(column, 84);
+  }
+  addTableActions(*m_table, QStringLiteral("latency"), [this](const QString& what) { emit failed(what); });
+  auto* top = new QHBoxLayout;
+  top->setSpacing(kSpace);
+  top->addWidget(m_totals, 1);
+  top->addWidget(m_device);
+  top->addWidget(m_measure);
+  auto* card = new QWidget;
+  card->setObjectName(QStringLiteral("card"));
+  card->setAttribute(Qt::WA_StyledBackground);
+  auto* inside = new QVBoxLayout(card);
+  inside->setContentsMargins(kSpace, kSpace, kSpace, kSpaceSmall);
+  inside->addWidget(m_legend);
+  inside->addWidget(m_table, 1);
+  auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(kSpaceLarge, kSpace, kSpaceLarge, kSpace);
+  layout->setSpacing(kSpace);
+  layout->addLayout(top);
+  layout->addWidget(card, 1);
+  layout->addWidget(m_origin);
+}
+
+void LatencyPanel::connectParts() {
+  connect(m_measure, &QPushButton::clicked, this, [this] {
+    if (m_analysis.latencyRuns()) {
+      m_analysis.stop(NetworkAnalysis::latencyKey());
+    } else {
+      measure();
+    }
+  });
+  connect(m_device, &QComboBox::currentIndexChanged, this, [this](int index) {
+    m_model.setDevice(index > 0 ? std::optional(m_devices[static_cast<std::size_t>(index - 1)].profile)
+                                : std::nullopt);
+    showTotals();
+    selectCurrent();
+  });
+  connect(&m_analysis, &NetworkAnalysis::latencyChanged, this, &LatencyPanel::showLatency);
+  connect(&m_analysis, &NetworkAnalysis::samplesChanged, this, &LatencyPanel::showLatency);
+  connect(&m_selection, &Selection::currentLayerChanged, this, &LatencyPanel::selectCurrent);
+  connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
+          [this](const QModelIndex& current) {
+            if (current.isValid() && !m_selecting) {
+              const int layer = m_proxy.mapToSource(current).row();
+              m_selection.select({layer}, layer);
+            }
+          });
+}
+
+void LatencyPanel::changeEvent(QEvent* event) {
+  QWidget::changeEvent(event);
+  if (event->type() == QEvent::PaletteChange || event->type() == QEvent::StyleChange) {
+    showTotals();
+  }
+}
+
+void LatencyPanel::measure() {
+  m_analysis.startLatency();
+}
+
+void LatencyPanel::showLatency() {
+  if (m_model.latency() != m_analysis.latency()) {
+    m_model.setLatency(m_analysis.latency());
+  }
+  m_measure->setText(m_analysis.latencyRuns() ? tr("Stop") : tr("Measure"));
+  m_measure->setEnabled(m_analysis.samples() != nullptr);
+  showTotals();
+  selectCurrent();
+}
+
+void LatencyPanel::showTotals() {
+  QStringList legend;
+  for (const LatencyType type : kLatencyTypes) {
+    legend << QStringLiteral("<span style='color:%1'>■</span> %2")
+                  .arg(LatencyDelegate::colorOf(type, currentTheme()).name(), typeName(type));
+  }
+  m_legend->setText(legend.join(QStringLiteral(" &nbsp; ")));
+  const auto& latency = m_analysis.latency();
+  m_device->setEnabled(latency != nullptr);
+  if (!latency) {
+    m_totals->setText(
+        m_analysis.samples() == nullptr
+            ? m_analysis.samplesProblem().toHtmlEscaped()
+            : tr("Measures every layer alone on this computer, in four types, and tells why a smaller "
+                 "type is not faster."));
+    m_origin->clear();
+    return;
+  }
+  QStringList totals;
+  QStringList memory;
+  for (const LatencyType type : kLatencyTypes) {
+    totals << tr("%1 <b>%2</b>").arg(typeName(type), timeText(m_model.total(type)));
+    memory << tr("%1 %2").arg(typeName(type), QString::fromStdString(formatBytes(static_cast<std::int64_t>(
+                                                  memoryToLoad(*m_document.model(), type)))));
+  }
+  m_totals->setText(tr("All layers: ") + totals.join(QStringLiteral(" · ")) + QStringLiteral("<br>") +
+                    tr("Memory to load: ") + memory.join(QStringLiteral(" · ")));
+  QStringList words;
+  if (m_model.isEstimate()) {
+    const auto& device = m_devices[static_cast<std::size_t>(m_device->currentIndex() - 1)].profile;
+    words << tr("Estimate by the roofline model: at best, not measured")
+          << QString::fromStdString(device.source);
+  } else {
+    words << tr("Measured: %1").arg(QString::fromStdString(latency->machine.name))
+          << tr("%1 threads").arg(latency->threads) << (latency->vnni ? tr("with VNNI") : tr("without VNNI"))
+          << tr("medians; a layer without a kernel counts in fp32");
+    if (latency->network) {
+      words << tr("whole network in float32 %1").arg(timeText(latency->network->median));
+    }
+  }
+  m_origin->setText(words.join(QStringLiteral(" · ")));
+}
+
+void LatencyPanel::selectCurrent() {
+  const int layer = m_selection.currentLayer();
+  m_selecting = true;
+  if (layer >= 0 && layer < m_model.rowCount()) {
+    m_table->selectRow(m_proxy.mapFromSource(m_model.index(layer, 0)).row());
+  } else {
+    m_table->clearSelection();
+  }
+  m_selecting = false;
+}
+
+} // namespace halfstep

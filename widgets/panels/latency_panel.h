@@ -1,0 +1,56 @@
+// The Latency page: how long every layer takes in each type, on this computer or estimated for another
+// device, and why low precision is not faster where it is not. UI thread.
+#pragma once
+
+#include "core/io/device_profile.h"
+#include "widgets/viewmodels/latency_model.h"
+#include "widgets/viewmodels/network_analysis.h"
+#include "widgets/viewmodels/selection.h"
+
+#include <QSortFilterProxyModel>
+#include <QWidget>
+
+class QComboBox;
+class QLabel;
+class QPushButton;
+class QTableView;
+
+namespace halfstep {
+
+class LatencyPanel : public QWidget {
+  Q_OBJECT
+
+public:
+  LatencyPanel(Document& document, Selection& selection, NetworkAnalysis& analysis,
+               std::vector<NamedProfile> devices, QWidget* parent = nullptr);
+  void measure();
+
+signals:
+  void failed(const QString& message);
+
+protected:
+  void changeEvent(QEvent* event) override;
+
+private:
+  void layOut();
+  void connectParts();
+  void showLatency();
+  void showTotals();
+  void selectCurrent();
+
+  Document& m_document;
+  Selection& m_selection;
+  NetworkAnalysis& m_analysis;
+  std::vector<NamedProfile> m_devices;
+  LatencyModel m_model;
+  QSortFilterProxyModel m_proxy;
+  QComboBox* m_device;
+  QPushButton* m_measure;
+  QLabel* m_legend;
+  QLabel* m_totals;
+  QLabel* m_origin;
+  QTableView* m_table;
+  bool m_selecting = false;
+};
+
+} // namespace halfstep
