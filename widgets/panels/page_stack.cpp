@@ -26,6 +26,7 @@ PageStack::PageStack(QWidget* parent)
   layout->addLayout(row);
   layout->addWidget(m_stack, 1);
   connect(m_tabs, &QTabBar::currentChanged, this, [this](int index) {
+    giveRoomTo(index);
     m_stack->setCurrentIndex(index);
     emit pageChanged(currentPage());
   });
@@ -34,7 +35,16 @@ PageStack::PageStack(QWidget* parent)
 void PageStack::addPage(const QString& name, const QString& title, const QString& tooltip, QWidget* page) {
   m_names << name;
   m_stack->addWidget(page);
+  giveRoomTo(m_stack->currentIndex());
   m_tabs->setTabToolTip(m_tabs->addTab(title), tooltip);
+}
+
+void PageStack::giveRoomTo(int index) {
+  // A page that is not shown takes part in nothing, not even in how narrow the window may be.
+  for (int i = 0; i < m_stack->count(); ++i) {
+    const auto policy = i == index ? QSizePolicy::Preferred : QSizePolicy::Ignored;
+    m_stack->widget(i)->setSizePolicy(policy, policy);
+  }
 }
 
 QString PageStack::currentPage() const {

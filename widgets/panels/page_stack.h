@@ -26,6 +26,8 @@ signals:
   void pageChanged(const QString& name);
 
 private:
+  void giveRoomTo(int index);
+
   QTabBar* m_tabs;
   QStackedWidget* m_stack;
   QStringList m_names;

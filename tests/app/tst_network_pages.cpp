@@ -1,0 +1,268 @@
+// The pages that run the network, driven as a person drives them: data, sensitivity, error, activations,
+// latency.
+#include "app/commands.h"
+#include "app/main_window.h"
+#include "core/quant/scheme_grammar.h"
+#include "tests/support/test_case.h"
+#include "widgets/panels/data_dialog.h"
+#include "widgets/panels/page_stack.h"
+#include "widgets/style/theme.h"
+#include "widgets/viewmodels/latency_model.h"
+#include "widgets/viewmodels/layer_errors_model.h"
+#include "widgets/viewmodels/layers_model.h"
+#include "widgets/viewmodels/sensitivity_model.h"
+
+#include <QAbstractItemModelTester>
+#include <QApplication>
+#include <QComboBox>
+#include <QDialogButtonBox>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QSpinBox>
+#include <QTableView>
+#include <QTemporaryDir>
+#include <QToolButton>
+
+using namespace halfstep;
+
+namespace {
+
+const QString kSamples = QStringLiteral(HALFSTEP_SOURCE_DIR "/sample_models/");
+constexpr int kPatience = 60000;
+
+struct Program {
+  QTemporaryDir folder;
+  Session session{folder.filePath("settings.ini")};
+  MainWindow window{session};
+
+  explicit Program(const QString& model) {
+    window.resize(1280, 800);
+    window.show();
+    QSignalSpy opened(&session, &Session::opened);
+    window.commands().open(kSamples + model);
+    if (!opened.wait(10000) || !settle()) {
+      qFatal("does not open");
+    }
+  }
+  bool settle() {
+    return QTest::qWaitFor([this] { return session.isSettled(); }, kPatience);
+  }
+  template <class T>
+  T* child(const char* name) {
+    return window.findChild<T*>(QLatin1String(name));
+  }
+  void press(const char* name) { QTest::mouseClick(child<QPushButton>(name), Qt::LeftButton); }
+  /// Opens a data set through its dialog.
+  bool useData(const QString& path) {
+    child<QAction>("action_open_data")->trigger();
+    auto* dialog = child<DataDialog>("data_dialog");
+    auto* source = dialog->findChild<QLineEdit*>("data_source");
+    source->setText(path);
+    QTest::keyClick(source, Qt::Key_Return);
+    auto* ok = dialog->findChild<QDialogButtonBox*>()->button(QDialogButtonBox::Ok);
+    if (!QTest::qWaitFor([ok] { return ok->isEnabled(); }, 10000)) {
+      return false;
+    }
+    QTest::mouseClick(ok, Qt::LeftButton);
+    return QTest::qWaitFor([this] { return !session.analysis().samples()->origin().synthetic; }, 5000);
+  }
+};
+
+} // namespace
+
+class NetworkPagesTest : public test::TestCase {
+  Q_OBJECT
+private slots:
+  void initTestCase() { applyTheme(*qApp, lightTheme()); }
+
+  void opensDataWithAPreview() {
+    Program program("digits_cnn.onnx");
+    QVERIFY(program.session.analysis().samples()->origin().synthetic);
+    QCOMPARE(program.child<QToolButton>("data_button")->text(), QStringLiteral("Data: drawn"));
+    program.child<QAction>("action_open_data")->trigger();
+    auto* dialog = program.child<DataDialog>("data_dialog");
+    auto* source = dialog->findChild<QLineEdit*>("data_source");
+    auto* message = dialog->findChild<QLabel*>("data_message");
+    auto* ok = dialog->findChild<QDialogButtonBox*>()->button(QDialogButtonBox::Ok);
+    QVERIFY(!ok->isEnabled());
+    source->setText(program.folder.filePath("nothing"));
+    QTest::keyClick(source, Qt::Key_Return);
+    QTRY_VERIFY(message->text().contains("nothing")); // the error names the path
+    QVERIFY(!ok->isEnabled());
+    source->setFocus();
+    source->setText(kSamples + "data/digits_cnn");
+    QTest::keyClick(source, Qt::Key_Return);
+    QTRY_VERIFY(ok->isEnabled());
+    auto* list = dialog->findChild<QListWidget*>("data_preview");
+    QCOMPARE(list->count(), 12);
+    QVERIFY(!list->item(0)->icon().isNull());
+    QTest::mouseClick(ok, Qt::LeftButton);
+    QTRY_VERIFY(!program.session.analysis().samples()->origin().synthetic);
+    QVERIFY(program.session.document().plan().data.has_value()); // kept in the plan
+    program.child<QAction>("action_draw_data")->trigger();
+    QVERIFY(program.session.analysis().samples()->origin().synthetic);
+  }
+
+  void sweepsAndUsesWhatItFound() {
+    Program program("digits_cnn.onnx");
+    QVERIFY(program.useData(kSamples + "data/digits_cnn"));
+    program.window.pages().setCurrentPage("sensitivity");
+    QTRY_VERIFY(program.session.analysis().cost().has_value());
+    auto* schemes = program.child<QLineEdit>("sensitivity_schemes");
+    schemes->setText("int8, nonsense");
+    program.press("sensitivity_measure");
+    QVERIFY(program.child<QLabel>("sensitivity_cost")->text().contains("nonsense"));
+    QVERIFY(!program.session.analysis().sweepRuns());
+    schemes->setText("int8, int2");
+    program.child<QSpinBox>("sensitivity_samples")->setValue(6);
+    program.press("sensitivity_measure");
+    QVERIFY(program.session.analysis().sweepRuns());
+    QTRY_VERIFY_WITH_TIMEOUT(!program.session.analysis().sweepRuns() && program.session.analysis().sweep(),
+                             kPatience);
+    const auto sweep = program.session.analysis().sweep();
+    QVERIFY(sweep->sweep->isComplete());
+    QCOMPARE(sweep->reliabilities.size(), std::size_t{2});
+
+    // Sorted by the scheme of the bars, worst first; a click selects the layer everywhere.
+    auto* table = program.child<QTableView>("sensitivity_table");
+    const QModelIndex worst = table->model()->index(0, 0);
+    QTest::mouseClick(table->viewport(), Qt::LeftButton, {}, table->visualRect(worst).center());
+    const int current = program.session.selection().currentLayer();
+    QCOMPARE(QString::fromStdString(program.session.document().layer(current).name), worst.data().toString());
+    const auto damage = [&](int row) {
+      return table->model()->index(row, 2).data(SensitivityModel::sortRole).toDouble();
+    };
+    for (int row = 1; row < table->model()->rowCount(); ++row) {
+      QVERIFY(damage(row - 1) >= damage(row));
+    }
+    program.press("sensitivity_use");
+    QCOMPARE(printScheme(program.session.document().scheme(current)), std::string("int2"));
+
+    // The layers table shows the same as strips.
+    program.window.pages().setCurrentPage("distribution");
+    auto* layers = program.child<QTableView>("layers_table");
+    QVERIFY(!layers->isColumnHidden(LayersModel::sensitivityColumn));
+    QCOMPARE(layers->model()
+                 ->index(0, LayersModel::sensitivityColumn)
+                 .data(LayersModel::stripRole)
+                 .toList()
+                 .size(),
+             2);
+  }
+
+  void aSweepPausesAndStops() {
+    Program program("digits_cnn.onnx");
+    program.window.pages().setCurrentPage("sensitivity");
+    program.child<QSpinBox>("sensitivity_samples")->setValue(16);
+    program.press("sensitivity_measure");
+    QTRY_VERIFY_WITH_TIMEOUT(program.session.analysis().sweep() || !program.session.analysis().sweepRuns(),
+                             kPatience);
+    if (program.session.analysis().sweepRuns()) { // a quick machine may be done already
+      program.press("sensitivity_measure");       // now it is Stop
+      QTRY_VERIFY(!program.session.analysis().sweepRuns());
+    }
+    QVERIFY(program.settle());
+    QCOMPARE(program.child<QPushButton>("sensitivity_measure")->text(), QStringLiteral("Measure"));
+  }
+
+  void showsWhereErrorGrows() {
+    Program program("sequence_transformer.onnx");
+    QVERIFY(program.useData(kSamples + "data/sequence_transformer"));
+    program.window.pages().setCurrentPage("error");
+    program.child<QSpinBox>("error_samples")->setValue(4);
+    program.press("error_measure");
+    QTRY_VERIFY_WITH_TIMEOUT(!program.session.analysis().errorsRun() && program.session.analysis().errors(),
+                             kPatience);
+    const auto errors = program.session.analysis().errors();
+    QCOMPARE(errors->errors->samples, std::size_t{4});
+    QVERIFY(program.child<QLabel>("error_summary")->text().contains("<b>"));
+    QVERIFY(!program.session.analysis().errorsAreOld());
+    QTRY_VERIFY(program.child<QLabel>("plan_totals_text")->text().contains("KL"));
+    program.session.document().setSchemes({0}, parseScheme("int2").value());
+    QVERIFY(program.session.analysis().errorsAreOld());
+    QVERIFY(program.child<QLabel>("error_origin")->text().contains("edited"));
+  }
+
+  void calibratesAndQuantizesActivations() {
+    Program program("digits_cnn.onnx");
+    QVERIFY(program.useData(kSamples + "data/digits_cnn"));
+    program.window.pages().setCurrentPage("activations");
+    program.child<QSpinBox>("calibration_samples")->setValue(8);
+    program.press("calibrate");
+    QTRY_VERIFY_WITH_TIMEOUT(program.session.analysis().calibration(), kPatience);
+    QVERIFY(program.child<QLabel>("activation_facts")->text().contains("zeros"));
+    auto* scheme = program.child<QLineEdit>("activation_scheme");
+    scheme->setFocus();
+    scheme->setText("uint8:channel");
+    QTest::keyClick(scheme, Qt::Key_Return);
+    QVERIFY(program.child<QLabel>("activation_message")->text().contains("tensor"));
+    scheme->setText("uint8:tensor:pct99.9");
+    QTest::keyClick(scheme, Qt::Key_Return);
+    QCOMPARE(printActivationScheme(program.session.document().layerPlan(0).activations),
+             std::string("uint8:tensor:pct99.9"));
+    program.session.document().undoStack().undo();
+    QCOMPARE(printActivationScheme(program.session.document().layerPlan(0).activations), std::string("fp32"));
+  }
+
+  void measuresLatency() {
+    Program program("digits_mlp.onnx");
+    program.window.pages().setCurrentPage("latency");
+    program.press("latency_measure");
+    QTRY_VERIFY_WITH_TIMEOUT(
+        !program.session.analysis().latencyRuns() && program.session.analysis().latency(), kPatience);
+    auto* table = program.child<QTableView>("latency_table");
+    QCOMPARE(table->model()->rowCount(), 3);
+    for (int row = 0; row < 3; ++row) {
+      QVERIFY(table->model()->index(row, LatencyModel::firstTypeColumn).data().toString() !=
+              QStringLiteral("–"));
+    }
+    auto* device = program.child<QComboBox>("latency_device");
+    QVERIFY(device->count() > 1);
+    device->setCurrentIndex(1);
+    QVERIFY(program.child<QLabel>("latency_origin")->text().contains("Estimate"));
+  }
+
+  void theListPanelGivesItsRoomToPagesThatListLayers() {
+    Program program("digits_mlp.onnx");
+    auto* layers = program.child<QWidget>("layers_dock");
+    QVERIFY(layers->isVisible());
+    program.window.pages().setCurrentPage("sensitivity");
+    QVERIFY(!layers->isVisible());
+    program.window.pages().setCurrentPage("distribution");
+    QVERIFY(layers->isVisible());
+  }
+
+  void modelsKeepTheirContracts() {
+    SensitivityModel sensitivity;
+    LatencyModel latency;
+    LayerErrorsModel errors;
+    const QAbstractItemModelTester first(&sensitivity, QAbstractItemModelTester::FailureReportingMode::Fatal);
+    const QAbstractItemModelTester second(&latency, QAbstractItemModelTester::FailureReportingMode::Fatal);
+    const QAbstractItemModelTester third(&errors, QAbstractItemModelTester::FailureReportingMode::Fatal);
+    auto sweep = std::make_shared<Sensitivity>();
+    sweep->layers = {"a", "b"};
+    sweep->left = {"", "computes elsewhere"};
+    sweep->schemes = {parseScheme("int8").value()};
+    sweep->cells.resize(2);
+    OutputFigures figures;
+    figures.rows = 1;
+    figures.divergence = 0.5;
+    sweep->cells[0].samples = {figures, figures};
+    auto view = std::make_shared<SweepView>();
+    view->sweep = sweep;
+    view->estimates = {sweep->estimate(0, 0), sweep->estimate(1, 0)};
+    view->reliabilities = {reliabilityOf(*sweep, 0)};
+    sensitivity.setView(view);
+    QCOMPARE(sensitivity.index(0, 1).data().toString(), QStringLiteral("0.500"));
+    QCOMPARE(sensitivity.index(1, 1).data().toString(), QStringLiteral("–"));
+    sensitivity.setView(std::make_shared<SweepView>(*view)); // the same shape: no reset
+    sensitivity.setView(nullptr);
+    QCOMPARE(sensitivity.rowCount(), 0);
+  }
+};
+
+QTEST_MAIN(NetworkPagesTest)
+#include "tst_network_pages.moc"
