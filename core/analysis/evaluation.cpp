@@ -12,14 +12,14 @@ Result<std::shared_ptr<const Evaluation>> evaluate(const Executor& executor, con
   evaluation->left = std::move(simulated.left);
   const std::size_t count =
       options.samples > 0 ? std::min(options.samples, samples.count()) : samples.count();
+  const std::vector<OutputRole> roles = outputRoles(executor.model());
   const JobContext running = job.part(0.1, 1.0);
   for (std::size_t i = 0; i < count; ++i) {
     running.reportProgress(static_cast<double>(i) / static_cast<double>(count), samples.name(i));
     HALFSTEP_TRY(const auto inputs, samples.inputs(i));
     HALFSTEP_TRY(const auto reference, executor.run(inputs, running));
     HALFSTEP_TRY(const auto quantized, executor.run(inputs, running, simulated.options));
-    HALFSTEP_TRY(OutputFigures figures,
-                 compareOutputs(executor.model(), reference, quantized, samples.targets(i)));
+    HALFSTEP_TRY(OutputFigures figures, compareOutputs(roles, reference, quantized, samples.targets(i)));
     evaluation->sampleNames.push_back(samples.name(i));
     evaluation->samples.push_back(std::move(figures));
     if (options.onSample) {

@@ -53,8 +53,16 @@ struct OutputFigures {
   bool operator==(const OutputFigures&) const = default;
 };
 
+/// A model's outputs and what their numbers are, found out once for many comparisons.
+struct OutputRole {
+  std::string name;
+  OutputKind kind = OutputKind::values;
+};
+std::vector<OutputRole> outputRoles(const Model& model);
+
 /// Compares one sample's outputs. `targets` as SampleSource::targets. Errors: outputs whose shapes differ.
-Result<OutputFigures> compareOutputs(const Model& model, const std::map<std::string, Value>& reference,
+Result<OutputFigures> compareOutputs(std::span<const OutputRole> roles,
+                                     const std::map<std::string, Value>& reference,
                                      const std::map<std::string, Value>& quantized,
                                      std::span<const std::int64_t> targets);
 

@@ -55,13 +55,13 @@ GraphReach::GraphReach(const Model& model)
     , m_uses(findLayerUses(model)) {
   const auto& nodes = model.graph.nodes;
   m_inside.resize(nodes.size());
-  std::vector<std::unordered_set<std::string>> taken(nodes.size());
+  m_taken.resize(nodes.size());
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    collect(model, nodes[i], 0, m_inside[i], taken[i]);
-    for (const std::string& name : taken[i]) {
-      if (!name.empty()) {
-        m_takers[name].push_back(i);
-      }
+    collect(model, nodes[i], 0, m_inside[i], m_taken[i]);
+    m_taken[i].erase(std::string());
+    m_made.insert(nodes[i].outputs.begin(), nodes[i].outputs.end());
+    for (const std::string& name : m_taken[i]) {
+      m_takers[name].push_back(i);
     }
   }
   for (const auto& [name, tensor] : model.graph.initializers) {
@@ -69,9 +69,8 @@ GraphReach::GraphReach(const Model& model)
   }
   const auto isConstant = [&](std::size_t i) {
     const bool random = nodes[i].opType.starts_with("Random") || nodes[i].opType == "Multinomial";
-    return !random && std::all_of(taken[i].begin(), taken[i].end(), [&](const std::string& name) {
-      return name.empty() || m_constants.contains(name);
-    });
+    return !random && std::all_of(m_taken[i].begin(), m_taken[i].end(),
+                                  [&](const std::string& name) { return m_constants.contains(name); });
   };
   for (bool grew = true; grew;) {
     grew = false;

@@ -21,6 +21,10 @@ public:
   std::vector<std::size_t> nodesChangedBy(std::size_t index) const;
   /// The values that those nodes make.
   std::unordered_set<std::string> valuesChangedBy(std::size_t index) const;
+  /// All names that node `index` of the main graph takes, its subgraphs included.
+  const std::unordered_set<std::string>& takenBy(std::size_t index) const { return m_taken[index]; }
+  /// Whether a node of the main graph makes this value.
+  bool isMade(const std::string& value) const { return m_made.contains(value); }
   /// Values of the main graph that come from constants alone.
   const std::unordered_set<std::string>& constants() const { return m_constants; }
 
@@ -29,6 +33,8 @@ private:
   std::vector<std::vector<LayerUse>> m_uses;
   std::unordered_map<std::string, std::vector<std::size_t>> m_takers; ///< of a value, subgraphs included
   std::vector<std::unordered_set<const Node*>> m_inside; ///< all nodes within each node of the main graph
+  std::vector<std::unordered_set<std::string>> m_taken;
+  std::unordered_set<std::string> m_made;
   std::unordered_set<std::string> m_constants;
 };
 

@@ -160,11 +160,20 @@ OutputMetric standardMetric(const Model& model) {
              : OutputMetric::relativeError;
 }
 
-Result<OutputFigures> compareOutputs(const Model& model, const std::map<std::string, Value>& reference,
+std::vector<OutputRole> outputRoles(const Model& model) {
+  std::vector<OutputRole> roles;
+  for (const ValueInfo& output : model.graph.outputs) {
+    roles.push_back({output.name, outputKind(model, output)});
+  }
+  return roles;
+}
+
+Result<OutputFigures> compareOutputs(std::span<const OutputRole> roles,
+                                     const std::map<std::string, Value>& reference,
                                      const std::map<std::string, Value>& quantized,
                                      std::span<const std::int64_t> targets) {
   OutputFigures figures;
-  for (const ValueInfo& output : model.graph.outputs) {
+  for (const OutputRole& output : roles) {
     const auto a = reference.find(output.name);
     const auto b = quantized.find(output.name);
     if (a == reference.end() || b == quantized.end() || !a->second.isTensor() || !b->second.isTensor() ||
@@ -181,7 +190,7 @@ Result<OutputFigures> compareOutputs(const Model& model, const std::map<std::str
     HALFSTEP_TRY(const std::vector<float> y, toFloats(first, {}));
     HALFSTEP_TRY(const std::vector<float> z, toFloats(second, {}));
     figures.outputs.push_back(sumsOf(y, z));
-    const OutputKind kind = outputKind(model, output);
+    const OutputKind kind = output.kind;
     if (kind == OutputKind::values || figures.rows > 0 || first.shape().empty() || first.shape().back() < 2) {
       continue;
     }

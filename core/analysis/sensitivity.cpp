@@ -36,7 +36,7 @@ Result<Survey> survey(const Executor& executor, const GraphReach& reach, const S
     }
     const Shape& shape = value.lazy() != nullptr ? value.lazy()->shape() : value.tensor().shape();
     counts[name] = countOf(shape);
-    if (!reach.constants().contains(name)) {
+    if (reach.isMade(name)) { // by nodes from constants, too: runs with other constants do not fold them
       const int bits = value.lazy() != nullptr ? 32 : elementBits(value.tensor().type());
       made.bytes[name] = counts[name] * bits / 8;
       made.order.push_back(name);
@@ -140,7 +140,8 @@ public:
       , m_samples(samples)
       , m_options(options)
       , m_job(job)
-      , m_reach(executor.model()) {}
+      , m_reach(executor.model())
+      , m_roles(outputRoles(executor.model())) {}
 
   Result<void> run(Sensitivity& result) {
     const Model& model = m_executor.model();
@@ -202,13 +203,43 @@ private:
     return {};
   }
 
+  /// The kept values from which the runs of a layer start: those that its part of the graph takes, or, where
+  /// one of these is not kept, all that it does not change.
+  std::vector<std::string> knownFor(std::size_t layer) const {
+    const std::unordered_set<std::string> changed = m_reach.valuesChangedBy(layer);
+    const auto& kept = m_batch.front().kept;
+    const std::string& weight = m_executor.model().layers[layer].weightName;
+    std::unordered_set<std::string> taken;
+    bool complete = true;
+    for (const std::size_t node : m_reach.nodesChangedBy(layer)) {
+      for (const std::string& name : m_reach.takenBy(node)) {
+        if (changed.contains(name) || name == weight) {
+          continue;
+        }
+        if (kept.contains(name)) {
+          taken.insert(name);
+        } else if (m_reach.isMade(name)) {
+          complete = false;
+        }
+      }
+    }
+    std::vector<std::string> known;
+    for (const auto& [name, value] : kept) {
+      const bool useful = complete ? taken.contains(name) : !changed.contains(name) && name != weight;
+      if (useful) {
+        known.push_back(name);
+      }
+    }
+    return known;
+  }
+
   Result<void> measureLayer(Sensitivity& result, std::size_t layer, std::size_t first, std::size_t end) {
     if (layerDone(result, layer, end)) {
       return {};
     }
     HALFSTEP_CHECK(m_job.checkpoint());
     m_job.reportProgress(result.progress(), result.layers[layer]);
-    const std::unordered_set<std::string> changed = m_reach.valuesChangedBy(layer);
+    const std::vector<std::string> known = knownFor(layer);
     std::vector<std::vector<OutputFigures>> measured(result.schemes.size());
     for (std::size_t scheme = 0; scheme < result.schemes.size(); ++scheme) {
       RunOptions options;
@@ -222,14 +253,11 @@ private:
       for (std::size_t i = first; i < end; ++i) {
         const Baseline& sample = m_batch[i - first];
         options.known.clear();
-        for (const auto& [name, value] : sample.kept) {
-          if (!changed.contains(name)) {
-            options.known.emplace(name, value);
-          }
+        for (const std::string& name : known) {
+          options.known.emplace(name, sample.kept.at(name));
         }
         HALFSTEP_TRY(const auto outputs, m_executor.run(sample.inputs, m_job, options));
-        HALFSTEP_TRY(OutputFigures figures,
-                     compareOutputs(m_executor.model(), sample.outputs, outputs, sample.targets));
+        HALFSTEP_TRY(OutputFigures figures, compareOutputs(m_roles, sample.outputs, outputs, sample.targets));
         measured[scheme].push_back(std::move(figures));
       }
     }
@@ -250,6 +278,7 @@ private:
   const SensitivityOptions& m_options;
   const JobContext& m_job;
   GraphReach m_reach;
+  std::vector<OutputRole> m_roles;
   Keeping m_keeping;
   std::vector<Baseline> m_batch;
 };

@@ -78,7 +78,7 @@ private slots:
       const auto simulated = simulatePlan(simulation, planOf("fp32", activations), {}).value();
       const auto outputs = net.executor.run(inputs, {}, simulated.options).value();
       const auto reference = net.executor.run(inputs, {}).value();
-      const auto figures = compareOutputs(*net.model, reference, outputs, {}).value();
+      const auto figures = compareOutputs(outputRoles(*net.model), reference, outputs, {}).value();
       return figures.outputs.at(0).noise / figures.outputs.at(0).signal;
     };
     const double wide = errorWith("uint8:tensor");
@@ -120,7 +120,7 @@ private slots:
     const std::map<std::string, Value> a = {{"y", tensorOf({1, 3}, {2.0f, 1.0f, 0.1f})}};
     const std::map<std::string, Value> b = {{"y", tensorOf({1, 3}, {1.9f, 1.1f, 0.0f})}};
     const std::vector<std::int64_t> target = {1};
-    const auto figures = compareOutputs(*three, a, b, target);
+    const auto figures = compareOutputs(outputRoles(*three), a, b, target);
     VERIFY_OK(figures);
     const std::vector<OutputFigures> one = {*figures};
     QVERIFY(std::abs(metricOf(OutputMetric::kl, one) - 3.797771e-3) < 1e-8);

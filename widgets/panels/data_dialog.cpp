@@ -132,6 +132,8 @@ void DataDialog::layOut() {
   right->addRow(tr("Standard deviation"), m_std);
   right->addRow(tr("Layout"), m_layout);
   right->addRow(tr("Channels"), m_channels);
+  left->setVerticalSpacing(kSpace);
+  right->setVerticalSpacing(kSpace);
   auto* forms = new QHBoxLayout;
   forms->setSpacing(2 * kSpaceLarge);
   forms->addLayout(left, 1);
