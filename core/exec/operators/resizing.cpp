@@ -149,6 +149,24 @@ std::vector<double> resizedAxis(const std::vector<double>& source, const Axis& a
   const auto in = static_cast<std::size_t>(axis.in);
   const auto out = static_cast<std::size_t>(axis.out);
   std::vector<double> result(outer * out * inner, 0.0);
+  if (inner == 1) { // the last axis: whole rows at a time, so that short ones are not a task each
+    constexpr std::size_t kTogether = 4096;
+    const std::size_t rows = std::max<std::size_t>(1, kTogether / std::max<std::size_t>(out, 1));
+    parallelFor((outer + rows - 1) / rows, [&](std::size_t task) {
+      for (std::size_t row = task * rows; row < std::min(outer, (task + 1) * rows); ++row) {
+        const double* from = source.data() + row * in;
+        double* to = result.data() + row * out;
+        for (std::size_t j = 0; j < out; ++j) {
+          double sum = 0.0;
+          for (std::size_t k = taps.first[j]; k < taps.first[j + 1]; ++k) {
+            sum += taps.weight[k] * from[static_cast<std::size_t>(taps.index[k])];
+          }
+          to[j] = sum;
+        }
+      }
+    });
+    return result;
+  }
   parallelFor(outer, [&](std::size_t row) {
     for (std::size_t j = 0; j < out; ++j) {
       double* to = result.data() + (row * out + j) * inner;
