@@ -95,8 +95,9 @@ void Commands::makeActions() {
                    [this] { savePlan(); });
   m_savePlanAs = add("save_plan_as", tr("Save plan &as…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_S),
                      tr("Save the plan under another name"), [this] { savePlanAs(); });
-  m_copyCommand = add("copy_command", tr("Copy as &command"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C),
-                      tr("Copy the command line that computes the same figures"), [this] { copyCommand(); });
+  m_copyCommand =
+      add("copy_command", tr("Copy as &command"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C),
+          tr("Copy the command line that computes what the page shows"), [this] { copyCommand(); });
   QUndoStack& stack = m_session.document().undoStack();
   m_undo = stack.createUndoAction(&m_window, tr("Undo"));
   m_undo->setObjectName(QStringLiteral("action_undo"));
@@ -353,7 +354,7 @@ void Commands::confirmLosses(const Exporter& exporter, const QString& path) {
 }
 
 void Commands::copyCommand() {
-  QApplication::clipboard()->setText(quantizeCommand(m_session.document()));
+  QApplication::clipboard()->setText(pageCommand(m_page, m_session.document(), m_session.analysis()));
   emit message(tr("Copied the command line"));
 }
 

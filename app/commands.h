@@ -25,6 +25,8 @@ public:
   void fillToolBar(QToolBar& bar);
 
   void openDialog();
+  /// The page that is shown: what is copied as a command.
+  void setPage(const QString& page) { m_page = page; }
   /// Opens a model, or a plan by its suffix; asks first where unsaved work would be lost.
   void open(const QString& path);
   /// Calls `proceed` at once, or after the person saved or gave up the unsaved plan; not at all on Cancel.
@@ -70,6 +72,7 @@ private:
   QMenu* m_recent;
   QMenu* m_export;
   QMenu* m_data;
+  QString m_page;
   QAction* m_openData = nullptr;
   QAction* m_drawData = nullptr;
 };

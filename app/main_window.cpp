@@ -93,6 +93,7 @@ void MainWindow::makePages() {
                    m_latency);
   connect(m_latency, &LatencyPanel::failed, this, &MainWindow::note);
   connect(m_pages, &PageStack::pageChanged, this, &MainWindow::showPage);
+  connect(m_pages, &PageStack::pageChanged, m_commands, &Commands::setPage);
   connect(m_sensitivity, &SensitivityPanel::failed, this, &MainWindow::note);
   connect(m_error, &ErrorPanel::failed, this, &MainWindow::note);
 }

@@ -14,6 +14,7 @@
 
 #include <QAbstractItemModelTester>
 #include <QApplication>
+#include <QClipboard>
 #include <QComboBox>
 #include <QDialogButtonBox>
 #include <QLabel>
@@ -138,6 +139,11 @@ private slots:
     for (int row = 1; row < table->model()->rowCount(); ++row) {
       QVERIFY(damage(row - 1) >= damage(row));
     }
+    program.child<QAction>("action_copy_command")->trigger();
+    const QString command = QApplication::clipboard()->text();
+    QVERIFY2(command.contains("sensitivity") && command.contains("--schemes int8,int2") &&
+                 command.contains("--samples 6") && command.contains("digits_cnn"),
+             qPrintable(command));
     program.press("sensitivity_use");
     QCOMPARE(printScheme(program.session.document().scheme(current)), std::string("int2"));
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "widgets/viewmodels/document.h"
+#include "widgets/viewmodels/network_analysis.h"
 
 #include <QString>
 
@@ -10,6 +11,12 @@ namespace halfstep {
 /// `halfstep-cli quantize MODEL --weights SCHEME --set 'LAYER=SCHEME' …`, quoted for a POSIX shell: the
 /// scheme that most layers have as the default, one --set for each layer that differs.
 QString quantizeCommand(const Document& document);
+
+/// The command line that computes what a page of the window shows: "distribution" (and every other name)
+/// quantizeCommand, "sensitivity" the sweep (or the one that would be measured with the usual schemes),
+/// "error" evaluate with the plan's schemes, "activations" calibrate, "latency" latency; with the document's
+/// data.
+QString pageCommand(const QString& page, const Document& document, const NetworkAnalysis& analysis);
 
 /// `text` as one word of a POSIX shell.
 QString shellQuoted(const QString& text);
