@@ -49,6 +49,9 @@ Commands::Commands(Session& session, QWidget& window)
   fillExports();
   connect(&m_session, &Session::recentFilesChanged, this, &Commands::fillRecent);
   connect(&m_session.document(), &Document::modelChanged, this, &Commands::updateActions);
+  connect(&m_session.analysis(), &NetworkAnalysis::calibrationChanged, this, &Commands::updateActions);
+  connect(&m_session, &Session::calibrationSaved, this,
+          [this](const QString& path) { emit message(tr("Saved %1").arg(path)); });
   connect(&m_session, &Session::openFailed, this, [this](const QString& text) {
     box(m_window, QMessageBox::Warning, tr("The model could not be opened."), text)->open();
   });
@@ -116,6 +119,12 @@ void Commands::makeActions() {
   m_drawData = add("draw_data", tr("Samples drawn at &random"), {},
                    tr("Run the network on synthetic samples: enough to try, not to judge by"),
                    [this] { m_session.drawSamples(); });
+  m_saveCalibration =
+      add("save_calibration", tr("&Save calibration…"), {}, tr("Write the activations' statistics as HDF5"),
+          [this] { calibrationDialog(true); });
+  m_openCalibration =
+      add("open_calibration", tr("Open &calibration…"), {},
+          tr("Use a saved calibration instead of measuring"), [this] { calibrationDialog(false); });
   m_about = add("about", tr("&About Halfstep"), {}, tr("Version and licence"), [this] { showAbout(); });
 }
 
@@ -127,6 +136,8 @@ void Commands::fillMenuBar(QMenuBar& bar, const QList<QAction*>& panels) {
   file->addSeparator();
   file->addActions({m_openPlan, m_savePlan, m_savePlanAs});
   m_data->addActions({m_openData, m_drawData});
+  m_data->addSeparator();
+  m_data->addActions({m_openCalibration, m_saveCalibration});
   file->addMenu(m_data);
   file->addMenu(m_export);
   file->addSeparator();
@@ -193,6 +204,8 @@ void Commands::updateActions() {
     action->setEnabled(any);
   }
   m_export->setEnabled(any);
+  m_openCalibration->setEnabled(any);
+  m_saveCalibration->setEnabled(any && m_session.analysis().calibration());
 }
 
 void Commands::fillRecent() {
@@ -211,6 +224,19 @@ void Commands::fillExports() {
     connect(action, &QAction::triggered, this, [this, raw = exporter.get()] { exportDialog(*raw); });
   }
   m_export->setToolTipsVisible(true);
+}
+
+void Commands::calibrationDialog(bool save) {
+  auto* dialog = new QFileDialog(&m_window, save ? tr("Save calibration") : tr("Open calibration"), {},
+                                 tr("Calibrations (*.h5 *.hdf5)"));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setAcceptMode(save ? QFileDialog::AcceptSave : QFileDialog::AcceptOpen);
+  dialog->setFileMode(save ? QFileDialog::AnyFile : QFileDialog::ExistingFile);
+  dialog->setDefaultSuffix(QStringLiteral("h5"));
+  connect(dialog, &QFileDialog::fileSelected, this, [this, save](const QString& path) {
+    save ? m_session.saveCalibration(path) : m_session.openCalibration(path);
+  });
+  dialog->open();
 }
 
 void Commands::openDataDialog() {

@@ -53,6 +53,7 @@ private:
   void copyCommand();
   void showAbout();
   void openDataDialog();
+  void calibrationDialog(bool save);
 
   Session& m_session;
   QWidget& m_window;
@@ -75,6 +76,8 @@ private:
   QString m_page;
   QAction* m_openData = nullptr;
   QAction* m_drawData = nullptr;
+  QAction* m_saveCalibration = nullptr;
+  QAction* m_openCalibration = nullptr;
 };
 
 } // namespace halfstep

@@ -169,6 +169,58 @@ void Session::useData(const DataSettings& settings, const DataPreview& preview) 
   m_log.add(LogModel::Level::information, tr("Data: %1").arg(preview.summary));
 }
 
+void Session::saveCalibration(const QString& path) {
+  const CalibrationStore* store = m_plugins.calibrationStore();
+  if (store == nullptr || !m_analysis.calibration()) {
+    emit failed(store == nullptr ? tr("There is no plug-in that writes calibrations.")
+                                 : tr("Calibrate first: the page Activations does it."));
+    return;
+  }
+  const StoredCalibration stored{m_analysis.calibration(), m_document.model()->name, m_document.modelHash()};
+  m_jobs.start<bool>(
+      {Lane::batch, tr("Save calibration"), QStringLiteral("save_calibration"), false},
+      [stored, store, target = path.toStdString()](const JobContext& context) -> Result<bool> {
+        HALFSTEP_CHECK(store->save(stored, target, context));
+        return true;
+      },
+      this,
+      [this, path](const Result<bool>& saved) {
+        if (!saved) {
+          emit failed(QString::fromStdString(saved.error().message()));
+          return;
+        }
+        m_log.add(LogModel::Level::information, tr("Saved the calibration to %1").arg(path));
+        emit calibrationSaved(path);
+      });
+}
+
+void Session::openCalibration(const QString& path) {
+  const CalibrationStore* store = m_plugins.calibrationStore();
+  const auto model = m_document.model();
+  if (store == nullptr || !model) {
+    return;
+  }
+  m_jobs.start<StoredCalibration>(
+      {Lane::batch, tr("Open calibration"), QStringLiteral("open_calibration"), true},
+      [store, source = path.toStdString()](const JobContext& context) {
+        return store->load(source, context);
+      },
+      this,
+      [this, model](const Result<StoredCalibration>& stored) {
+        if (!stored) {
+          emit failed(QString::fromStdString(stored.error().message()));
+        } else if (m_document.model() == model) {
+          if (!stored->modelSha256.empty() && !m_document.modelHash().empty() &&
+              stored->modelSha256 != m_document.modelHash()) {
+            m_log.add(
+                LogModel::Level::warning,
+                tr("The calibration is of another file, %1").arg(QString::fromStdString(stored->modelFile)));
+          }
+          m_analysis.setCalibration(stored->calibration);
+        }
+      });
+}
+
 void Session::drawSamples() {
   m_document.setData({});
   m_analysis.drawSamples();

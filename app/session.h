@@ -46,6 +46,9 @@ public:
   void useData(const DataSettings& settings, const DataPreview& preview);
   /// Both in one; ends in dataOpened(), after failed() where it did not work.
   void openDataAndUse(const DataSettings& settings);
+  /// Writes the calibration, or reads one in its place; ends in calibrationSaved() or failed().
+  void saveCalibration(const QString& path);
+  void openCalibration(const QString& path);
   /// Back to samples drawn at random.
   void drawSamples();
   /// Reads a plan for the open model: one undo step. What does not match is told by planMismatched().
@@ -70,6 +73,7 @@ signals:
   void planMismatched(const QStringList& lines);
   void planSaved(const QString& path);
   void dataOpened();
+  void calibrationSaved(const QString& path);
   void exported(const QStringList& files, const QStringList& losses);
   void failed(const QString& message);
   void recentFilesChanged();

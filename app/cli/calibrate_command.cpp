@@ -18,6 +18,7 @@ struct CalibrateOptions {
   DataOptions data;
   std::string save;
   std::string scheme;
+  std::string compare;
 };
 
 Json valueJson(const ActivationStatistics& value, const Calibration& calibration,
@@ -54,6 +55,26 @@ Json valueJson(const ActivationStatistics& value, const Calibration& calibration
         {{"channel", channel.channel}, {"magnitude", channel.magnitude}, {"ratio", channel.ratio}});
   }
   return json;
+}
+
+/// How the values of these samples differ from those of a saved calibration.
+Result<std::vector<Drift>> driftFrom(Environment& environment, const std::string& file,
+                                     const Calibration& calibration) {
+  const CalibrationStore* store = environment.plugins().calibrationStore();
+  if (store == nullptr) {
+    return Error{ErrorKind::unsupported, "there is no plug-in that reads calibrations", {}, file};
+  }
+  HALFSTEP_TRY(const StoredCalibration saved, store->load(file, environment.context()));
+  return driftBetween(*saved.calibration, calibration);
+}
+
+std::string driftText(const std::vector<Drift>& drifts) {
+  std::vector<std::vector<std::string>> rows = {{"VALUE", "DISTANCE", "OUTSIDE", "MEAN SHIFT"}};
+  for (const Drift& drift : drifts) {
+    rows.push_back({displayText(drift.value), formatReal(drift.distance), formatShare(drift.outside),
+                    formatReal(drift.meanShift)});
+  }
+  return "\n" + tableText(rows, 1);
 }
 
 Result<void> runCalibration(Environment& environment, const CalibrateOptions& options) {
@@ -95,9 +116,21 @@ Result<void> runCalibration(Environment& environment, const CalibrateOptions& op
     HALFSTEP_CHECK(store->save({calibration, model->name, hash}, options.save, context.part(0.95, 1.0)));
     json["file"] = options.save;
   }
+  std::string drift;
+  if (!options.compare.empty()) {
+    HALFSTEP_TRY(const std::vector<Drift> drifts, driftFrom(environment, options.compare, *calibration));
+    json["drift"] = Json::array();
+    for (const Drift& one : drifts) {
+      json["drift"].push_back({{"name", one.value},
+                               {"distance", one.distance},
+                               {"outside", one.outside},
+                               {"mean_shift", jsonNumber(one.meanShift)}});
+    }
+    drift = driftText(drifts);
+  }
   environment.output().document(json);
   environment.output().text(tableText(rows, 1) + "on " + std::to_string(calibration->sampleNames.size()) +
-                            " of " + displayText(calibration->origin.description) + "\n");
+                            " of " + displayText(calibration->origin.description) + "\n" + drift);
   return {};
 }
 
@@ -109,6 +142,8 @@ Command calibrateCommand(CLI::App& main) {
   parser->add_option("MODEL", options->file, "The model file")->required();
   addDataOptions(*parser, options->data);
   parser->add_option("--save", options->save, "Write the statistics here (HDF5)");
+  parser->add_option("--compare", options->compare,
+                     "A saved calibration of other samples: also how much these differ from it");
   parser->add_option("--scheme", options->scheme,
                      "Also the clipping range that this scheme finds, like uint8:tensor:pct99.99");
   parser->footer("Example:\n  halfstep-cli calibrate model.onnx --data photos --save model.calibration.h5");

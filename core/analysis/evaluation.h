@@ -60,7 +60,32 @@ struct OutputRole {
 };
 std::vector<OutputRole> outputRoles(const Model& model);
 
-/// Compares one sample's outputs. `targets` as SampleSource::targets. Errors: outputs whose shapes differ.
+/// One sample's float outputs, made ready to be compared with many quantized ones. Immutable; any thread.
+class OutputReference {
+public:
+  /// `targets` as SampleSource::targets. Outputs that are no floating-point tensors are left out.
+  static Result<OutputReference> of(std::span<const OutputRole> roles,
+                                    const std::map<std::string, Value>& outputs,
+                                    std::vector<std::int64_t> targets);
+  /// Errors: outputs whose shapes differ.
+  Result<OutputFigures> compare(const std::map<std::string, Value>& quantized) const;
+
+private:
+  struct Output {
+    std::string name;
+    Shape shape;
+    std::vector<float> values;
+  };
+  std::vector<Output> m_outputs;
+  std::size_t m_distribution = 0; ///< index of the output that holds distributions; beyond the end for none
+  OutputKind m_kind = OutputKind::values;
+  std::size_t m_classes = 0;
+  std::vector<double> m_logs;      ///< of the distributions, row by row
+  std::vector<std::size_t> m_best; ///< the largest entry of every row
+  std::vector<std::int64_t> m_targets;
+};
+
+/// Compares one sample's outputs once.
 Result<OutputFigures> compareOutputs(std::span<const OutputRole> roles,
                                      const std::map<std::string, Value>& reference,
                                      const std::map<std::string, Value>& quantized,

@@ -40,26 +40,24 @@ const NamedMetric& factsOf(OutputMetric metric) {
   return *std::find_if(kMetrics.begin(), kMetrics.end(), [&](const auto& m) { return m.metric == metric; });
 }
 
-/// ln of the distribution that a row holds.
-std::vector<double> logDistribution(std::span<const float> row, OutputKind kind) {
-  std::vector<double> logs(row.begin(), row.end());
+/// ln of the distribution that a row holds, into `logs`.
+void logDistribution(std::span<const float> row, OutputKind kind, std::span<double> logs) {
   if (kind == OutputKind::probabilities) {
     constexpr double kLeast = 1e-30; // a probability that underflowed to 0
-    for (double& value : logs) {
-      value = std::log(std::max(value, kLeast));
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      logs[i] = std::log(std::max(static_cast<double>(row[i]), kLeast));
     }
-    return logs;
+    return;
   }
-  const double largest = *std::max_element(logs.begin(), logs.end());
+  const auto largest = static_cast<double>(*std::max_element(row.begin(), row.end()));
   double sum = 0.0;
-  for (const double value : logs) {
-    sum += std::exp(value - largest);
+  for (const float value : row) {
+    sum += std::exp(static_cast<double>(value) - largest);
   }
   const double shift = largest + std::log(sum);
-  for (double& value : logs) {
-    value -= shift;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    logs[i] = static_cast<double>(row[i]) - shift;
   }
-  return logs;
 }
 
 /// How many entries of `row` are larger than entry `index`, of equals those before it.
@@ -71,16 +69,14 @@ std::size_t rankIn(std::span<const float> row, std::size_t index) {
   return rank;
 }
 
-void compareRow(std::span<const float> y, std::span<const float> z, OutputKind kind, std::int64_t target,
-                OutputFigures& figures) {
-  const std::vector<double> p = logDistribution(y, kind);
-  const std::vector<double> q = logDistribution(z, kind);
+/// A row of the float output (its logarithms `p` and largest entry) beside the quantized one.
+void compareRow(std::span<const double> p, std::size_t best, std::span<const float> z,
+                std::span<const double> q, std::int64_t target, OutputFigures& figures) {
   double divergence = 0.0;
   for (std::size_t i = 0; i < p.size(); ++i) {
     divergence += std::exp(p[i]) * (p[i] - q[i]);
   }
   figures.divergence += std::max(divergence, 0.0);
-  const auto best = static_cast<std::size_t>(std::max_element(y.begin(), y.end()) - y.begin());
   const std::size_t rank = rankIn(z, best);
   ++figures.rows;
   figures.sameTop1 += rank == 0 ? 1 : 0;
@@ -168,39 +164,76 @@ std::vector<OutputRole> outputRoles(const Model& model) {
   return roles;
 }
 
+Result<OutputReference> OutputReference::of(std::span<const OutputRole> roles,
+                                            const std::map<std::string, Value>& outputs,
+                                            std::vector<std::int64_t> targets) {
+  OutputReference made;
+  made.m_targets = std::move(targets);
+  made.m_distribution = roles.size();
+  for (const OutputRole& role : roles) {
+    const auto found = outputs.find(role.name);
+    if (found == outputs.end() || !found->second.isTensor() || !isFloating(found->second.tensor().type())) {
+      continue;
+    }
+    const Tensor& tensor = found->second.tensor();
+    HALFSTEP_TRY(std::vector<float> values, toFloats(tensor, {}));
+    const bool isFirst = made.m_kind == OutputKind::values && role.kind != OutputKind::values &&
+                         !tensor.shape().empty() && tensor.shape().back() >= 2 && !values.empty();
+    if (isFirst) {
+      made.m_distribution = made.m_outputs.size();
+      made.m_kind = role.kind;
+      made.m_classes = static_cast<std::size_t>(tensor.shape().back());
+      made.m_logs.resize(values.size());
+      for (std::size_t at = 0; at < values.size(); at += made.m_classes) {
+        const auto row = std::span<const float>(values).subspan(at, made.m_classes);
+        logDistribution(row, role.kind, std::span(made.m_logs).subspan(at, made.m_classes));
+        made.m_best.push_back(
+            static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin()));
+      }
+    }
+    made.m_outputs.push_back({role.name, tensor.shape(), std::move(values)});
+  }
+  return made;
+}
+
+Result<OutputFigures> OutputReference::compare(const std::map<std::string, Value>& quantized) const {
+  OutputFigures figures;
+  for (std::size_t i = 0; i < m_outputs.size(); ++i) {
+    const Output& output = m_outputs[i];
+    const auto found = quantized.find(output.name);
+    if (found == quantized.end() || !found->second.isTensor()) {
+      return Error{ErrorKind::failed, "the quantized network does not make its output " + output.name};
+    }
+    const Tensor& tensor = found->second.tensor();
+    if (tensor.shape() != output.shape) {
+      return Error{ErrorKind::failed, "the quantized network's output " + output.name + " has shape " +
+                                          shapeText(tensor.shape()) + " instead of " +
+                                          shapeText(output.shape)};
+    }
+    HALFSTEP_TRY(const std::vector<float> values, toFloats(tensor, {}));
+    figures.outputs.push_back(sumsOf(output.values, values));
+    if (i != m_distribution) {
+      continue;
+    }
+    std::vector<double> logs(m_classes);
+    for (std::size_t row = 0; row < m_best.size(); ++row) {
+      const auto z = std::span<const float>(values).subspan(row * m_classes, m_classes);
+      logDistribution(z, m_kind, logs);
+      compareRow(std::span(m_logs).subspan(row * m_classes, m_classes), m_best[row], z, logs,
+                 row < m_targets.size() ? m_targets[row] : -1, figures);
+    }
+  }
+  return figures;
+}
+
 Result<OutputFigures> compareOutputs(std::span<const OutputRole> roles,
                                      const std::map<std::string, Value>& reference,
                                      const std::map<std::string, Value>& quantized,
                                      std::span<const std::int64_t> targets) {
-  OutputFigures figures;
-  for (const OutputRole& output : roles) {
-    const auto a = reference.find(output.name);
-    const auto b = quantized.find(output.name);
-    if (a == reference.end() || b == quantized.end() || !a->second.isTensor() || !b->second.isTensor() ||
-        !isFloating(a->second.tensor().type())) {
-      continue;
-    }
-    const Tensor& first = a->second.tensor();
-    const Tensor& second = b->second.tensor();
-    if (first.shape() != second.shape()) {
-      return Error{ErrorKind::failed, "the quantized network's output " + output.name + " has shape " +
-                                          shapeText(second.shape()) + " instead of " +
-                                          shapeText(first.shape())};
-    }
-    HALFSTEP_TRY(const std::vector<float> y, toFloats(first, {}));
-    HALFSTEP_TRY(const std::vector<float> z, toFloats(second, {}));
-    figures.outputs.push_back(sumsOf(y, z));
-    const OutputKind kind = output.kind;
-    if (kind == OutputKind::values || figures.rows > 0 || first.shape().empty() || first.shape().back() < 2) {
-      continue;
-    }
-    const auto classes = static_cast<std::size_t>(first.shape().back());
-    for (std::size_t row = 0; (row + 1) * classes <= y.size(); ++row) {
-      compareRow(std::span(y).subspan(row * classes, classes), std::span(z).subspan(row * classes, classes),
-                 kind, row < targets.size() ? targets[row] : -1, figures);
-    }
-  }
-  return figures;
+  HALFSTEP_TRY(
+      const OutputReference made,
+      OutputReference::of(roles, reference, std::vector<std::int64_t>(targets.begin(), targets.end())));
+  return made.compare(quantized);
 }
 
 std::string_view metricName(OutputMetric metric) {

@@ -126,9 +126,8 @@ Keeping keepingFor(const Model& model, const Survey& survey, const SensitivityOp
 /// A sample after its float run.
 struct Baseline {
   std::map<std::string, Value> inputs;
-  std::map<std::string, Value> outputs;
+  OutputReference outputs;
   std::map<std::string, Value> kept;
-  std::vector<std::int64_t> targets;
 };
 
 class Sweep {
@@ -187,13 +186,10 @@ private:
   Result<void> runFloat(std::size_t index) {
     Baseline sample;
     HALFSTEP_TRY(sample.inputs, m_samples.inputs(index));
-    sample.targets = m_samples.targets(index);
     RunOptions options;
     options.keep = m_keeping.names;
     HALFSTEP_TRY(const auto values, m_executor.run(sample.inputs, m_job, options));
-    for (const ValueInfo& output : m_executor.model().graph.outputs) {
-      sample.outputs[output.name] = values.at(output.name);
-    }
+    HALFSTEP_TRY(sample.outputs, OutputReference::of(m_roles, values, m_samples.targets(index)));
     for (const std::string& name : m_keeping.names) {
       if (const auto found = values.find(name); found != values.end()) {
         sample.kept[name] = found->second;
@@ -257,7 +253,7 @@ private:
           options.known.emplace(name, sample.kept.at(name));
         }
         HALFSTEP_TRY(const auto outputs, m_executor.run(sample.inputs, m_job, options));
-        HALFSTEP_TRY(OutputFigures figures, compareOutputs(m_roles, sample.outputs, outputs, sample.targets));
+        HALFSTEP_TRY(OutputFigures figures, sample.outputs.compare(outputs));
         measured[scheme].push_back(std::move(figures));
       }
     }

@@ -200,6 +200,23 @@ private slots:
     program.press("calibrate");
     QTRY_VERIFY_WITH_TIMEOUT(program.session.analysis().calibration(), kPatience);
     QVERIFY(program.child<QLabel>("activation_facts")->text().contains("zeros"));
+    const auto calibration = program.session.analysis().calibration();
+    const QString file = program.folder.filePath("c.h5");
+    QSignalSpy saved(&program.session, &Session::calibrationSaved);
+    program.session.saveCalibration(file);
+    QVERIFY(saved.wait(10000));
+    program.session.openCalibration(file);
+    QTRY_VERIFY(program.session.analysis().calibration() != calibration);
+    const auto reopened = program.session.analysis().calibration();
+    QCOMPARE(reopened->values.size(), calibration->values.size());
+    for (std::size_t i = 0; i < calibration->values.size(); ++i) {
+      const ActivationStatistics& before = calibration->values[i];
+      const ActivationStatistics& after = reopened->values[i];
+      QCOMPARE(after.name, before.name);
+      QVERIFY(after.histogram == before.histogram && after.samples == before.samples);
+      QVERIFY(after.channelRanges == before.channelRanges && after.movingAverage == before.movingAverage);
+      QCOMPARE(after.moments.m2, before.moments.m2);
+    }
     auto* scheme = program.child<QLineEdit>("activation_scheme");
     scheme->setFocus();
     scheme->setText("uint8:channel");

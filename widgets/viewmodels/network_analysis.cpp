@@ -384,6 +384,12 @@ void NetworkAnalysis::rankPartial() {
       });
 }
 
+void NetworkAnalysis::setCalibration(std::shared_ptr<const Calibration> calibration) {
+  m_runner.cancelKey(calibrationKey());
+  m_calibration = std::move(calibration);
+  emit calibrationChanged();
+}
+
 void NetworkAnalysis::startLatency() {
   if (!m_samples) {
     return;

@@ -73,6 +73,8 @@ public:
   void startErrors(std::size_t samples);
   void startCalibration(std::size_t samples);
   void startLatency();
+  /// One that was saved, in place of measuring.
+  void setCalibration(std::shared_ptr<const Calibration> calibration);
   void stop(const QString& key) { m_runner.cancelKey(key); }
   static QString sweepKey() { return QStringLiteral("sensitivity"); }
   static QString errorsKey() { return QStringLiteral("errors"); }
