@@ -199,8 +199,8 @@ private:
     return {};
   }
 
-  /// The kept values from which the runs of a layer start: those that its part of the graph takes, or, where
-  /// one of these is not kept, all that it does not change.
+  /// The kept values from which the runs of a layer start: those that its part of the graph takes, outputs
+  /// that it does not change, or, where one of these is not kept, all that it does not change.
   std::vector<std::string> knownFor(std::size_t layer) const {
     const std::unordered_set<std::string> changed = m_reach.valuesChangedBy(layer);
     const auto& kept = m_batch.front().kept;
@@ -217,6 +217,11 @@ private:
         } else if (m_reach.isMade(name)) {
           complete = false;
         }
+      }
+    }
+    for (const ValueInfo& output : m_executor.model().graph.outputs) { // those that stay as they are
+      if (kept.contains(output.name) && !changed.contains(output.name)) {
+        taken.insert(output.name);
       }
     }
     std::vector<std::string> known;
