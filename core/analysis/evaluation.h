@@ -101,7 +101,7 @@ enum class OutputMetric : std::uint8_t {
   top5,          ///< share of rows whose class is among the quantized output's first five
   accuracy,      ///< of the quantized network, share of labelled rows
   floatAccuracy, ///< of the float network
-  perplexity,    ///< exp of the mean surprise of the quantized network
+  perplexity,    ///< exp of the mean surprise of the quantized network, where a sample has several rows
   floatPerplexity,
 };
 std::string_view metricName(OutputMetric metric);

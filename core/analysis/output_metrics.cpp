@@ -288,6 +288,7 @@ double metricOf(OutputMetric metric, std::span<const OutputFigures> samples,
   relative = ratio(relative, static_cast<double>(all.outputs.size()));
   const auto rows = static_cast<double>(all.rows);
   const auto labelled = static_cast<double>(all.labelled);
+  const bool sequences = all.rows > static_cast<std::int64_t>(count); // tokens, not one class per sample
   switch (metric) {
   case OutputMetric::kl:
     return ratio(all.divergence, rows);
@@ -308,9 +309,9 @@ double metricOf(OutputMetric metric, std::span<const OutputFigures> samples,
   case OutputMetric::floatAccuracy:
     return ratio(static_cast<double>(all.rightFloat), labelled);
   case OutputMetric::perplexity:
-    return std::exp(ratio(all.surpriseQuantized, labelled));
+    return sequences ? std::exp(ratio(all.surpriseQuantized, labelled)) : std::nan("");
   case OutputMetric::floatPerplexity:
-    return std::exp(ratio(all.surpriseFloat, labelled));
+    return sequences ? std::exp(ratio(all.surpriseFloat, labelled)) : std::nan("");
   }
   return std::nan("");
 }

@@ -116,10 +116,10 @@ private slots:
   void divergenceOfKnownRows() { // MV-35 of the method notes
     const auto model = test::smallNetwork();
     auto three = std::make_shared<Model>(*model);
-    three->graph.outputs = {test::floatValue("y", {1, 3})};
-    const std::map<std::string, Value> a = {{"y", tensorOf({1, 3}, {2.0f, 1.0f, 0.1f})}};
-    const std::map<std::string, Value> b = {{"y", tensorOf({1, 3}, {1.9f, 1.1f, 0.0f})}};
-    const std::vector<std::int64_t> target = {1};
+    three->graph.outputs = {test::floatValue("y", {2, 3})};
+    const std::map<std::string, Value> a = {{"y", tensorOf({2, 3}, {2.0f, 1.0f, 0.1f, 2.0f, 1.0f, 0.1f})}};
+    const std::map<std::string, Value> b = {{"y", tensorOf({2, 3}, {1.9f, 1.1f, 0.0f, 1.9f, 1.1f, 0.0f})}};
+    const std::vector<std::int64_t> target = {1, -1};
     const auto figures = compareOutputs(outputRoles(*three), a, b, target);
     VERIFY_OK(figures);
     const std::vector<OutputFigures> one = {*figures};
@@ -174,6 +174,38 @@ private slots:
     const auto cost = sensitivityCost(net.executor, net.samples, options, {});
     VERIFY_OK(cost);
     QVERIFY(cost->forwards > 5.0 && cost->forwards < cost->naiveForwards);
+  }
+
+  void outputsThatALayerDoesNotTouchStay() {
+    Network net;
+    auto two = std::make_shared<Model>(*net.model); // a second head beside the first
+    two->graph.addInitializer("head.w", test::randomTensor({4, 8}, 9));
+    Node head = test::operation("Gemm", "head", {"g", "head.w"}, {"z"});
+    head.attributes["transB"] = std::int64_t{1};
+    two->graph.nodes.push_back(head);
+    two->graph.outputs.push_back(test::floatValue("z", {1, 4}));
+    two->graph.indexConstants();
+    two->layers = findLayers(*two, two->warnings);
+    const auto executor = Executor::create(two).value();
+    const Simulation simulation(two, nullptr);
+    SensitivityOptions options;
+    options.schemes = schemes({"int4"});
+    options.samples = 3;
+    const auto fast = measureSensitivity(executor, simulation, net.samples, options, nullptr, {});
+    options.reuse = false;
+    const auto naive = measureSensitivity(executor, simulation, net.samples, options, nullptr, {});
+    VERIFY_OK(fast);
+    QCOMPARE((*fast)->layers.size(), std::size_t{4});
+    for (std::size_t layer = 0; layer < 4; ++layer) {
+      for (std::size_t sample = 0; sample < 3; ++sample) {
+        const auto& a = (*fast)->cell(layer, 0).samples[sample].outputs;
+        const auto& b = (*naive)->cell(layer, 0).samples[sample].outputs;
+        QVERIFY(std::abs(a[0].noise - b[0].noise) <= 1e-6 * std::max(1.0, b[0].noise));
+        QVERIFY(std::abs(a[1].noise - b[1].noise) <= 1e-6 * std::max(1.0, b[1].noise));
+      }
+    }
+    QCOMPARE((*fast)->cell(2, 0).samples[0].outputs[1].noise, 0.0); // fc does not reach the second head
+    QVERIFY((*fast)->cell(3, 0).samples[0].outputs[1].noise > 0.0);
   }
 
   void goesOnWhereItWasStopped() {

@@ -202,7 +202,9 @@ void ErrorPanel::showSummary() {
     words << tr("drawn at random: open data for figures that mean something");
   }
   if (!evaluation.left.empty()) {
-    words << tr("layers that stay in float: %1").arg(evaluation.left.size());
+    words << tr("layers left as they are: %1 (%2)")
+                 .arg(evaluation.left.size())
+                 .arg(QString::fromStdString(evaluation.left.front().second));
   }
   if (m_analysis.errorsAreOld()) {
     words << tr("the plan has been edited since: measure again");

@@ -60,7 +60,6 @@ int LayerErrorPlot::layerCount() const {
 void LayerErrorPlot::setView(std::shared_ptr<const ErrorsView> view) {
   const int before = layerCount();
   m_view = std::move(view);
-  setEmptyText(m_view ? QString() : tr("Not measured yet"));
   QVector<double> keys, isolated, wholeKeys, accumulated, below, above;
   for (int i = 0; i < layerCount(); ++i) {
     const Estimate& alone = m_view->isolated[static_cast<std::size_t>(i)];
@@ -76,6 +75,10 @@ void LayerErrorPlot::setView(std::shared_ptr<const ErrorsView> view) {
       above << (std::isfinite(whole.high) ? whole.high - whole.value : 0.0);
     }
   }
+  setEmptyText(!m_view
+                   ? tr("Not measured yet")
+                   : (keys.isEmpty() && wholeKeys.isEmpty() ? tr("No layer's output changes under this plan")
+                                                            : QString()));
   m_isolated->setData(keys, isolated, true);
   m_accumulated->setData(wholeKeys, accumulated, true);
   m_intervals->setData(below, above);
