@@ -96,17 +96,9 @@ void ErrorPanel::layOut() {
   m_table->setObjectName(QStringLiteral("error_table"));
   m_table->setAccessibleName(tr("Error of every layer"));
   m_table->setModel(&m_proxy);
-  m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
-  m_table->setSelectionMode(QAbstractItemView::SingleSelection);
-  m_table->setShowGrid(false);
-  m_table->setSortingEnabled(true);
+  makeRowTable(*m_table, 26);
   m_table->sortByColumn(LayerErrorsModel::layerColumn, Qt::AscendingOrder);
-  m_table->setWordWrap(false);
   m_table->setTextElideMode(Qt::ElideMiddle);
-  m_table->setTabKeyNavigation(false);
-  m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
-  m_table->verticalHeader()->hide();
-  m_table->verticalHeader()->setDefaultSectionSize(26);
   m_table->horizontalHeader()->setSectionResizeMode(LayerErrorsModel::layerColumn, QHeaderView::Stretch);
   m_table->setColumnWidth(LayerErrorsModel::schemeColumn, 150);
   for (int column = LayerErrorsModel::isolatedColumn; column < LayerErrorsModel::columnCountValue; ++column) {

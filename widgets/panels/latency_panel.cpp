@@ -74,16 +74,8 @@ void LatencyPanel::layOut() {
   m_table->setAccessibleName(tr("Latency of every layer"));
   m_table->setModel(&m_proxy);
   m_table->setItemDelegate(new LatencyDelegate(m_table));
-  m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
-  m_table->setSelectionMode(QAbstractItemView::SingleSelection);
-  m_table->setShowGrid(false);
-  m_table->setSortingEnabled(true);
+  makeRowTable(*m_table, LatencyDelegate::kRowHeight);
   m_table->sortByColumn(LatencyModel::layerColumn, Qt::AscendingOrder);
-  m_table->setWordWrap(false);
-  m_table->setTabKeyNavigation(false);
-  m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
-  m_table->verticalHeader()->hide();
-  m_table->verticalHeader()->setDefaultSectionSize(LatencyDelegate::kRowHeight);
   m_table->horizontalHeader()->setStretchLastSection(true);
   m_table->setColumnWidth(LatencyModel::layerColumn, 170);
   m_table->setColumnWidth(LatencyModel::barsColumn, 200);

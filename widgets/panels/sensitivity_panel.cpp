@@ -147,15 +147,7 @@ void SensitivityPanel::layOut() {
   m_table->setAccessibleName(tr("Sensitivity of every layer"));
   m_table->setModel(&m_proxy);
   m_table->setItemDelegate(new SensitivityDelegate(m_table));
-  m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
-  m_table->setSelectionMode(QAbstractItemView::SingleSelection);
-  m_table->setShowGrid(false);
-  m_table->setSortingEnabled(true);
-  m_table->setWordWrap(false);
-  m_table->setTabKeyNavigation(false);
-  m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
-  m_table->verticalHeader()->hide();
-  m_table->verticalHeader()->setDefaultSectionSize(SensitivityDelegate::kRowHeight);
+  makeRowTable(*m_table, SensitivityDelegate::kRowHeight);
   m_table->horizontalHeader()->setStretchLastSection(true);
   m_table->horizontalHeader()->setMinimumSectionSize(48);
   addTableActions(*m_table, QStringLiteral("sensitivity"),

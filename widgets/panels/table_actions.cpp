@@ -23,6 +23,18 @@ QString cell(QString text, QChar separator) {
 
 } // namespace
 
+void makeRowTable(QTableView& view, int rowHeight) {
+  view.setSelectionBehavior(QAbstractItemView::SelectRows);
+  view.setSelectionMode(QAbstractItemView::SingleSelection);
+  view.setShowGrid(false);
+  view.setSortingEnabled(true);
+  view.setWordWrap(false);
+  view.setTabKeyNavigation(false);
+  view.setContextMenuPolicy(Qt::ActionsContextMenu);
+  view.verticalHeader()->hide();
+  view.verticalHeader()->setDefaultSectionSize(rowHeight);
+}
+
 QString tableText(const QTableView& view, QChar separator, bool selectedOnly) {
   const QAbstractItemModel* model = view.model();
   std::set<int> rows;

@@ -9,6 +9,9 @@
 
 namespace halfstep {
 
+/// A sortable table of which one whole row is selected at a time, with a context menu of its actions.
+void makeRowTable(QTableView& view, int rowHeight);
+
 /// The rows of `view` in its order, with headers; only the selected ones if `selectedOnly` and there are any.
 QString tableText(const QTableView& view, QChar separator, bool selectedOnly);
 
