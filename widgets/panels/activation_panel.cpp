@@ -60,7 +60,7 @@ ActivationPanel::ActivationPanel(Document& document, Selection& selection, Netwo
   setObjectName(QStringLiteral("activation_panel"));
   layOut();
   connectParts();
-  show();
+  showCurrent();
 }
 
 void ActivationPanel::layOut() {
@@ -117,7 +117,7 @@ void ActivationPanel::layOut() {
 }
 
 void ActivationPanel::connectParts() {
-  connect(m_side, &SegmentedControl::chosen, this, &ActivationPanel::show);
+  connect(m_side, &SegmentedControl::chosen, this, &ActivationPanel::showCurrent);
   connect(m_scheme, &QLineEdit::editingFinished, this, &ActivationPanel::takeScheme);
   connect(m_measure, &QPushButton::clicked, this, [this] {
     if (m_analysis.calibrationRuns()) {
@@ -126,10 +126,17 @@ void ActivationPanel::connectParts() {
       measure();
     }
   });
-  connect(&m_analysis, &NetworkAnalysis::calibrationChanged, this, &ActivationPanel::show);
-  connect(&m_analysis, &NetworkAnalysis::samplesChanged, this, &ActivationPanel::show);
-  connect(&m_selection, &Selection::currentLayerChanged, this, &ActivationPanel::show);
-  connect(&m_document, &Document::plansChanged, this, &ActivationPanel::show);
+  connect(&m_analysis, &NetworkAnalysis::calibrationChanged, this, &ActivationPanel::showCurrent);
+  connect(&m_analysis, &NetworkAnalysis::samplesChanged, this, &ActivationPanel::showCurrent);
+  connect(&m_selection, &Selection::currentLayerChanged, this, &ActivationPanel::showCurrent);
+  connect(&m_document, &Document::plansChanged, this,
+          [this] { // a dragged clipping handle does not concern it
+            const int layer = m_selection.currentLayer();
+            if (layer >= 0 && layer < m_document.layerCount() &&
+                m_document.layerPlan(layer).activations != m_shownScheme) {
+              showCurrent();
+            }
+          });
   for (Plot* plot : std::initializer_list<Plot*>{m_histogram, m_channels, m_ranges}) {
     connect(plot, &Plot::saveFailed, this, &ActivationPanel::failed);
   }
@@ -165,7 +172,7 @@ void ActivationPanel::takeScheme() {
   }
   const auto& selected = m_selection.layers();
   m_document.setActivations(selected.empty() ? std::vector<int>{layer} : selected, *activations);
-  show();
+  showCurrent();
 }
 
 QString ActivationPanel::facts(const ActivationStatistics& statistics) const {
@@ -201,7 +208,15 @@ QString ActivationPanel::facts(const ActivationStatistics& statistics) const {
   return words.join(QStringLiteral(" · "));
 }
 
-void ActivationPanel::show() {
+void ActivationPanel::showEvent(QShowEvent* event) {
+  QWidget::showEvent(event);
+  showCurrent();
+}
+
+void ActivationPanel::showCurrent() {
+  if (!isVisible()) { // searching ranges is not for a page that nobody sees
+    return;
+  }
   const int layer = m_selection.currentLayer();
   const bool any = layer >= 0 && layer < m_document.layerCount();
   m_measure->setText(m_analysis.calibrationRuns() ? tr("Stop") : tr("Calibrate"));
@@ -213,6 +228,7 @@ void ActivationPanel::show() {
   const bool input = m_side->currentValue() != QLatin1String("output");
   if (any) {
     const ActivationScheme& scheme = m_document.layerPlan(layer).activations;
+    m_shownScheme = scheme;
     if (!m_scheme->hasFocus()) {
       m_scheme->setText(QString::fromStdString(printActivationScheme(scheme)));
     }

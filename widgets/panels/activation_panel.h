@@ -30,10 +30,13 @@ public:
 signals:
   void failed(const QString& message);
 
+protected:
+  void showEvent(QShowEvent* event) override;
+
 private:
   void layOut();
   void connectParts();
-  void show();
+  void showCurrent();
   void takeScheme();
   QString facts(const ActivationStatistics& statistics) const;
   /// Null where nothing was calibrated.
@@ -42,6 +45,7 @@ private:
   Document& m_document;
   Selection& m_selection;
   NetworkAnalysis& m_analysis;
+  ActivationScheme m_shownScheme;
   QLabel* m_title;
   SegmentedControl* m_side;
   QLineEdit* m_scheme;

@@ -34,11 +34,7 @@ QWidget* card(QLabel* caption, QWidget* content) {
   return frame;
 }
 
-QString withInterval(OutputMetric metric, const Evaluation& evaluation) {
-  const Estimate estimate = estimateOf(metric, evaluation.samples, 1);
-  if (std::isnan(estimate.value)) {
-    return {};
-  }
+QString withInterval(OutputMetric metric, const Estimate& estimate) {
   const bool share = metric == OutputMetric::top1 || metric == OutputMetric::top5 ||
                      metric == OutputMetric::accuracy || metric == OutputMetric::floatAccuracy;
   const auto text = [&](double value) {
@@ -129,6 +125,7 @@ void ErrorPanel::connectParts() {
     }
   });
   connect(&m_analysis, &NetworkAnalysis::errorsChanged, this, &ErrorPanel::showErrors);
+  connect(&m_analysis, &NetworkAnalysis::errorsAged, this, &ErrorPanel::showSummary);
   connect(&m_analysis, &NetworkAnalysis::samplesChanged, this, &ErrorPanel::showErrors);
   connect(m_plot, &LayerErrorPlot::layerPicked, this,
           [this](int layer) { m_selection.select({layer}, layer); });
@@ -178,13 +175,8 @@ void ErrorPanel::showSummary() {
   }
   const Evaluation& evaluation = *view->evaluation;
   QStringList figures;
-  for (const OutputMetric metric :
-       {OutputMetric::kl, OutputMetric::sqnr, OutputMetric::top1, OutputMetric::accuracy,
-        OutputMetric::floatAccuracy, OutputMetric::perplexity, OutputMetric::floatPerplexity}) {
-    const QString text = withInterval(metric, evaluation);
-    if (!text.isEmpty()) {
-      figures << text;
-    }
+  for (const auto& [metric, estimate] : view->output) {
+    figures << withInterval(metric, estimate);
   }
   m_summary->setText(figures.join(QStringLiteral(" · ")));
   QStringList words = {tr("Measured on %1 of %2")

@@ -96,6 +96,7 @@ TotalsLabel::TotalsLabel(Document& document, NetworkAnalysis& analysis, QWidget*
   connect(&m_document, &Document::plansChanged, this, later);
   connect(&m_document, &Document::summariesChanged, this, later);
   connect(&m_analysis, &NetworkAnalysis::errorsChanged, this, later);
+  connect(&m_analysis, &NetworkAnalysis::errorsAged, this, later);
 }
 
 void TotalsLabel::update() {

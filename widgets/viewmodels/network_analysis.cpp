@@ -9,7 +9,9 @@
 #include <QDir>
 
 #include <chrono>
+#include <cmath>
 #include <mutex>
+#include <numeric>
 
 namespace halfstep {
 
@@ -94,11 +96,7 @@ NetworkAnalysis::NetworkAnalysis(Document& document, JobRunner& runner, QObject*
   connect(&m_document, &Document::modelChanged, this, &NetworkAnalysis::reset);
   // Queued: a job that ended by itself hands over its result first.
   connect(&m_runner, &JobRunner::jobsChanged, this, &NetworkAnalysis::noteCancelled, Qt::QueuedConnection);
-  connect(&m_document, &Document::plansChanged, this, [this] {
-    if (m_errors) {
-      emit errorsChanged(); // they may be old now
-    }
-  });
+  connect(&m_document, &Document::plansChanged, this, &NetworkAnalysis::noteEdits);
 }
 
 NetworkAnalysis::~NetworkAnalysis() = default;
@@ -136,6 +134,7 @@ void NetworkAnalysis::dropResults() {
   m_latency.reset();
   m_sweep.reset();
   m_errors.reset();
+  m_edited.clear();
   m_calibration.reset();
   m_cost.reset();
   emit sweepChanged();
@@ -145,8 +144,32 @@ void NetworkAnalysis::dropResults() {
   emit latencyChanged();
 }
 
-bool NetworkAnalysis::errorsAreOld() const {
-  return m_errors && m_document.model() && m_errors->plan.layers != m_document.plan().layers;
+void NetworkAnalysis::setErrors(std::shared_ptr<const ErrorsView> errors) {
+  m_errors = std::move(errors);
+  m_edited.clear();
+  if (m_errors) {
+    std::vector<int> all(static_cast<std::size_t>(m_document.layerCount()));
+    std::iota(all.begin(), all.end(), 0);
+    noteEdits(all);
+  }
+  emit errorsChanged();
+}
+
+void NetworkAnalysis::noteEdits(const std::vector<int>& layers) {
+  if (!m_errors) {
+    return;
+  }
+  const bool before = errorsAreOld();
+  for (const int layer : layers) {
+    if (m_errors->plan.forLayer(m_document.layer(layer).name) != m_document.layerPlan(layer)) {
+      m_edited.insert(layer);
+    } else {
+      m_edited.erase(layer);
+    }
+  }
+  if (errorsAreOld() != before) {
+    emit errorsAged();
+  }
 }
 
 void NetworkAnalysis::estimateSweep(const SweepRequest& request) {
@@ -264,8 +287,7 @@ void NetworkAnalysis::startErrors(std::size_t samples) {
   const auto publish = [this, &runner = m_runner, self](std::shared_ptr<const ErrorsView> view) {
     runner.post(self, [this, view = std::move(view)] {
       if (m_errorsJob != 0) {
-        m_errors = view;
-        emit errorsChanged();
+        setErrors(view);
       }
     });
   };
@@ -275,11 +297,13 @@ void NetworkAnalysis::startErrors(std::size_t samples) {
     HALFSTEP_TRY(const Executor* executor, lab->executor());
     const Simulation simulation(lab->model(), calibration);
     Pace pace;
+    std::vector<std::pair<OutputMetric, Estimate>> figures;
     const auto viewOfErrors = [&](const LayerErrors& errors, std::shared_ptr<const Evaluation> evaluation,
                                   bool running) {
       auto view = std::make_shared<ErrorsView>();
       view->errors = std::make_shared<const LayerErrors>(errors);
       view->evaluation = std::move(evaluation);
+      view->output = figures;
       view->plan = plan;
       view->running = running;
       for (const LayerError& one : errors.errors) {
@@ -292,6 +316,14 @@ void NetworkAnalysis::startErrors(std::size_t samples) {
     evaluation.samples = samples;
     HALFSTEP_TRY(const auto output,
                  evaluate(*executor, simulation, plan, *source, evaluation, context.part(0.0, 0.4)));
+    for (const OutputMetric metric :
+         {OutputMetric::kl, OutputMetric::sqnr, OutputMetric::top1, OutputMetric::accuracy,
+          OutputMetric::floatAccuracy, OutputMetric::perplexity, OutputMetric::floatPerplexity}) {
+      const Estimate estimate = estimateOf(metric, output->samples, context.seed());
+      if (!std::isnan(estimate.value)) {
+        figures.emplace_back(metric, estimate);
+      }
+    }
     LayerErrorOptions options;
     options.samples = samples;
     options.onSample = [&](const LayerErrors& so) {
@@ -307,10 +339,7 @@ void NetworkAnalysis::startErrors(std::size_t samples) {
       {Lane::sweep, tr("Error of every layer"), errorsKey(), true}, work, this,
       [this](Result<std::shared_ptr<const ErrorsView>> view) {
         m_errorsJob = 0;
-        if (view) {
-          m_errors = std::move(*view);
-        }
-        emit errorsChanged();
+        setErrors(view ? std::move(*view) : m_errors);
       });
   emit errorsChanged();
 }

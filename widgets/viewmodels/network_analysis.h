@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace halfstep {
@@ -34,6 +35,7 @@ struct ErrorsView {
   Plan plan;                      ///< that they belong to
   std::vector<Estimate> isolated; ///< SQNR in dB, one per layer
   std::vector<Estimate> accumulated;
+  std::vector<std::pair<OutputMetric, Estimate>> output; ///< the whole network's figures that apply
   bool running = false;
 };
 
@@ -91,14 +93,16 @@ public:
   const std::shared_ptr<const Latency>& latency() const { return m_latency; }
   bool latencyRuns() const { return m_latencyJob != 0; }
   bool calibrationRuns() const { return m_calibrationJob != 0; }
-  /// Whether the plan has been edited since errors() was measured.
-  bool errorsAreOld() const;
+  /// Whether the plan differs from the one that errors() was measured with.
+  bool errorsAreOld() const { return !m_edited.empty(); }
 
 signals:
   void samplesChanged();
   void sweepChanged();
   void costChanged();
   void errorsChanged();
+  /// errorsAreOld() has changed.
+  void errorsAged();
   void calibrationChanged();
   void latencyChanged();
 
@@ -108,6 +112,8 @@ private:
   void dropResults();
   std::string sweepFile(const SweepRequest& request) const;
   void noteCancelled();
+  void setErrors(std::shared_ptr<const ErrorsView> errors);
+  void noteEdits(const std::vector<int>& layers);
   void rankPartial();
 
   Document& m_document;
@@ -120,6 +126,7 @@ private:
   std::shared_ptr<const ErrorsView> m_errors;
   std::shared_ptr<const Calibration> m_calibration;
   std::optional<SweepCost> m_cost;
+  std::set<int> m_edited; ///< layers whose plan is another than m_errors'
   quint64 m_sweepJob = 0;
   quint64 m_errorsJob = 0;
   quint64 m_calibrationJob = 0;
