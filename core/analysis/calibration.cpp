@@ -10,11 +10,6 @@ namespace halfstep {
 
 namespace {
 
-bool isFloating(ElementType type) {
-  return type == ElementType::float32 || type == ElementType::float16 || type == ElementType::bfloat16 ||
-         type == ElementType::float64;
-}
-
 std::string sampleError(const SampleSource& samples, std::size_t index) {
   return "sample " + std::to_string(index) + " (" + samples.name(index) + ")";
 }
@@ -94,7 +89,7 @@ Result<std::shared_ptr<const Calibration>> calibrate(const Executor& executor, c
         return {};
       }
       const Tensor& tensor = value.tensor();
-      if (!isFloating(tensor.type())) {
+      if (!isQuantizable(tensor.type())) {
         return {};
       }
       const auto [found, isNew] = indices.emplace(name, calibration->values.size());

@@ -37,6 +37,9 @@ struct OutputSums {
   bool operator==(const OutputSums&) const = default;
 };
 
+/// `y`: the float values; `z`: as many quantized ones.
+OutputSums sumsOf(std::span<const float> y, std::span<const float> z);
+
 /// One sample.
 struct OutputFigures {
   std::vector<OutputSums> outputs; ///< of every floating-point output, in the graph's order
@@ -120,6 +123,8 @@ struct Estimate {
   double low = 0.0;
   double high = 0.0;
 };
+Estimate withInterval(double value,
+                      std::vector<double> draws); ///< `draws`: the bootstrap's; NaNs are left out
 Estimate estimateOf(OutputMetric metric, std::span<const OutputFigures> samples, std::uint64_t seed);
 
 /// Immutable once made; shared.

@@ -1,5 +1,7 @@
 #include "core/analysis/graph_reach.h"
 
+#include "core/model/subgraphs.h"
+
 #include <algorithm>
 
 namespace halfstep {
@@ -7,20 +9,6 @@ namespace halfstep {
 namespace {
 
 constexpr int kDeepest = 64; // as the executor allows
-
-std::vector<const Graph*> subgraphsOf(const Node& node) {
-  std::vector<const Graph*> graphs;
-  for (const auto& [name, attribute] : node.attributes) {
-    if (const auto* graph = std::get_if<std::shared_ptr<const Graph>>(&attribute); graph && *graph) {
-      graphs.push_back(graph->get());
-    } else if (const auto* several = std::get_if<std::vector<std::shared_ptr<const Graph>>>(&attribute)) {
-      for (const auto& one : *several) {
-        graphs.push_back(one.get());
-      }
-    }
-  }
-  return graphs;
-}
 
 /// Collects `node` and all nodes within it, and the names that any of them takes.
 void collect(const Model& model, const Node& node, int depth, std::unordered_set<const Node*>& nodes,

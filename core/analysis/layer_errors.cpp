@@ -19,17 +19,7 @@ Result<OutputSums> compare(const Value& reference, const Value& quantized) {
   }
   HALFSTEP_TRY(const std::vector<float> y, toFloats(a, {}));
   HALFSTEP_TRY(const std::vector<float> z, toFloats(b, {}));
-  OutputSums sums;
-  sums.count = static_cast<std::int64_t>(y.size());
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    const double error = static_cast<double>(z[i]) - y[i];
-    sums.signal += double(y[i]) * y[i];
-    sums.decoded += double(z[i]) * z[i];
-    sums.products += double(y[i]) * z[i];
-    sums.noise += error * error;
-    sums.largest = std::max(sums.largest, std::abs(error));
-  }
-  return sums;
+  return sumsOf(y, z);
 }
 
 double ratioDb(double signal, double noise) {
@@ -63,13 +53,9 @@ double LayerErrors::sqnrDb(const std::vector<OutputSums>& samples) {
 }
 
 Estimate LayerErrors::sqnrEstimate(const std::vector<OutputSums>& samples, std::uint64_t seed) {
-  Estimate estimate{sqnrDb(samples), std::nan(""), std::nan("")};
-  if (samples.size() < 2) {
-    return estimate;
-  }
   std::mt19937_64 random(seed);
   std::vector<double> draws;
-  for (int draw = 0; draw < kDraws; ++draw) {
+  for (int draw = 0; draw < kDraws && samples.size() >= 2; ++draw) {
     double signal = 0.0;
     double noise = 0.0;
     for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -79,15 +65,7 @@ Estimate LayerErrors::sqnrEstimate(const std::vector<OutputSums>& samples, std::
     }
     draws.push_back(ratioDb(signal, noise));
   }
-  std::erase_if(draws, [](double value) { return std::isnan(value); });
-  if (draws.empty()) {
-    return estimate;
-  }
-  std::sort(draws.begin(), draws.end());
-  const auto at = [&](double share) {
-    return draws[static_cast<std::size_t>(std::lround(share * static_cast<double>(draws.size() - 1)))];
-  };
-  return {estimate.value, at(0.025), at(0.975)};
+  return withInterval(sqnrDb(samples), std::move(draws));
 }
 
 Result<std::shared_ptr<const LayerErrors>>

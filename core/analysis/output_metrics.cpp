@@ -31,11 +31,6 @@ constexpr std::array<NamedMetric, 11> kMetrics = {
      {OutputMetric::floatPerplexity, "float-perplexity", false}}};
 constexpr int kDraws = 1000;
 
-bool isFloating(ElementType type) {
-  return type == ElementType::float32 || type == ElementType::float16 || type == ElementType::bfloat16 ||
-         type == ElementType::float64;
-}
-
 const NamedMetric& factsOf(OutputMetric metric) {
   return *std::find_if(kMetrics.begin(), kMetrics.end(), [&](const auto& m) { return m.metric == metric; });
 }
@@ -91,6 +86,8 @@ void compareRow(std::span<const double> p, std::size_t best, std::span<const flo
   }
 }
 
+} // namespace
+
 OutputSums sumsOf(std::span<const float> y, std::span<const float> z) {
   OutputSums sums;
   sums.count = static_cast<std::int64_t>(y.size());
@@ -106,8 +103,6 @@ OutputSums sumsOf(std::span<const float> y, std::span<const float> z) {
   }
   return sums;
 }
-
-} // namespace
 
 OutputKind outputKind(const Model& model, const ValueInfo& output) {
   std::unordered_map<std::string, const Node*> producers;
@@ -172,7 +167,8 @@ Result<OutputReference> OutputReference::of(std::span<const OutputRole> roles,
   made.m_distribution = roles.size();
   for (const OutputRole& role : roles) {
     const auto found = outputs.find(role.name);
-    if (found == outputs.end() || !found->second.isTensor() || !isFloating(found->second.tensor().type())) {
+    if (found == outputs.end() || !found->second.isTensor() ||
+        !isQuantizable(found->second.tensor().type())) {
       continue;
     }
     const Tensor& tensor = found->second.tensor();
@@ -316,31 +312,29 @@ double metricOf(OutputMetric metric, std::span<const OutputFigures> samples,
   return std::nan("");
 }
 
-Estimate estimateOf(OutputMetric metric, std::span<const OutputFigures> samples, std::uint64_t seed) {
-  Estimate estimate{metricOf(metric, samples), std::nan(""), std::nan("")};
-  if (samples.size() < 2) {
-    return estimate;
+Estimate withInterval(double value, std::vector<double> draws) {
+  std::erase_if(draws, [](double draw) { return std::isnan(draw); });
+  if (draws.empty()) {
+    return {value, std::nan(""), std::nan("")};
   }
-  std::mt19937_64 random(seed);
+  std::sort(draws.begin(), draws.end());
+  const auto at = [&](double share) {
+    return draws[static_cast<std::size_t>(std::lround(share * static_cast<double>(draws.size() - 1)))];
+  };
+  return {value, at(0.025), at(0.975)};
+}
+
+Estimate estimateOf(OutputMetric metric, std::span<const OutputFigures> samples, std::uint64_t seed) {
   std::vector<double> draws;
+  std::mt19937_64 random(seed);
   std::vector<std::uint32_t> picks(samples.size());
-  for (int draw = 0; draw < kDraws; ++draw) {
+  for (int draw = 0; draw < kDraws && samples.size() >= 2; ++draw) {
     for (std::uint32_t& pick : picks) { // the standard's distributions differ between libraries
       pick = static_cast<std::uint32_t>(random() % samples.size());
     }
-    if (const double value = metricOf(metric, samples, picks); !std::isnan(value)) {
-      draws.push_back(value);
-    }
+    draws.push_back(metricOf(metric, samples, picks));
   }
-  if (!draws.empty()) {
-    std::sort(draws.begin(), draws.end());
-    const auto at = [&](double share) {
-      return draws[static_cast<std::size_t>(std::lround(share * static_cast<double>(draws.size() - 1)))];
-    };
-    estimate.low = at(0.025);
-    estimate.high = at(0.975);
-  }
-  return estimate;
+  return withInterval(metricOf(metric, samples), std::move(draws));
 }
 
 } // namespace halfstep

@@ -37,15 +37,8 @@ bool isTied(const Sensitivity& sensitivity, std::span<const OutputFigures> a,
       differences.push_back(difference);
     }
   }
-  if (differences.empty()) {
-    return true;
-  }
-  std::sort(differences.begin(), differences.end());
-  const auto at = [&](double share) {
-    return differences[static_cast<std::size_t>(
-        std::lround(share * static_cast<double>(differences.size() - 1)))];
-  };
-  return at(0.025) <= 0.0 && at(0.975) >= 0.0;
+  const Estimate interval = withInterval(0.0, std::move(differences));
+  return std::isnan(interval.low) || (interval.low <= 0.0 && interval.high >= 0.0);
 }
 
 } // namespace

@@ -1,5 +1,7 @@
 #include "core/exec/prepared_graph.h"
 
+#include "core/model/subgraphs.h"
+
 #include "core/exec/operator_families.h"
 
 #include <algorithm>
@@ -9,21 +11,6 @@
 namespace halfstep {
 
 namespace {
-
-std::vector<const Graph*> subgraphsOf(const Node& node) {
-  std::vector<const Graph*> graphs;
-  for (const auto& [name, attribute] : node.attributes) {
-    if (const auto* graph = std::get_if<std::shared_ptr<const Graph>>(&attribute)) {
-      graphs.push_back(graph->get());
-    } else if (const auto* several = std::get_if<std::vector<std::shared_ptr<const Graph>>>(&attribute)) {
-      for (const auto& one : *several) {
-        graphs.push_back(one.get());
-      }
-    }
-  }
-  std::erase(graphs, nullptr);
-  return graphs;
-}
 
 /// The values that a graph takes from around it.
 std::unordered_set<std::string> outerValues(const Graph& graph, int depth) {
