@@ -2,6 +2,7 @@
 
 #include "core/quant/scheme_grammar.h"
 #include "core/support/units.h"
+#include "widgets/panels/card.h"
 #include "widgets/panels/segmented_control.h"
 #include "widgets/plots/activation_plot.h"
 #include "widgets/plots/range_band_plot.h"
@@ -19,20 +20,6 @@ namespace {
 
 constexpr double kOutlierTimes = 10.0;
 constexpr std::size_t kShownOutliers = 6;
-
-QWidget* card(const QString& title, QWidget* content) {
-  auto* frame = new QWidget;
-  frame->setObjectName(QStringLiteral("card"));
-  frame->setAttribute(Qt::WA_StyledBackground);
-  auto* caption = new QLabel(title);
-  caption->setProperty("role", "caption");
-  auto* layout = new QVBoxLayout(frame);
-  layout->setContentsMargins(kSpace, kSpaceSmall + 2, kSpace, kSpaceSmall);
-  layout->setSpacing(2);
-  layout->addWidget(caption);
-  layout->addWidget(content, 1);
-  return frame;
-}
 
 QString real(double value) {
   return QString::fromStdString(formatReal(value));
@@ -102,15 +89,15 @@ void ActivationPanel::layOut() {
   top->addWidget(m_measure);
   auto* row = new QHBoxLayout;
   row->setSpacing(kSpace);
-  row->addWidget(card(tr("Range of each channel"), m_channels), 1);
-  row->addWidget(card(tr("Range of each sample"), m_ranges), 1);
+  row->addWidget(makeCard(makeCaption(tr("Range of each channel")), m_channels), 1);
+  row->addWidget(makeCard(makeCaption(tr("Range of each sample")), m_ranges), 1);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(kSpaceLarge, kSpace, kSpaceLarge, kSpace);
   layout->setSpacing(kSpace);
   layout->addWidget(m_title);
   layout->addLayout(top);
   layout->addWidget(m_message);
-  layout->addWidget(card(tr("Distribution over all samples (log counts)"), m_histogram), 5);
+  layout->addWidget(makeCard(makeCaption(tr("Distribution over all samples (log counts)")), m_histogram), 5);
   layout->addLayout(row, 4);
   layout->addWidget(m_facts);
   layout->addWidget(m_origin);

@@ -1,6 +1,7 @@
 #include "widgets/panels/distribution_panel.h"
 
 #include "core/support/units.h"
+#include "widgets/panels/card.h"
 #include "widgets/panels/segmented_control.h"
 #include "widgets/plots/channel_range_plot.h"
 #include "widgets/plots/clipping_curve_plot.h"
@@ -65,27 +66,13 @@ DistributionPanel::DistributionPanel(Document& document, Selection& selection, L
 }
 
 QWidget* DistributionPanel::card(const QString& title, QWidget* content, QWidget* corner) {
-  auto* frame = new QWidget(this);
-  frame->setObjectName(QStringLiteral("card"));
-  frame->setAttribute(Qt::WA_StyledBackground);
-  auto* caption = quietLabel(title);
-  caption->setMinimumWidth(20);
-  auto* top = new QHBoxLayout;
-  top->addWidget(caption, 1);
-  if (corner != nullptr) {
-    top->addWidget(corner);
-  }
+  QLabel* caption = makeCaption(title);
   if (content == m_histogram) {
     m_histogramTitle = caption;
   } else if (content == m_curve) {
     m_curveTitle = caption;
   }
-  auto* layout = new QVBoxLayout(frame);
-  layout->setContentsMargins(kSpace, kSpaceSmall + 2, kSpace, kSpaceSmall);
-  layout->setSpacing(2);
-  layout->addLayout(top);
-  layout->addWidget(content, 1);
-  return frame;
+  return makeCard(caption, content, corner);
 }
 
 void DistributionPanel::layOut() {

@@ -1,6 +1,8 @@
 #include "widgets/panels/error_panel.h"
 
 #include "core/support/units.h"
+#include "widgets/panels/card.h"
+#include "widgets/panels/layer_row_link.h"
 #include "widgets/panels/table_actions.h"
 #include "widgets/plots/layer_error_plot.h"
 #include "widgets/style/theme.h"
@@ -19,20 +21,6 @@
 namespace halfstep {
 
 namespace {
-
-QWidget* card(QLabel* caption, QWidget* content) {
-  auto* frame = new QWidget;
-  frame->setObjectName(QStringLiteral("card"));
-  frame->setAttribute(Qt::WA_StyledBackground);
-  auto* layout = new QVBoxLayout(frame);
-  layout->setContentsMargins(kSpace, kSpace, kSpace, kSpaceSmall);
-  layout->setSpacing(2);
-  if (caption != nullptr) {
-    layout->addWidget(caption);
-  }
-  layout->addWidget(content, 1);
-  return frame;
-}
 
 QString withInterval(OutputMetric metric, const Estimate& estimate) {
   const bool share = metric == OutputMetric::top1 || metric == OutputMetric::top5 ||
@@ -92,6 +80,7 @@ void ErrorPanel::layOut() {
   m_table->setObjectName(QStringLiteral("error_table"));
   m_table->setAccessibleName(tr("Error of every layer"));
   m_table->setModel(&m_proxy);
+  m_rows = new LayerRowLink(*m_table, m_proxy, m_selection);
   makeRowTable(*m_table, 26);
   m_table->sortByColumn(LayerErrorsModel::layerColumn, Qt::AscendingOrder);
   m_table->setTextElideMode(Qt::ElideMiddle);
@@ -111,8 +100,8 @@ void ErrorPanel::layOut() {
   layout->setContentsMargins(kSpaceLarge, kSpace, kSpaceLarge, kSpace);
   layout->setSpacing(kSpace);
   layout->addLayout(top);
-  layout->addWidget(card(m_legend, m_plot), 3);
-  layout->addWidget(card(nullptr, m_table), 2);
+  layout->addWidget(makeCard(m_legend, m_plot), 3);
+  layout->addWidget(makeCard(nullptr, m_table), 2);
   layout->addWidget(m_origin);
 }
 
@@ -130,14 +119,7 @@ void ErrorPanel::connectParts() {
   connect(m_plot, &LayerErrorPlot::layerPicked, this,
           [this](int layer) { m_selection.select({layer}, layer); });
   connect(m_plot, &Plot::saveFailed, this, &ErrorPanel::failed);
-  connect(&m_selection, &Selection::currentLayerChanged, this, &ErrorPanel::selectCurrent);
-  connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
-          [this](const QModelIndex& current) {
-            if (current.isValid() && !m_selecting) {
-              const int layer = m_proxy.mapToSource(current).row();
-              m_selection.select({layer}, layer);
-            }
-          });
+  connect(&m_selection, &Selection::currentLayerChanged, m_plot, &LayerErrorPlot::setCurrentLayer);
 }
 
 void ErrorPanel::changeEvent(QEvent* event) {
@@ -159,7 +141,8 @@ void ErrorPanel::showErrors() {
   m_measure->setText(m_analysis.errorsRun() ? tr("Stop") : tr("Measure the plan"));
   m_measure->setEnabled(m_analysis.samples() != nullptr);
   showSummary();
-  selectCurrent();
+  m_plot->setCurrentLayer(m_selection.currentLayer());
+  m_rows->showCurrent();
 }
 
 void ErrorPanel::showSummary() {
@@ -194,18 +177,6 @@ void ErrorPanel::showSummary() {
     words << tr("the plan has been edited since: measure again");
   }
   m_origin->setText(words.join(QStringLiteral(" · ")));
-}
-
-void ErrorPanel::selectCurrent() {
-  const int layer = m_selection.currentLayer();
-  m_plot->setCurrentLayer(layer);
-  m_selecting = true;
-  if (layer >= 0 && layer < m_model.rowCount()) {
-    m_table->selectRow(m_proxy.mapFromSource(m_model.index(layer, 0)).row());
-  } else {
-    m_table->clearSelection();
-  }
-  m_selecting = false;
 }
 
 } // namespace halfstep

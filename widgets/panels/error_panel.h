@@ -15,6 +15,7 @@ class QTableView;
 
 namespace halfstep {
 
+class LayerRowLink;
 class LayerErrorPlot;
 
 class ErrorPanel : public QWidget {
@@ -37,7 +38,6 @@ private:
   void connectParts();
   void showErrors();
   void showSummary();
-  void selectCurrent();
 
   Selection& m_selection;
   NetworkAnalysis& m_analysis;
@@ -50,7 +50,7 @@ private:
   QLabel* m_legend;
   LayerErrorPlot* m_plot;
   QTableView* m_table;
-  bool m_selecting = false;
+  LayerRowLink* m_rows = nullptr; ///< the table's
 };
 
 } // namespace halfstep

@@ -2,6 +2,7 @@
 
 #include "core/support/units.h"
 #include "widgets/panels/latency_delegate.h"
+#include "widgets/panels/layer_row_link.h"
 #include "widgets/panels/table_actions.h"
 #include "widgets/style/theme.h"
 
@@ -74,6 +75,7 @@ void LatencyPanel::layOut() {
   m_table->setAccessibleName(tr("Latency of every layer"));
   m_table->setModel(&m_proxy);
   m_table->setItemDelegate(new LatencyDelegate(m_table));
+  m_rows = new LayerRowLink(*m_table, m_proxy, m_selection);
   makeRowTable(*m_table, LatencyDelegate::kRowHeight);
   m_table->sortByColumn(LatencyModel::layerColumn, Qt::AscendingOrder);
   m_table->horizontalHeader()->setStretchLastSection(true);
@@ -116,18 +118,10 @@ void LatencyPanel::connectParts() {
     m_model.setDevice(index > 0 ? std::optional(m_devices[static_cast<std::size_t>(index - 1)].profile)
                                 : std::nullopt);
     showTotals();
-    selectCurrent();
+    m_rows->showCurrent();
   });
   connect(&m_analysis, &NetworkAnalysis::latencyChanged, this, &LatencyPanel::showLatency);
   connect(&m_analysis, &NetworkAnalysis::samplesChanged, this, &LatencyPanel::showLatency);
-  connect(&m_selection, &Selection::currentLayerChanged, this, &LatencyPanel::selectCurrent);
-  connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
-          [this](const QModelIndex& current) {
-            if (current.isValid() && !m_selecting) {
-              const int layer = m_proxy.mapToSource(current).row();
-              m_selection.select({layer}, layer);
-            }
-          });
 }
 
 void LatencyPanel::changeEvent(QEvent* event) {
@@ -148,7 +142,7 @@ void LatencyPanel::showLatency() {
   m_measure->setText(m_analysis.latencyRuns() ? tr("Stop") : tr("Measure"));
   m_measure->setEnabled(m_analysis.samples() != nullptr);
   showTotals();
-  selectCurrent();
+  m_rows->showCurrent();
 }
 
 void LatencyPanel::showTotals() {
@@ -192,17 +186,6 @@ void LatencyPanel::showTotals() {
     }
   }
   m_origin->setText(words.join(QStringLiteral(" · ")));
-}
-
-void LatencyPanel::selectCurrent() {
-  const int layer = m_selection.currentLayer();
-  m_selecting = true;
-  if (layer >= 0 && layer < m_model.rowCount()) {
-    m_table->selectRow(m_proxy.mapFromSource(m_model.index(layer, 0)).row());
-  } else {
-    m_table->clearSelection();
-  }
-  m_selecting = false;
 }
 
 } // namespace halfstep

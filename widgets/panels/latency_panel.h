@@ -17,6 +17,8 @@ class QTableView;
 
 namespace halfstep {
 
+class LayerRowLink;
+
 class LatencyPanel : public QWidget {
   Q_OBJECT
 
@@ -36,7 +38,6 @@ private:
   void connectParts();
   void showLatency();
   void showTotals();
-  void selectCurrent();
 
   Document& m_document;
   Selection& m_selection;
@@ -50,7 +51,7 @@ private:
   QLabel* m_totals;
   QLabel* m_origin;
   QTableView* m_table;
-  bool m_selecting = false;
+  LayerRowLink* m_rows = nullptr; ///< the table's
 };
 
 } // namespace halfstep

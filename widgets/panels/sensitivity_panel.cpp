@@ -3,6 +3,7 @@
 #include "core/quant/scheme_grammar.h"
 #include "core/support/units.h"
 #include "widgets/panels/color_legend.h"
+#include "widgets/panels/layer_row_link.h"
 #include "widgets/panels/segmented_control.h"
 #include "widgets/panels/sensitivity_delegate.h"
 #include "widgets/panels/table_actions.h"
@@ -147,6 +148,7 @@ void SensitivityPanel::layOut() {
   m_table->setAccessibleName(tr("Sensitivity of every layer"));
   m_table->setModel(&m_proxy);
   m_table->setItemDelegate(new SensitivityDelegate(m_table));
+  m_rows = new LayerRowLink(*m_table, m_proxy, m_selection);
   makeRowTable(*m_table, SensitivityDelegate::kRowHeight);
   m_table->horizontalHeader()->setStretchLastSection(true);
   m_table->horizontalHeader()->setMinimumSectionSize(48);
@@ -196,15 +198,7 @@ void SensitivityPanel::connectParts() {
   connect(&m_analysis, &NetworkAnalysis::sweepChanged, this, &SensitivityPanel::showSweep);
   connect(&m_analysis, &NetworkAnalysis::costChanged, this, &SensitivityPanel::showCost);
   connect(&m_analysis, &NetworkAnalysis::samplesChanged, this, &SensitivityPanel::takeControls);
-  connect(&m_selection, &Selection::currentLayerChanged, this, &SensitivityPanel::selectCurrent);
-  connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
-          [this](const QModelIndex& current) {
-            if (current.isValid() && !m_selecting) {
-              const int layer = m_proxy.mapToSource(current).row();
-              m_selection.select({layer}, layer);
-            }
-            showDetails();
-          });
+  connect(&m_selection, &Selection::currentLayerChanged, this, &SensitivityPanel::showDetails);
   connect(m_table->horizontalHeader(), &QHeaderView::sortIndicatorChanged, this, [this](int column) {
     m_model.setScheme(column - 1);
     showSweep();
@@ -321,24 +315,7 @@ void SensitivityPanel::showSweep() {
   }
   m_reliability->setText(words.join(QStringLiteral(" · ")));
   m_reliability->setVisible(!words.isEmpty());
-  selectCurrent();
-  showDetails();
-}
-
-int SensitivityPanel::rowOfCurrent() const {
-  const int layer = m_selection.currentLayer();
-  return layer >= 0 && layer < m_model.rowCount() ? m_proxy.mapFromSource(m_model.index(layer, 0)).row() : -1;
-}
-
-void SensitivityPanel::selectCurrent() {
-  const int row = rowOfCurrent();
-  m_selecting = true;
-  if (row >= 0) {
-    m_table->selectRow(row);
-  } else {
-    m_table->clearSelection();
-  }
-  m_selecting = false;
+  m_rows->showCurrent();
   showDetails();
 }
 

@@ -17,6 +17,7 @@ class QTableView;
 
 namespace halfstep {
 
+class LayerRowLink;
 class ColorLegend;
 class SegmentedControl;
 
@@ -48,9 +49,7 @@ private:
   void showSweep();
   void showCost();
   void showDetails();
-  void selectCurrent();
   void useScheme();
-  int rowOfCurrent() const;
 
   Document& m_document;
   Selection& m_selection;
@@ -65,13 +64,13 @@ private:
   QLabel* m_cost;
   QLabel* m_reliability;
   QTableView* m_table;
+  LayerRowLink* m_rows = nullptr; ///< the table's
   QLabel* m_empty;
   QStackedWidget* m_content;
   ColorLegend* m_legend;
   QLabel* m_detailTitle;
   QLabel* m_detailText;
   QPushButton* m_use;
-  bool m_selecting = false;
 };
 
 } // namespace halfstep
