@@ -35,6 +35,7 @@ ChannelRangePlot::ChannelRangePlot(QWidget* parent)
   m_current = new QCPItemStraightLine(this);
   m_current->setSelectable(false);
   yAxis->ticker()->setTickCount(3);
+  xAxis->setTicker(QSharedPointer<IndexTicker>::create());
   setToolTip(tr("The smallest and largest weight of each channel, and where the clipping range ends.\n"
                 "Click a channel to see its levels; arrow keys step through them."));
   setView(nullptr);

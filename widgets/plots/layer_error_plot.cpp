@@ -29,6 +29,7 @@ LayerErrorPlot::LayerErrorPlot(QWidget* parent)
   m_intervals->setSelectable(QCP::stNone);
   m_intervals->setWhiskerWidth(4);
   m_current->setSelectable(false);
+  xAxis->setTicker(QSharedPointer<IndexTicker>::create());
   m_current->setVisible(false);
   setToolTip(
       tr("Isolated: only this layer is quantized, what comes before it is float: error that is born here.\n"

@@ -29,6 +29,11 @@ double NumberTicker::getTickStep(const QCPRange& range) {
   return m_step;
 }
 
+double IndexTicker::getTickStep(const QCPRange& range) {
+  m_step = std::max(1.0, std::floor(NumberTicker::getTickStep(range)));
+  return m_step;
+}
+
 QString NumberTicker::getTickLabel(double tick, const QLocale&, QChar, int) {
   if (std::abs(tick) < m_step * 1e-6) {
     return QStringLiteral("0");

@@ -85,8 +85,13 @@ protected:
   double getTickStep(const QCPRange& range) override;
   QString getTickLabel(double tick, const QLocale& locale, QChar formatChar, int precision) override;
 
-private:
   double m_step = 1.0;
+};
+
+/// The same for things that are counted (layers, channels, samples): whole numbers only.
+class IndexTicker : public NumberTicker {
+protected:
+  double getTickStep(const QCPRange& range) override;
 };
 
 } // namespace halfstep

@@ -32,6 +32,7 @@ RangeBandPlot::RangeBandPlot(const QString& name, const QString& keyTitle, QWidg
   }
   m_fill = new StepFill(m_high, m_low);
   yAxis->ticker()->setTickCount(3);
+  xAxis->setTicker(QSharedPointer<IndexTicker>::create());
   setRanges({}, {});
   recolor();
 }
