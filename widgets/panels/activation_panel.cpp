@@ -59,7 +59,8 @@ void ActivationPanel::layOut() {
   m_scheme->setObjectName(QStringLiteral("activation_scheme"));
   m_scheme->setAccessibleName(tr("Scheme of the layer's input"));
   m_scheme->setPlaceholderText(QStringLiteral("fp32"));
-  m_scheme->setFixedWidth(190);
+  m_scheme->setMinimumWidth(110);
+  m_scheme->setMaximumWidth(190);
   m_scheme->setToolTip(
       tr("The scheme of the layer's input in the plan: fp32 leaves it alone;\n"
          "uint8:tensor:mse is static, its range comes from calibration (minmax, ema, pct99.9, mse, "
@@ -83,6 +84,11 @@ void ActivationPanel::layOut() {
   auto* top = new QHBoxLayout;
   top->setSpacing(kSpace);
   top->addWidget(m_side);
+  top->addSpacing(kSpace);
+  auto* caption = makeCaption(tr("Input as"));
+  caption->setBuddy(m_scheme);
+  caption->setMinimumWidth(caption->sizeHint().width());
+  top->addWidget(caption);
   top->addWidget(m_scheme);
   top->addStretch(1);
   top->addWidget(m_samples);
