@@ -4,8 +4,6 @@
 #include "app/cli/plan_options.h"
 #include "core/support/units.h"
 
-#include <algorithm>
-
 namespace halfstep::cli {
 
 namespace {
@@ -16,13 +14,6 @@ struct EvaluateOptions {
   DataOptions data;
   bool layers = false;
 };
-
-bool needsCalibration(const Model& model, const Plan& plan) {
-  return std::any_of(model.layers.begin(), model.layers.end(), [&](const Layer& layer) {
-    const ActivationScheme& activations = plan.forLayer(layer.name).activations;
-    return !activations.dynamic && activations.scheme.format != NumberFormat::fp32;
-  });
-}
 
 Json layersJson(const LayerErrors& errors, std::uint64_t seed) {
   Json list = Json::array();
@@ -57,7 +48,7 @@ Result<void> evaluatePlan(Environment& environment, const EvaluateOptions& optio
   HALFSTEP_TRY(const auto samples, samplesFor(environment, *model, settings, context));
   HALFSTEP_TRY(const Executor executor, Executor::create(model));
   std::shared_ptr<const Calibration> calibration;
-  if (needsCalibration(*model, plan)) {
+  if (hasStaticActivations(*model, plan)) {
     HALFSTEP_TRY(calibration, calibrate(executor, *samples, {}, context.part(0.05, 0.3)));
   }
   const Simulation simulation(model, calibration);

@@ -101,6 +101,13 @@ Result<Tensor> simulatedActivation(const Tensor& tensor, const Scheme& scheme, c
   return tensorOf(quantized.dequantized, tensor.shape(), tensor.type());
 }
 
+bool hasStaticActivations(const Model& model, const Plan& plan) {
+  return std::any_of(model.layers.begin(), model.layers.end(), [&](const Layer& layer) {
+    const ActivationScheme& activations = plan.forLayer(layer.name).activations;
+    return !activations.dynamic && activations.scheme.format != NumberFormat::fp32;
+  });
+}
+
 Simulation::Simulation(std::shared_ptr<const Model> model, std::shared_ptr<const Calibration> calibration)
     : m_model(std::move(model))
     , m_calibration(std::move(calibration))

@@ -21,6 +21,9 @@ Result<Tensor> simulatedWeight(const Layer& layer, const Scheme& scheme, const J
 Result<Tensor> simulatedActivation(const Tensor& tensor, const Scheme& scheme, const ValueRange* range,
                                    const JobContext& job);
 
+/// Whether `plan` gives a layer's input a range that only calibration tells.
+bool hasStaticActivations(const Model& model, const Plan& plan);
+
 class Simulation {
 public:
   /// `calibration` may be null: then only dynamic activation schemes can be simulated.
