@@ -1,0 +1,64 @@
+#include "plugins/exporters/onnx_model/onnx_exporter.h"
+
+#include "plugins/exporters/onnx_model/activation_pairs.h"
+#include "plugins/exporters/onnx_model/model_writer.h"
+#include "plugins/exporters/onnx_model/qdq_form.h"
+
+namespace halfstep {
+
+using namespace onnx_export;
+
+namespace {
+
+/// Protobuf and the standard library may throw; nothing crosses the plug-in's border.
+template <class F>
+auto guarded(F work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorKind::failed, "there is not enough memory to write it"};
+  } catch (const std::exception& exception) {
+    return Error{ErrorKind::failed, std::string("cannot be written: ") + exception.what()};
+  }
+}
+
+} // namespace
+
+std::vector<ExportLoss> OnnxModelExporter::losses(const ExportInput& input) const {
+  return plan(input).lost;
+}
+
+Result<std::vector<ExportFinding>> OnnxModelExporter::check(const ExportInput& input,
+                                                            const JobContext& context) const {
+  return Exporter::check(input, context);
+}
+
+Result<ExportReport> OnnxModelExporter::write(const ExportInput& input, const std::filesystem::path& path,
+                                              const JobContext& context) const {
+  return guarded([&]() -> Result<ExportReport> {
+    HALFSTEP_TRY(FormModel form, make(input, context.part(0.0, 0.9)));
+    form.edit.apply();
+    HALFSTEP_TRY(std::vector<std::filesystem::path> files,
+                 writeModel(form.edit.proto(), path, input.externalDataAbove, context));
+    return ExportReport{std::move(files), std::move(form.plan.lost), std::move(form.plan.written)};
+  });
+}
+
+std::string QdqExporter::explanation() const {
+  return "Read by ONNX Runtime 1.20 or later, TensorRT, OpenVINO and others that read ONNX: "
+         "onnxruntime.InferenceSession('FILE.onnx').";
+}
+
+bool QdqExporter::needsCalibration(const ExportInput& input) const {
+  return hasRanges(*input.model, planQdq(input));
+}
+
+FormPlan QdqExporter::plan(const ExportInput& input) const {
+  return planQdq(input);
+}
+
+Result<FormModel> QdqExporter::make(const ExportInput& input, const JobContext& context) const {
+  return makeQdq(input, context);
+}
+
+} // namespace halfstep
