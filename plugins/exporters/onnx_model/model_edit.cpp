@@ -280,8 +280,12 @@ void ModelEdit::removeUnused() {
   const auto isIdle = [&](const std::string& name) { return before.contains(name) && !now.contains(name); };
   for (GraphPart& part : m_parts) {
     if (part.graph != nullptr) {
-      removeIf(*part.graph->mutable_initializer(),
-               [&](const onnx::TensorProto& tensor) { return isIdle(tensor.name()); });
+      std::unordered_set<std::string> gone;
+      removeIf(*part.graph->mutable_initializer(), [&](const onnx::TensorProto& tensor) {
+        return isIdle(tensor.name()) && gone.insert(tensor.name()).second;
+      });
+      removeIf(*part.graph->mutable_input(), // where files of old IR versions list initializers too
+               [&](const onnx::ValueInfoProto& input) { return gone.contains(input.name()); });
     }
     removeIf(part.nodes(), [&](const onnx::NodeProto& node) {
       return node.op_type() == "Constant" && node.output_size() == 1 && isIdle(node.output(0));
@@ -333,7 +337,7 @@ void ModelEdit::apply() {
     onnx::GraphProto& graph = *part(place.part).graph;
     const auto isOld = [&](const auto& held) { return held.name() == place.name; };
     removeIf(*graph.mutable_initializer(), isOld);
-    removeIf(*graph.mutable_input(), isOld); // where files of old IR versions list initializers too
+    removeIf(*graph.mutable_input(), isOld);
   }
   m_removedConstants.clear();
   removeUnused();

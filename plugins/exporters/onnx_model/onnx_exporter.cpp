@@ -2,6 +2,7 @@
 
 #include "plugins/exporters/onnx_model/activation_pairs.h"
 #include "plugins/exporters/onnx_model/model_writer.h"
+#include "plugins/exporters/onnx_model/product_forms.h"
 #include "plugins/exporters/onnx_model/qdq_form.h"
 
 namespace halfstep {
@@ -59,6 +60,32 @@ FormPlan QdqExporter::plan(const ExportInput& input) const {
 
 Result<FormModel> QdqExporter::make(const ExportInput& input, const JobContext& context) const {
   return makeQdq(input, context);
+}
+
+std::string DynamicExporter::explanation() const {
+  return "DynamicQuantizeLinear with MatMulInteger and ConvInteger, as onnxruntime's quantize_dynamic makes "
+         "them. Read by ONNX Runtime: onnxruntime.InferenceSession('FILE.onnx').";
+}
+
+FormPlan DynamicExporter::plan(const ExportInput& input) const {
+  return planDynamic(input);
+}
+
+Result<FormModel> DynamicExporter::make(const ExportInput& input, const JobContext& context) const {
+  return makeDynamic(input, context);
+}
+
+std::string MatMulNBitsExporter::explanation() const {
+  return "Weights in groups by com.microsoft's MatMulNBits, for language models. Read by ONNX Runtime only: "
+         "onnxruntime.InferenceSession('FILE.onnx').";
+}
+
+FormPlan MatMulNBitsExporter::plan(const ExportInput& input) const {
+  return planMatMulNBits(input);
+}
+
+Result<FormModel> MatMulNBitsExporter::make(const ExportInput& input, const JobContext& context) const {
+  return makeMatMulNBits(input, context);
 }
 
 } // namespace halfstep

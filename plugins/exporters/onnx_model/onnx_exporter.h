@@ -37,4 +37,28 @@ protected:
   Result<onnx_export::FormModel> make(const ExportInput& input, const JobContext& context) const override;
 };
 
+/// onnx-dynamic.
+class DynamicExporter : public OnnxModelExporter {
+public:
+  std::string formatName() const override { return "onnx-dynamic"; }
+  std::string title() const override { return "ONNX with ranges found at run time"; }
+  std::string explanation() const override;
+
+protected:
+  onnx_export::FormPlan plan(const ExportInput& input) const override;
+  Result<onnx_export::FormModel> make(const ExportInput& input, const JobContext& context) const override;
+};
+
+/// onnx-matmulnbits.
+class MatMulNBitsExporter : public OnnxModelExporter {
+public:
+  std::string formatName() const override { return "onnx-matmulnbits"; }
+  std::string title() const override { return "ONNX with MatMulNBits"; }
+  std::string explanation() const override;
+
+protected:
+  onnx_export::FormPlan plan(const ExportInput& input) const override;
+  Result<onnx_export::FormModel> make(const ExportInput& input, const JobContext& context) const override;
+};
+
 } // namespace halfstep

@@ -13,6 +13,8 @@ public:
   std::vector<std::unique_ptr<Exporter>> createExporters() const override {
     std::vector<std::unique_ptr<Exporter>> exporters;
     exporters.push_back(std::make_unique<QdqExporter>());
+    exporters.push_back(std::make_unique<DynamicExporter>());
+    exporters.push_back(std::make_unique<MatMulNBitsExporter>());
     return exporters;
   }
 };

@@ -60,6 +60,28 @@ void decideActivations(FormPlan& plan, const Layer& layer) {
   }
 }
 
+/// com.microsoft's operators have integers of 4, 8 and 16 bits, and no blocks; the version of ONNX's own,
+/// which casts, stays what it is.
+bool isBeyondMicrosoft(const Scheme& scheme, std::int64_t version) {
+  const ElementType type = elementTypeFor(scheme.format);
+  return formatFacts(scheme.format).family == FormatFamily::floating
+             ? opsetFor(type) > version
+             : !isInteger(type) || elementBits(type) < 4;
+}
+
+void loseBeyondMicrosoft(FormModel& form, const Model& model) {
+  const std::int64_t version = form.edit.opset("");
+  for (const Layer& layer : model.layers) {
+    const LayerPlan plan = form.plan.of(layer);
+    const bool isBlocked = codeLayout(layer.weight.shape(), layer.channelAxes, plan.weights).blockSize > 0;
+    if (plan.weights.format != NumberFormat::fp32 &&
+        (isBlocked || isBeyondMicrosoft(plan.weights, version))) {
+      form.plan.loseWeights(layer, printScheme(plan.weights) +
+                                       ": com.microsoft's DequantizeLinear does not have it; left in float");
+    }
+  }
+}
+
 } // namespace
 
 FormPlan planQdq(const ExportInput& input) {
@@ -79,16 +101,12 @@ Result<void> decodeWeights(FormModel& form, const Model& model, std::int64_t nee
     }
   }
   if (auto raised = raiseTo(form, needed); !raised) {
-    // ONNX Runtime has both operators in a domain of its own too, for 4, 8 and 16 bits; any version goes.
-    constexpr std::int64_t kBeforeQuantizing = 19;
-    if (needed == kBeforeQuantizing || needed > 21) {
-      return raised;
-    }
     domain.domain = "com.microsoft";
     form.edit.importOpset(domain.domain, 1);
     form.plan.lost.push_back({"*", raised.error().what +
                                        "; QuantizeLinear and DequantizeLinear are those of com.microsoft, "
                                        "which only ONNX Runtime reads"});
+    loseBeyondMicrosoft(form, model);
   }
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
     const Layer& layer = model.layers[i];
@@ -108,6 +126,28 @@ Result<void> decodeWeights(FormModel& form, const Model& model, std::int64_t nee
   return {};
 }
 
+namespace {
+
+/// Takes away the pairs that com.microsoft's operators cannot be.
+void losePairs(FormModel& form, const Model& model, std::vector<ActivationPair>& pairs) {
+  const std::int64_t version = form.edit.opset("");
+  std::erase_if(pairs, [&](const ActivationPair& pair) {
+    constexpr std::int64_t kClipWithInputs = 11;
+    const bool isClipped = isWidened(pair.scheme.format) && version < kClipWithInputs;
+    if (!isClipped && !isBeyondMicrosoft(pair.scheme, version)) {
+      return false;
+    }
+    for (const PairUse& use : pair.uses) {
+      form.plan.loseActivations(model.layers[use.layer],
+                                "activations " + printScheme(pair.scheme) +
+                                    ": com.microsoft's QuantizeLinear does not have it; left in float");
+    }
+    return true;
+  });
+}
+
+} // namespace
+
 Result<FormModel> makeQdq(const ExportInput& input, const JobContext& context) {
   FormPlan plan = planQdq(input);
   if (hasRanges(*input.model, plan) && !input.measured.calibration) {
@@ -115,13 +155,16 @@ Result<FormModel> makeQdq(const ExportInput& input, const JobContext& context) {
   }
   HALFSTEP_TRY(ModelEdit edit, ModelEdit::open(*input.model, context.part(0.0, 0.1)));
   FormModel form{std::move(edit), std::move(plan), findLayerUses(*input.model)};
-  HALFSTEP_TRY(const std::vector<ActivationPair> pairs, findPairs(form, input, context));
+  HALFSTEP_TRY(std::vector<ActivationPair> pairs, findPairs(form, input, context));
   std::int64_t needed = 1;
   for (const ActivationPair& pair : pairs) {
     needed = std::max(needed, pair.opset());
   }
   QuantizeDomain domain;
   HALFSTEP_CHECK(decodeWeights(form, *input.model, needed, domain, context.part(0.1, 0.9)));
+  if (!domain.domain.empty()) {
+    losePairs(form, *input.model, pairs);
+  }
   HALFSTEP_CHECK(insertPairs(form, pairs, domain));
   HALFSTEP_CHECK(roundBiases(form, input, pairs, domain, context));
   return form;
