@@ -15,6 +15,8 @@ public:
     exporters.push_back(std::make_unique<QdqExporter>());
     exporters.push_back(std::make_unique<DynamicExporter>());
     exporters.push_back(std::make_unique<MatMulNBitsExporter>());
+    exporters.push_back(std::make_unique<HalfExporter>());
+    exporters.push_back(std::make_unique<Bfloat16Exporter>());
     return exporters;
   }
 };
