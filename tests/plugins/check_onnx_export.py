@@ -335,6 +335,21 @@ class OnnxExport(unittest.TestCase):
         self.assertTrue(any("mask" in loss["what"] for loss in told["lost"]))
         onnx.checker.check_model(model)
 
+    def test_float16_behind_a_product(self):
+        """A bias and a Sigmoid that a product does not take along in float16 are computed one after the other."""
+        value = helper.make_tensor_value_info
+        random = np.random.default_rng(5)
+        graph = helper.make_graph(
+            [helper.make_node("MatMul", ["x", "w"], ["m"], name="fc"), helper.make_node("Add", ["m", "b"], ["a"]),
+             helper.make_node("Sigmoid", ["a"], ["y"])], "g",
+            [value("x", TensorProto.FLOAT, [2, 8])], [value("y", TensorProto.FLOAT, [2, 4])],
+            [numpy_helper.from_array(random.standard_normal((8, 4), np.float32), "w"),
+             numpy_helper.from_array(random.standard_normal(4, np.float32), "b")])
+        path = self.folder / "sigmoid.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), str(path))
+        _, told, _ = self.export("onnx-fp16", "--weights", "fp16", model=path)
+        self.assertLess(told["verified"]["max_relative"], 2e-3)
+
     def test_bfloat16(self):
         model, told, _ = self.export("onnx-bf16", "--weights", "bf16")
         self.assertEqual(self.constants(model)["fc.w_quantized"].data_type, TensorProto.BFLOAT16)
