@@ -55,6 +55,7 @@ Command sensitivityCommand(CLI::App& main);
 Command runCommand(CLI::App& main);
 Command dataCommand(CLI::App& main);
 Command latencyCommand(CLI::App& main);
+Command searchCommand(CLI::App& main);
 Command exportCommand(CLI::App& main);
 Command conformanceCommand(CLI::App& main);
 Command pluginsCommand(CLI::App& main);

@@ -17,26 +17,6 @@ std::size_t index(PlanQuantity quantity) {
   return static_cast<std::size_t>(quantity);
 }
 
-/// What a candidate does beyond the float network, so that it adds up over layers; never below 0.
-double addedDamage(OutputMetric metric, const std::vector<OutputFigures>& samples) {
-  double damage = 0.0;
-  switch (metric) {
-  case OutputMetric::top1:
-  case OutputMetric::top5:
-    damage = 1.0 - metricOf(metric, samples);
-    break;
-  case OutputMetric::accuracy:
-    damage = metricOf(OutputMetric::floatAccuracy, samples) - metricOf(metric, samples);
-    break;
-  case OutputMetric::perplexity:
-    damage = metricOf(metric, samples) - metricOf(OutputMetric::floatPerplexity, samples);
-    break;
-  default:
-    damage = metricOf(metric, samples);
-  }
-  return std::isnan(damage) ? damage : std::max(damage, 0.0);
-}
-
 OutputMetric additiveMetric(OutputMetric metric) {
   return metric == OutputMetric::sqnr || metric == OutputMetric::cosine ? OutputMetric::relativeError
                                                                         : metric;
@@ -160,6 +140,26 @@ Result<std::vector<std::vector<std::size_t>>> numberedTies(const Model& model,
 }
 
 } // namespace
+
+double addedDamage(OutputMetric metric, std::span<const OutputFigures> samples,
+                   std::span<const std::uint32_t> picks) {
+  double damage = 0.0;
+  switch (metric) {
+  case OutputMetric::top1:
+  case OutputMetric::top5:
+    damage = 1.0 - metricOf(metric, samples, picks);
+    break;
+  case OutputMetric::accuracy:
+    damage = metricOf(OutputMetric::floatAccuracy, samples, picks) - metricOf(metric, samples, picks);
+    break;
+  case OutputMetric::perplexity:
+    damage = metricOf(metric, samples, picks) - metricOf(OutputMetric::floatPerplexity, samples, picks);
+    break;
+  default:
+    damage = metricOf(metric, samples, picks);
+  }
+  return std::isnan(damage) ? damage : std::max(damage, 0.0);
+}
 
 std::string_view quantityName(PlanQuantity quantity) {
   return kNames[index(quantity)];

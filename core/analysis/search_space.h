@@ -61,6 +61,11 @@ struct SearchSpace {
   Quantities quantitiesOf(const Model& model, const Plan& plan) const;
 };
 
+/// What samples show of a plan beyond the float network: an additive figure that is never below 0, and larger
+/// for more damage. `picks`: which samples (all where empty). NaN where the metric does not apply.
+double addedDamage(OutputMetric metric, std::span<const OutputFigures> samples,
+                   std::span<const std::uint32_t> picks = {});
+
 /// Makes the problem. Damages are the sweep's where larger means worse; SQNR and cosine do not add up over
 /// layers, so a sweep in them is searched by its relative output error. A damage below the float network's
 /// own (a top-1 share that rises by chance) counts as 0, and fewer bits are never taken for better than more:
