@@ -22,13 +22,6 @@ OutputMetric additiveMetric(OutputMetric metric) {
                                                                         : metric;
 }
 
-double layerBytes(const Layer& layer, const Scheme& scheme) {
-  const Tensor& weight = layer.stored ? layer.stored->codes : layer.weight;
-  return static_cast<double>(
-      quantizedBytes(scheme, Segmentation::of(weight.shape(), layer.channelAxes, scheme.granularity),
-                     elementBits(weight.type())));
-}
-
 double layerBops(const LayerShape& shape, const LayerPlan& plan) {
   return static_cast<double>(shape.macs) * static_cast<double>(shape.calls) *
          formatFacts(plan.weights.format).bits * formatFacts(plan.activations.scheme.format).bits;
@@ -62,7 +55,7 @@ double layerSeconds(const SearchTimes& times, std::size_t layer, LatencyType typ
 Quantities costsOf(const Model& model, std::size_t layer, const LayerPlan& plan,
                    const std::optional<SearchTimes>& times) {
   Quantities costs(kPlanQuantities, 0.0);
-  costs[index(PlanQuantity::size)] = layerBytes(model.layers[layer], plan.weights);
+  costs[index(PlanQuantity::size)] = plannedBytes(model.layers[layer], plan.weights);
   if (times) {
     costs[index(PlanQuantity::bops)] = layerBops(times->shapes[layer], plan);
     const double seconds = layerSeconds(*times, layer, latencyTypeOf(plan));
@@ -140,6 +133,13 @@ Result<std::vector<std::vector<std::size_t>>> numberedTies(const Model& model,
 }
 
 } // namespace
+
+double plannedBytes(const Layer& layer, const Scheme& scheme) {
+  const Tensor& weight = layer.stored ? layer.stored->codes : layer.weight;
+  return static_cast<double>(
+      quantizedBytes(scheme, Segmentation::of(weight.shape(), layer.channelAxes, scheme.granularity),
+                     elementBits(weight.type())));
+}
 
 double addedDamage(OutputMetric metric, std::span<const OutputFigures> samples,
                    std::span<const std::uint32_t> picks) {
@@ -265,28 +265,44 @@ Plan SearchSpace::planOf(const SearchSolution& solution, const Plan& base) const
   return plan;
 }
 
+const Quantities* SearchSpace::known(std::size_t layer, const LayerPlan& plan) const {
+  const SearchItem& item = problem.items[layer];
+  if (const auto own = fixed.find(layers[layer]); own != fixed.end()) {
+    return own->second == plan ? &item.candidates.front() : nullptr;
+  }
+  const auto found = std::find(candidates.begin(), candidates.end(), plan);
+  const auto number = static_cast<std::size_t>(found - candidates.begin());
+  return found != candidates.end() && !item.candidates[number].empty() ? &item.candidates[number] : nullptr;
+}
+
+double SearchSpace::damageOf(std::size_t layer, const LayerPlan& plan) const {
+  const Quantities* found = known(layer, plan);
+  return found != nullptr ? (*found)[index(PlanQuantity::damage)] : std::nan("");
+}
+
+std::optional<std::vector<std::size_t>> SearchSpace::choicesOf(const Plan& plan) const {
+  std::vector<std::size_t> choices;
+  for (std::size_t layer = 0; layer < layers.size(); ++layer) {
+    const Quantities* found = known(layer, plan.forLayer(layers[layer]));
+    if (found == nullptr) {
+      return {};
+    }
+    choices.push_back(static_cast<std::size_t>(found - problem.items[layer].candidates.data()));
+  }
+  return choices;
+}
+
 Quantities SearchSpace::quantitiesOf(const Model& model, const Plan& plan) const {
   Quantities totals(kPlanQuantities, 0.0);
   for (std::size_t layer = 0; layer < layers.size(); ++layer) {
     const LayerPlan& own = plan.forLayer(layers[layer]);
-    const SearchItem& item = problem.items[layer];
-    const auto fixedPlan = fixed.find(layers[layer]);
-    const Quantities* known = nullptr;
-    if (fixedPlan != fixed.end()) {
-      known = fixedPlan->second == own ? &item.candidates.front() : nullptr;
-    } else {
-      const auto found = std::find(candidates.begin(), candidates.end(), own);
-      const auto number = static_cast<std::size_t>(found - candidates.begin());
-      known =
-          found != candidates.end() && !item.candidates[number].empty() ? &item.candidates[number] : nullptr;
-    }
-    if (known != nullptr) {
+    if (const Quantities* found = known(layer, own)) {
       for (std::size_t q = 0; q < kPlanQuantities; ++q) {
-        totals[q] += (*known)[q];
+        totals[q] += (*found)[q];
       }
       continue;
     }
-    totals[index(PlanQuantity::size)] += layerBytes(model.layers[layer], own.weights);
+    totals[index(PlanQuantity::size)] += plannedBytes(model.layers[layer], own.weights);
     for (const PlanQuantity unknown : {PlanQuantity::damage, PlanQuantity::bops, PlanQuantity::latency}) {
       totals[index(unknown)] = std::nan("");
     }

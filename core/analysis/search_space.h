@@ -59,7 +59,18 @@ struct SearchSpace {
   /// What `plan` amounts to, each number where it is known: a plan's schemes need not be candidates, only
   /// size and bops are then told. The damage is NaN where a layer's scheme was not measured.
   Quantities quantitiesOf(const Model& model, const Plan& plan) const;
+  /// The choices that make `plan`; nothing where a layer's scheme is no candidate.
+  std::optional<std::vector<std::size_t>> choicesOf(const Plan& plan) const;
+  /// The damage of layer `layer` alone under `plan`; NaN where it was not measured.
+  double damageOf(std::size_t layer, const LayerPlan& plan) const;
+
+private:
+  /// What the problem holds of one layer under one plan; null where that is no candidate.
+  const Quantities* known(std::size_t layer, const LayerPlan& plan) const;
 };
+
+/// Bytes of a layer's weights under a scheme, scales and zero points counted: quantizedBytes of its shape.
+double plannedBytes(const Layer& layer, const Scheme& scheme);
 
 /// What samples show of a plan beyond the float network: an additive figure that is never below 0, and larger
 /// for more damage. `picks`: which samples (all where empty). NaN where the metric does not apply.

@@ -101,6 +101,10 @@ NetworkAnalysis::NetworkAnalysis(Document& document, JobRunner& runner, QObject*
 
 NetworkAnalysis::~NetworkAnalysis() = default;
 
+std::function<Result<const Executor*>()> NetworkAnalysis::executorSource() const {
+  return [lab = m_lab] { return lab->executor(); };
+}
+
 void NetworkAnalysis::reset() {
   m_lab.reset();
   m_samples.reset();

@@ -11,6 +11,7 @@
 
 #include <QObject>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -77,6 +78,8 @@ public:
   void startLatency();
   /// One that was saved, in place of measuring.
   void setCalibration(std::shared_ptr<const Calibration> calibration);
+  /// Gives the open model's executor, on any thread; what it points to lives as long as the function.
+  std::function<Result<const Executor*>()> executorSource() const;
   void stop(const QString& key) { m_runner.cancelKey(key); }
   static QString sweepKey() { return QStringLiteral("sensitivity"); }
   static QString errorsKey() { return QStringLiteral("errors"); }
