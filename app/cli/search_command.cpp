@@ -140,7 +140,7 @@ Result<SearchSpaceOptions> spaceOptions(const SearchCommandOptions& given, const
 }
 
 /// Every layer with the same candidate, as points to compare with.
-Result<void> tryUniform(SearchReport& report, PlanTrials* trials, const JobContext& job) {
+Result<void> tryUniform(SearchReport& report, const Model& model, PlanTrials* trials, const JobContext& job) {
   const std::size_t count = report.space.candidates.size();
   for (std::size_t candidate = 0; candidate < count; ++candidate) {
     const LayerPlan& uniform = report.space.candidates[candidate];
@@ -151,6 +151,7 @@ Result<void> tryUniform(SearchReport& report, PlanTrials* trials, const JobConte
     plan.fallback = uniform;
     plan.layers = report.space.fixed;
     TriedPlan tried;
+    tried.solution.totals = report.space.quantitiesOf(model, plan);
     if (trials != nullptr) {
       HALFSTEP_TRY(tried, trials->run(plan, job));
     }
@@ -196,7 +197,7 @@ Result<void> searchPlan(Environment& environment, const SearchCommandOptions& gi
   HALFSTEP_TRY(report.found,
                findPlan(report.problem, trials ? &*trials : nullptr, find, context.part(0.7, 0.95)));
   report.trials = trials ? trials->count() : 0;
-  HALFSTEP_CHECK(tryUniform(report, trials ? &*trials : nullptr, context.part(0.95, 1.0)));
+  HALFSTEP_CHECK(tryUniform(report, *model, trials ? &*trials : nullptr, context.part(0.95, 1.0)));
   SearchProblem open = report.space.problem; // the whole curve, whatever the budgets
   HALFSTEP_TRY(report.frontier,
                searchFrontier(open, static_cast<std::size_t>(PlanQuantity::size), kFrontierPoints, context));
