@@ -56,6 +56,7 @@ Command runCommand(CLI::App& main);
 Command dataCommand(CLI::App& main);
 Command latencyCommand(CLI::App& main);
 Command searchCommand(CLI::App& main);
+Command diffCommand(CLI::App& main);
 Command exportCommand(CLI::App& main);
 Command conformanceCommand(CLI::App& main);
 Command pluginsCommand(CLI::App& main);

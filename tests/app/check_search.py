@@ -116,12 +116,30 @@ def constraints(folder, model, data):
           "nowhere" in run("search", model, *arguments, "--tie", "nowhere," + names[0], status=2))
 
 
+def differences(folder, model):
+    first, second = (os.path.join(folder, name) for name in ("a.halfstep.json", "b.halfstep.json"))
+    names = [layer["name"] for layer in run("inspect", model)["layers"]]
+    run("quantize", model, "--weights", "int8", "--save-plan", first)
+    run("quantize", model, "--weights", "int8", "--set", names[1] + "=int4:group64", "--save-plan", second)
+    found = run("diff", first, second)["layers"]
+    check("one layer differs", found == [{"name": names[1], "from": "int8", "to": "int4:group64"}])
+    check("a plan does not differ from itself", run("diff", first, first)["layers"] == [])
+    reports = [os.path.join(folder, name) for name in ("a.json", "b.json")]
+    for plan, report in zip((first, second), reports):
+        run("export", model, "--plan", plan, "--to", "report-json", "--out", report)
+    found = run("diff", *reports)["layers"]
+    check("reports differ in figures too", len(found) == 1 and found[0]["name"] == names[1] and
+          found[0]["bytes"][0] > found[0]["bytes"][1] and found[0]["sqnr_db"][0] > found[0]["sqnr_db"][1])
+    check("what is neither is refused", "neither" in run("diff", model, first, status=3))
+
+
 def main():
     cnn = os.path.join(SAMPLES, "digits_cnn.onnx")
     mlp = os.path.join(SAMPLES, "digits_mlp.onnx")
     with tempfile.TemporaryDirectory(prefix="halfstep-search-") as folder:
         within_budget(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
         exhaustive(mlp, os.path.join(SAMPLES, "data", "digits_mlp"))
+        differences(folder, cnn)
         constraints(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
     sys.exit(1 if failures else 0)
 
