@@ -5,7 +5,10 @@
 #include "core/exec/prepared_graph.h"
 #include "core/exec/widening.h"
 
+#include "core/support/thread_limit.h"
+
 #include <algorithm>
+#include <cmath>
 #include <new>
 #include <stdexcept>
 
@@ -51,6 +54,29 @@ Shape shapeOf(const Value& value) {
   return value.lazy() != nullptr ? value.lazy()->shape() : value.tensor().shape();
 }
 
+/// Whether a node's gradients are worked out sooner than other threads wake up. Products and convolutions
+/// take about √(|a|·|b|·|y|) multiplications for operands and a result of so many elements, the others a few
+/// for each element.
+bool isSmall(const Node& node, std::span<const Value> inputs, std::span<const Value> outputs) {
+  double elements = 0.0;
+  double product = 1.0;
+  const auto count = [&](std::span<const Value> values, std::size_t factors) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double own = values[i].isTensor() ? static_cast<double>(values[i].tensor().count()) : 0.0;
+      elements += own;
+      product *= i < factors ? own : 1.0;
+    }
+  };
+  count(inputs, 2);
+  count(outputs, 1);
+  constexpr std::string_view kProducts[] = {"Conv", "ConvTranspose", "Gemm", "MatMul"};
+  const bool multiplies =
+      std::find(std::begin(kProducts), std::end(kProducts), node.opType) != std::end(kProducts);
+  constexpr double kMultiplications = 1 << 18;
+  constexpr double kElements = 1 << 17;
+  return multiplies ? std::sqrt(product) < kMultiplications : elements < kElements;
+}
+
 /// Gradients on their way back, by slot.
 class BackwardWalk {
 public:
@@ -65,6 +91,7 @@ public:
 
   /// One more part of the gradient at a value. An error at a value stays there.
   void arrive(Slot slot, Result<Tensor> part) {
+    const OneThread few(!part || part->count() < std::size_t{1} << 17);
     std::optional<Result<Tensor>>& own = m_gradients[slot];
     if (!own) {
       own = std::move(part);
@@ -161,6 +188,7 @@ private:
       return Error{ErrorKind::unsupported, "subgraphs have no gradient"};
     };
     const OpCall call(*node.node, node.opset, inputs, m_job, none);
+    const OneThread few(isSmall(*node.node, inputs, outputs));
     try {
       return rule(GradientCall{call, outputs, arriving, wanted});
     } catch (const std::bad_alloc&) {
