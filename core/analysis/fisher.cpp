@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <new>
+#include <optional>
 
 namespace halfstep {
 
@@ -196,16 +198,60 @@ private:
               : valueProjections(m_roles, pass.values(), m_signals, m_options.passes, job.seed(), i));
       m_rows += projections.rows;
       result.exact = result.exact && projections.exact;
-      for (const OutputProjection& projection : projections.vectors) {
-        HALFSTEP_TRY(const Gradients gradients, pass.backward(projection.seeds, job));
-        HALFSTEP_CHECK(add(result, group, gradients, projection.weight));
+      const std::span<const OutputProjection> vectors = projections.vectors;
+      const std::size_t together = passesTogether(group);
+      for (std::size_t first = 0; first < vectors.size(); first += together) {
+        const auto part = vectors.subspan(first, std::min(together, vectors.size() - first));
+        HALFSTEP_CHECK(job.checkpoint());
+        HALFSTEP_TRY(const std::vector<Gradients> gradients, passesBack(pass, part, job));
+        for (std::size_t k = 0; k < part.size(); ++k) {
+          add(result, group, gradients[k], part[k].weight);
+        }
       }
     }
     return {};
   }
 
-  static Result<void> add(FisherEstimate& result, std::vector<Probed>& group, const Gradients& gradients,
-                          double weight) {
+  /// How many ways back may hold their gradients at once.
+  std::size_t passesTogether(const std::vector<Probed>& group) const {
+    std::size_t bytes = 1;
+    for (const Probed& one : group) {
+      bytes += one.changes.empty() ? 0 : 4 * one.changes.front().size() * one.values.size();
+    }
+    return std::max<std::size_t>(1, m_options.memoryBudget / bytes);
+  }
+
+  /// Side by side, each on one thread: so they wait for each other once, and not after every node, and do not
+  /// depend on the number of threads.
+  static Result<std::vector<Gradients>>
+  passesBack(const ForwardPass& pass, std::span<const OutputProjection> vectors, const JobContext& job) {
+    std::vector<std::optional<Result<Gradients>>> made(vectors.size());
+    const JobContext inner(job.stopToken()); // giving way is for the thread that runs the job
+    const auto one = [&](std::size_t k) {
+      try {
+        made[k] = pass.backward(vectors[k].seeds, inner);
+      } catch (const std::bad_alloc&) {
+        made[k] = Error{ErrorKind::failed, "there is not enough memory for the gradients"};
+      }
+    };
+    if (vectors.size() == 1) {
+      one(0);
+    } else {
+      parallelFor(vectors.size(), [&](std::size_t k) {
+        const OneThread alone(true);
+        one(k);
+      });
+    }
+    std::vector<Gradients> gradients;
+    for (auto& result : made) {
+      HALFSTEP_TRY(Gradients done, std::move(*result));
+      gradients.push_back(std::move(done));
+    }
+    return gradients;
+  }
+
+  static void add(FisherEstimate& result, std::vector<Probed>& group, const Gradients& gradients,
+                  double weight) {
     for (Probed& one : group) {
       for (const std::string& name : one.values) {
         if (const auto& gradient = gradients.at(name); !gradient && result.left[one.layer].empty()) {
@@ -230,7 +276,6 @@ private:
         one.sums[scheme] += weight * product * product;
       }
     });
-    return {};
   }
 
   const Executor& m_executor;

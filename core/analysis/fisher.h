@@ -33,8 +33,9 @@ struct FisherOptions {
   std::size_t samples = 16;    ///< the first so many; 0 for all
   /// What the estimate stands beside; without it the model's standard metric.
   std::optional<OutputMetric> beside;
-  std::size_t passes = 10;                           ///< ways back for each sample, at most; at least 1
-  std::size_t memoryBudget = std::size_t{512} << 20; ///< bytes for the changes of weights held at once
+  std::size_t passes = 10; ///< ways back for each sample, at most; at least 1
+  /// Bytes for the changes of weights held at once, and as many for gradients.
+  std::size_t memoryBudget = std::size_t{512} << 20;
 };
 
 /// kl for figures of distributions where the model has some, otherwise relativeError.

@@ -72,8 +72,8 @@ bool isSmall(const Node& node, std::span<const Value> inputs, std::span<const Va
   constexpr std::string_view kProducts[] = {"Conv", "ConvTranspose", "Gemm", "MatMul"};
   const bool multiplies =
       std::find(std::begin(kProducts), std::end(kProducts), node.opType) != std::end(kProducts);
-  constexpr double kMultiplications = 1 << 18;
-  constexpr double kElements = 1 << 17;
+  constexpr double kMultiplications = 1 << 20;
+  constexpr double kElements = 1 << 18;
   return multiplies ? std::sqrt(product) < kMultiplications : elements < kElements;
 }
 
@@ -91,7 +91,7 @@ public:
 
   /// One more part of the gradient at a value. An error at a value stays there.
   void arrive(Slot slot, Result<Tensor> part) {
-    const OneThread few(!part || part->count() < std::size_t{1} << 17);
+    const OneThread few(!part || part->count() < std::size_t{1} << 18);
     std::optional<Result<Tensor>>& own = m_gradients[slot];
     if (!own) {
       own = std::move(part);
