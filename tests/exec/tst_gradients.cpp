@@ -191,6 +191,8 @@ std::vector<Case> functionCases() {
   }
   cases.push_back({"Tan", "Tan", {{{2, 7}}}});
   cases.push_back({"ThresholdedRelu", "ThresholdedRelu", {{{2, 3, 7}}}, {{"alpha", 0.5f}}});
+  cases.push_back({"Affine", "Affine", {{{2, 3, 7}}}, {{"alpha", 0.5f}, {"beta", 2.0f}}});
+  cases.push_back({"ScaledTanh", "ScaledTanh", {{{2, 3, 7}}}, {{"alpha", 1.5f}, {"beta", 0.5f}}});
   for (const char* op : {"Log", "Reciprocal", "Sqrt"}) {
     cases.push_back({op, op, {{{2, 3, 7}, Given::positive}}});
   }
@@ -243,6 +245,8 @@ std::vector<Case> movementCases() {
       {"Pad reflect", "Pad", {{{3, 4}}, ints({1, 2, 2, 1})}, {{"mode", std::string("reflect")}}},
       {"DepthToSpace", "DepthToSpace", {{{1, 8, 2, 3}}}, {{"blocksize", std::int64_t{2}}}},
       {"SpaceToDepth", "SpaceToDepth", {{{1, 2, 4, 6}}}, {{"blocksize", std::int64_t{2}}}},
+      {"Crop", "Crop", {{{1, 2, 4, 5}}}, {{"border", Ints{1, 1, 0, 2}}}, 7},
+      {"Upsample", "Upsample", {{{1, 2, 2, 3}}}, {{"scales", std::vector<float>{1, 1, 2, 2}}}, 7},
       {"Trilu", "Trilu", {{{4, 4}}}},
       {"Cast", "Cast", {{{4, 4}}}, {{"to", std::int64_t{11}}}},
   };
@@ -256,6 +260,8 @@ std::vector<Case> productCases() {
       {"MatMul row", "MatMul", {{{5}}, {{2, 5, 3}}}},
       {"MatMul column", "MatMul", {{{2, 4, 5}}, {{5}}}},
       {"MatMul dot", "MatMul", {{{5}}, {{5}}}},
+      {"Einsum", "Einsum", {{{2, 4, 5}}, {{3, 5}}}, {{"equation", std::string("bik, jk -> bji")}}},
+      {"Einsum of three", "Einsum", {{{2, 3}}, {{3, 4}}, {{4}}}, {{"equation", std::string("ij,jk,k->i")}}},
       {"Gemm", "Gemm", {{{4, 5}}, {{5, 3}}, {{3}}}, {{"alpha", 0.7f}, {"beta", 1.5f}}},
       {"Gemm transB", "Gemm", {{{4, 5}}, {{3, 5}}, {{4, 1}}}, {{"transB", std::int64_t{1}}}},
       {"Gemm transA", "Gemm", {{{5, 4}}, {{5, 3}}}, {{"transA", std::int64_t{1}}}},
@@ -276,6 +282,14 @@ std::vector<Case> productCases() {
        "ConvTranspose",
        {{{1, 3, 4, 4}}, {{3, 2, 3, 3}}, {{2}}},
        {{"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}, {"output_padding", Ints{1, 1}}}},
+      {"ConvTranspose to a shape",
+       "ConvTranspose",
+       {{{1, 3, 4, 4}}, {{3, 2, 3, 3}}},
+       {{"strides", Ints{2, 2}}, {"output_shape", Ints{8, 7}}}},
+      {"ConvTranspose of the same size",
+       "ConvTranspose",
+       {{{1, 3, 4, 5}}, {{3, 2, 3, 3}}},
+       {{"strides", Ints{2, 2}}, {"auto_pad", std::string("SAME_UPPER")}}},
       {"ConvTranspose groups",
        "ConvTranspose",
        {{{1, 4, 3, 3}}, {{4, 2, 2, 3}}},

@@ -4,6 +4,7 @@
 #include "core/exec/operators/onednn.h"
 #include "core/exec/operators/windows.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace halfstep {
@@ -150,18 +151,36 @@ Gradient convolution(const GradientCall& call) {
   return made;
 }
 
+/// The padding of a ConvTranspose whose output's shape was given. Source: ONNX's ConvTranspose.
+void padToShape(const GradientCall& call, Convolution& of) {
+  const std::string automatic = call.op.text("auto_pad", "NOTSET");
+  if (call.op.integers("output_shape").empty() && automatic != "SAME_UPPER" && automatic != "SAME_LOWER") {
+    return;
+  }
+  const std::vector<std::int64_t> extra = call.op.integers("output_padding");
+  for (std::size_t axis = 0; axis < of.windows.rank(); ++axis) {
+    const std::int64_t reached = (of.small[axis + 2] - 1) * of.windows.strides[axis] + of.windows.reach(axis);
+    const std::int64_t whole = reached + (axis < extra.size() ? extra[axis] : 0);
+    const std::int64_t pad = std::max<std::int64_t>(0, whole - of.large[axis + 2]);
+    of.windows.before[axis] = automatic == "SAME_UPPER" ? pad / 2 : pad - pad / 2;
+    of.windows.after[axis] =
+        std::max<std::int64_t>(0, reached - of.windows.before[axis] - of.large[axis + 2]);
+  }
+}
+
 Gradient convolutionTranspose(const GradientCall& call) {
   HALFSTEP_TRY(const Tensor input, call.op.tensor(0));
   HALFSTEP_TRY(const Tensor arriving, call.first());
   HALFSTEP_CHECK(checkRank(call, input));
-  if (!call.op.integers("output_shape").empty() || call.op.text("auto_pad", "NOTSET") != "NOTSET") {
-    return call.op.unsupported("its gradient is known for explicit padding only");
-  }
-  HALFSTEP_TRY(const Convolution of, convolutionOf(call, arriving.shape(), input.shape()));
+  HALFSTEP_TRY(Convolution of, convolutionOf(call, arriving.shape(), input.shape()));
+  padToShape(call, of);
   InputGradients made(3);
   if (call.wants(0)) {
     const Value inputs[] = {arriving, of.weights};
     HALFSTEP_TRY(const std::vector<Value> back, runOperator(call, nodeFor("Conv", of), inputs));
+    if (back.front().tensor().shape() != input.shape()) {
+      return call.op.unsupported("its gradient is not known for this output_padding");
+    }
     made[0] = back.front().tensor();
   }
   if (call.wants(1)) {

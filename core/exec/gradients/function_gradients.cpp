@@ -171,6 +171,20 @@ Gradient fastGelu(const GradientCall& call) {
   return throughBias(call, tanhGeluSlope);
 }
 
+Gradient affine(const GradientCall& call) {
+  const double alpha = call.op.real("alpha", 1.0f);
+  return through(call, [=](double, double) { return alpha; });
+}
+
+Gradient scaledTanh(const GradientCall& call) { // alpha·tanh(beta·x)
+  const double alpha = call.op.real("alpha", 1.0f);
+  const double beta = call.op.real("beta", 1.0f);
+  return through(call, [=](double x, double) {
+    const double t = std::tanh(beta * x);
+    return alpha * beta * (1.0 - t * t);
+  });
+}
+
 Gradient expOf(const GradientCall& call) {
   return through(call, [](double, double y) { return y; });
 }
@@ -213,6 +227,7 @@ Gradient atanOf(const GradientCall& call) {
 
 constexpr GradientEntry kEntries[] = {
     {"", "Abs", absolute},
+    {"", "Affine", affine},
     {"", "Atan", atanOf},
     {"", "Ceil", flat},
     {"", "Celu", celu},
@@ -232,6 +247,7 @@ constexpr GradientEntry kEntries[] = {
     {"", "Reciprocal", reciprocal},
     {"", "Relu", relu},
     {"", "Round", flat},
+    {"", "ScaledTanh", scaledTanh},
     {"", "Selu", selu},
     {"", "Sigmoid", sigmoid},
     {"", "Sign", flat},

@@ -141,6 +141,13 @@ Gradient scatter(const GradientCall& call) {
   return moved(call, {0, 2});
 }
 
+Gradient upsample(const GradientCall& call) {
+  if (call.op.text("mode", "nearest") != "nearest") {
+    return call.op.unsupported("its gradient is known for the mode nearest only");
+  }
+  return moved(call, {0});
+}
+
 /// Gathers along an axis, without numbering the whole table: most rows of an embedding are not looked at.
 Gradient gather(const GradientCall& call) {
   if (!call.wants(0)) {
@@ -206,6 +213,7 @@ Gradient dequantize(const GradientCall& call) {
 constexpr GradientEntry kEntries[] = {
     {"", "Cast", cast},
     {"", "Concat", all},
+    {"", "Crop", first},
     {"", "DepthToSpace", first},
     {"", "DequantizeLinear", dequantize},
     {"", "Dropout", dropout},
@@ -228,6 +236,7 @@ constexpr GradientEntry kEntries[] = {
     {"", "Transpose", transpose},
     {"", "Trilu", first},
     {"", "Unsqueeze", unchanged},
+    {"", "Upsample", upsample},
     {"", "Where", where},
 };
 

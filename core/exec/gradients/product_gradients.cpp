@@ -3,7 +3,9 @@
 
 #include "core/exec/rearrange.h"
 
+#include <algorithm>
 #include <numeric>
+#include <string>
 
 namespace halfstep {
 
@@ -130,7 +132,75 @@ Gradient gemm(const GradientCall& call) {
   return made;
 }
 
+/// The letters of the operands and of the result.
+struct Equation {
+  std::vector<std::string> operands;
+  std::string result;
+};
+
+Result<Equation> equationOf(const GradientCall& call) {
+  std::string text = call.op.text("equation", "");
+  std::erase(text, ' ');
+  const std::size_t arrow = text.find("->");
+  if (arrow == std::string::npos || text.find('.') != std::string::npos) {
+    return call.op.unsupported("the gradient of " + text + " is not known");
+  }
+  Equation made{{""}, text.substr(arrow + 2)};
+  for (const char letter : text.substr(0, arrow)) {
+    if (letter == ',') {
+      made.operands.emplace_back();
+    } else {
+      made.operands.back() += letter;
+    }
+  }
+  return made;
+}
+
+/// An operand's gradient is a product again: of what arrives with the other operands, summed over the letters
+/// that the operand does not have.
+Gradient einsum(const GradientCall& call) {
+  HALFSTEP_TRY(const Equation equation, equationOf(call));
+  HALFSTEP_TRY(const Tensor arriving, call.first());
+  if (equation.operands.size() != call.op.inputCount()) {
+    return call.op.fail("it has another number of inputs than its equation");
+  }
+  InputGradients made(call.op.inputCount());
+  for (std::size_t input = 0; input < made.size(); ++input) {
+    if (!call.wants(input)) {
+      continue;
+    }
+    const std::string& own = equation.operands[input];
+    std::string left = equation.result;
+    std::vector<Value> inputs = {arriving};
+    for (std::size_t other = 0; other < made.size(); ++other) {
+      if (other != input) {
+        left += ',' + equation.operands[other];
+        inputs.push_back(call.op.input(other));
+      }
+    }
+    const bool fits = std::all_of(own.begin(), own.end(), [&](char letter) { // else it was summed by itself
+      return std::count(own.begin(), own.end(), letter) == 1 && left.find(letter) != std::string::npos;
+    });
+    if (!fits) {
+      return call.op.unsupported("the gradient of such an equation is not known");
+    }
+    Node node;
+    node.opType = "Einsum";
+    node.inputs.resize(inputs.size(), "x");
+    node.outputs = {"y"};
+    node.attributes["equation"] = left + "->" + own;
+    HALFSTEP_TRY(const std::vector<Value> product, runOperator(call, node, inputs));
+    HALFSTEP_TRY(const Tensor given, call.op.tensor(input));
+    if (product.front().tensor().shape() != given.shape()) {
+      return call.op.unsupported("the gradient is not known for operands that are repeated");
+    }
+    made[input] = product.front().tensor();
+  }
+  return made;
+}
+
 constexpr GradientEntry kEntries[] = {
+    {"", "Einsum", einsum},
     {"", "Gemm", gemm},
     {"", "MatMul", matMul},
 };
