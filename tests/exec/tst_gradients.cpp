@@ -499,6 +499,36 @@ private slots:
              error.message().c_str());
   }
 
+  void shapesAndPlacesAreNoWayBack() { // y = x·w + zeros of its shape, + whether it is larger, + its
+                                       // largest's place
+    auto model = std::make_shared<Model>();
+    model->opsets[""] = 17;
+    Graph& graph = model->graph;
+    graph.addInitializer("w", test::tensorOf({2}, {3.0f, 4.0f}));
+    Node toFloat = test::operation("Cast", "t", {"g"}, {"h"});
+    toFloat.attributes["to"] = std::int64_t{1};
+    Node place = test::operation("Cast", "u", {"k"}, {"l"});
+    place.attributes["to"] = std::int64_t{1};
+    graph.nodes = {test::operation("Mul", "m", {"x", "w"}, {"a"}),
+                   test::operation("Shape", "s", {"a"}, {"b"}),
+                   test::operation("ConstantOfShape", "c", {"b"}, {"d"}),
+                   test::operation("Add", "n", {"a", "d"}, {"e"}),
+                   test::operation("Greater", "r", {"a", "x"}, {"g"}),
+                   toFloat,
+                   test::operation("Add", "o", {"e", "h"}, {"i"}),
+                   test::operation("ArgMax", "p", {"a"}, {"k"}),
+                   place,
+                   test::operation("Add", "q", {"i", "l"}, {"y"})};
+    graph.inputs = {test::floatValue("x", {2})};
+    graph.outputs = {test::floatValue("y", {2})};
+    const Executor executor = Executor::create(model).value();
+    const auto made = gradients(executor, {{"x", test::tensorOf({2}, {5.0f, 6.0f})}},
+                                {{"y", test::tensorOf({2}, {1.0f, 2.0f})}}, {"w"}, {});
+    VERIFY_OK(made);
+    VERIFY_OK(made->at("w"));
+    QCOMPARE(toFloats(*made->at("w"), {}).value(), (std::vector<float>{5.0f, 12.0f}));
+  }
+
   void wrongSeedsAndNamesAreRefused() {
     const auto model = test::smallNetwork();
     const Executor executor = Executor::create(model).value();

@@ -16,11 +16,30 @@ namespace halfstep {
 
 namespace {
 
-/// Which values depend on those that `active` marks, which are marked in turn.
+bool isFloating(ElementType type) {
+  return type == ElementType::float32 || type == ElementType::float64 || type == ElementType::float16 ||
+         type == ElementType::bfloat16;
+}
+
+/// Whether what a node makes stays the same under small changes of what it takes: shapes, places, truth
+/// values, whole numbers. (Codes of quantized values are no such thing: QuantizeLinear has a rule.)
+bool isUnmoved(const Node& node) {
+  constexpr std::string_view kUnmoved[] = {
+      "And",  "ArgMax",      "ArgMin",  "Equal", "Greater", "GreaterOrEqual", "IsInf", "IsNaN",
+      "Less", "LessOrEqual", "NonZero", "Not",   "Or",      "Shape",          "Size",  "Xor"};
+  if (node.domain.empty() && node.opType == "Cast") {
+    const auto type = elementTypeFromOnnx(node.integer("to", 0));
+    return type && !isFloating(*type);
+  }
+  return node.domain.empty() &&
+         std::find(std::begin(kUnmoved), std::end(kUnmoved), node.opType) != std::end(kUnmoved);
+}
+
+/// Which values move with those that `active` marks, which are marked in turn.
 void spread(const PreparedGraph& graph, std::vector<bool>& active) {
   for (const PreparedNode& node : graph.nodes) {
-    const bool depends =
-        std::any_of(node.uses.begin(), node.uses.end(), [&](Slot slot) { return active[slot]; });
+    const bool depends = !isUnmoved(*node.node) && std::any_of(node.uses.begin(), node.uses.end(),
+                                                               [&](Slot slot) { return active[slot]; });
     for (const Slot slot : node.outputs) {
       if (depends && slot != kNoSlot) {
         active[slot] = true;
@@ -30,12 +49,7 @@ void spread(const PreparedGraph& graph, std::vector<bool>& active) {
 }
 
 bool isFloating(const Value& value) {
-  if (!value.isTensor()) {
-    return false;
-  }
-  const ElementType type = value.lazy() != nullptr ? ElementType::float32 : value.tensor().type();
-  return type == ElementType::float32 || type == ElementType::float64 || type == ElementType::float16 ||
-         type == ElementType::bfloat16;
+  return value.isTensor() && (value.lazy() != nullptr || isFloating(value.tensor().type()));
 }
 
 /// All floats of other widths as float32.
