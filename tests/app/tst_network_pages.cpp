@@ -129,6 +129,10 @@ private slots:
     const auto sweep = program.session.analysis().sweep();
     QVERIFY(sweep->sweep->isComplete());
     QCOMPARE(sweep->reliabilities.size(), std::size_t{2});
+    QVERIFY2(sweep->fisher && sweep->fisherProblem.empty(), sweep->fisherProblem.c_str());
+    QCOMPARE(sweep->fisherCorrelation.size(), std::size_t{2});
+    QVERIFY(sweep->fisherCorrelation[0] > 0.7);
+    QVERIFY(program.child<QLabel>("sensitivity_reliability")->text().contains("Fisher estimate would rank"));
 
     // Sorted by the scheme of the bars, worst first; a click selects the layer everywhere.
     auto* table = program.child<QTableView>("sensitivity_table");
@@ -142,6 +146,11 @@ private slots:
     for (int row = 1; row < table->model()->rowCount(); ++row) {
       QVERIFY(damage(row - 1) >= damage(row));
     }
+    QTest::mouseClick(program.child<QToolButton>("sensitivity_figure_fisher"), Qt::LeftButton);
+    QCOMPARE(table->model()->headerData(3, Qt::Horizontal).toString(),
+             QStringLiteral("Fisher estimate at int2"));
+    QVERIFY(damage(0) > 0.0);
+    QTest::mouseClick(program.child<QToolButton>("sensitivity_figure_measured"), Qt::LeftButton);
     program.child<QAction>("action_copy_command")->trigger();
     const QString command = QApplication::clipboard()->text();
     QVERIFY2(command.contains("sensitivity") && command.contains("--schemes int8,int2") &&
@@ -352,6 +361,22 @@ private slots:
     sensitivity.setView(view);
     QCOMPARE(sensitivity.index(0, 1).data().toString(), QStringLiteral("0.500"));
     QCOMPARE(sensitivity.index(1, 1).data().toString(), QStringLiteral("–"));
+    sensitivity.setFigure(SensitivityModel::Figure::fisher);
+    QCOMPARE(sensitivity.index(0, 1).data().toString(), QStringLiteral("–")); // there is none
+    auto estimate = std::make_shared<FisherEstimate>();
+    estimate->schemes = sweep->schemes;
+    estimate->layers = sweep->layers;
+    estimate->left = {"", "no gradient"};
+    estimate->values = {0.25, std::nan("")};
+    view = std::make_shared<SweepView>(*view);
+    view->fisher = estimate;
+    sensitivity.setView(view);
+    QCOMPARE(sensitivity.index(0, 1).data().toString(), QStringLiteral("0.250"));
+    QVERIFY(sensitivity.figureTitle().contains("Fisher") &&
+            sensitivity.figureTitle().contains("not measured"));
+    QVERIFY(sensitivity.index(1, 1).data(Qt::ToolTipRole).toString().contains("no gradient"));
+    sensitivity.setFigure(SensitivityModel::Figure::measured);
+    QVERIFY(sensitivity.index(0, 1).data(Qt::ToolTipRole).toString().contains("Fisher estimate 0.250"));
     sensitivity.setView(std::make_shared<SweepView>(*view)); // the same shape: no reset
     sensitivity.setView(nullptr);
     QCOMPARE(sensitivity.rowCount(), 0);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/analysis/calibration.h"
+#include "core/analysis/fisher.h"
 #include "core/analysis/latency.h"
 #include "core/analysis/layer_errors.h"
 #include "core/analysis/sensitivity.h"
@@ -26,6 +27,9 @@ struct SweepView {
   std::vector<RankingReliability> reliabilities; ///< one per scheme
   std::vector<double> screening;                 ///< relative weight error, layers × schemes; may be empty
   std::vector<double> screeningCorrelation;      ///< per scheme: rank correlation of screening and damage
+  std::shared_ptr<const FisherEstimate> fisher;  ///< null where gradients could not be had
+  std::vector<double> fisherCorrelation;         ///< per scheme; empty without the estimate
+  std::string fisherProblem;                     ///< why there is none
   bool running = false;
 };
 
