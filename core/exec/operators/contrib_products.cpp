@@ -169,10 +169,6 @@ OpResult scaledProduct(const OpCall& call, const IntegerProduct& product, std::s
   return std::vector<Value>{made.finish()};
 }
 
-Result<Tensor> optionalTensor(const OpCall& call, std::size_t index) {
-  return call.has(index) ? call.tensor(index) : Result<Tensor>(Tensor());
-}
-
 } // namespace
 
 /// A, B, B's scale, B's zero point, bias.

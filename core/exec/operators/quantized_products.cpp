@@ -79,10 +79,6 @@ Result<std::vector<std::int16_t>> zeroPointsOf(const Tensor& tensor) {
   return std::vector<std::int16_t>(values.begin(), values.end());
 }
 
-Result<Tensor> optionalTensor(const OpCall& call, std::size_t index) {
-  return call.has(index) ? call.tensor(index) : Result<Tensor>(Tensor());
-}
-
 Result<Tensor> asInt32(const Shape& shape, std::span<const std::int64_t> values) {
   HALFSTEP_TRY(const auto made, newTensor<std::int32_t>(shape));
   for (std::size_t i = 0; i < values.size(); ++i) {

@@ -1,0 +1,247 @@
+"""Little graphs of one operator each, for compare_operators.py.
+
+A case is (name, node, inputs, outputs, expected): `expected` computes the outputs from the inputs with NumPy, or is
+None where ONNX Runtime alone says what is right. Inputs are arrays, "" for one that is left out; an output named ""
+is not asked for.
+"""
+
+import numpy
+import onnx
+
+RANDOM = numpy.random.default_rng(20)
+CASES = []
+OPSET = 24
+
+
+def reals(*shape):
+    return RANDOM.uniform(-1, 1, shape).astype(numpy.float32)
+
+
+def codes(kind, *shape):
+    limits = numpy.iinfo(kind)
+    return RANDOM.integers(limits.min, limits.max + 1, shape).astype(kind)
+
+
+def case(name, op, inputs, outputs=("y",), expected=None, domain="", opset=OPSET, **attributes):
+    names = ["" if isinstance(array, str) else f"x{i}" for i, array in enumerate(inputs)]
+    node = onnx.helper.make_node(op, names, list(outputs), domain=domain, **attributes)
+    given = {label: numpy.asarray(array) for label, array in zip(names, inputs) if label}
+    CASES.append((name, node, given, [output for output in outputs if output], expected, opset))
+
+
+def contrib(name, op, inputs, outputs=("y",), expected=None, **attributes):
+    case(name, op, inputs, outputs, expected, "com.microsoft", **attributes)
+
+
+# Attention ---------------------------------------------------------------------------------------------------------
+
+
+def attention(q, k, v, mask=None, past_key=None, past_value=None, nonpad=None, heads=None, kv_heads=None, scale=None,
+              causal=False, softcap=0.0, mode=0):
+    flat = q.ndim == 3
+    if flat:
+        q, k, v = (x.reshape(*x.shape[:2], n, -1).swapaxes(1, 2) for x, n in ((q, heads), (k, kv_heads), (v, kv_heads)))
+    past = 0
+    if past_key is not None:
+        k, v, past = numpy.concatenate([past_key, k], 2), numpy.concatenate([past_value, v], 2), past_key.shape[2]
+    present = k, v
+    k, v = (numpy.repeat(x, q.shape[1] // x.shape[1], 1) for x in (k, v))
+    scale = scale or q.shape[-1] ** -0.5
+    products = numpy.einsum("bhqd,bhkd->bhqk", q.astype(numpy.float64), k) * scale
+    capped = softcap * numpy.tanh(products / softcap) if softcap else products
+    bias = numpy.zeros(products.shape)
+    if mask is not None:
+        if mask.dtype == bool:
+            mask = numpy.where(mask, 0.0, -numpy.inf)
+        missing = k.shape[2] - mask.shape[-1]
+        bias += numpy.pad(mask, [(0, 0)] * (mask.ndim - 1) + [(0, missing)], constant_values=-numpy.inf)
+    query, key = numpy.indices(products.shape[2:])
+    for b in range(len(q)):
+        before = past if nonpad is None or past_key is not None else int(nonpad[b]) - q.shape[2]
+        if causal:
+            bias[b][:, key > query + before] = -numpy.inf
+        if nonpad is not None:
+            bias[b][:, key >= nonpad[b]] = -numpy.inf
+    scores = capped + bias
+    most = scores.max(-1, keepdims=True)
+    weights = numpy.exp(scores - numpy.where(numpy.isfinite(most), most, 0))
+    weights /= numpy.maximum(weights.sum(-1, keepdims=True), 1e-30)
+    y = weights @ v
+    if flat:
+        y = y.swapaxes(1, 2).reshape(*y.shape[:1], y.shape[2], -1)
+    return [y, *present, [products, capped, scores, weights][mode]]
+
+
+def attention_cases():
+    q, k, v = reals(2, 6, 4, 8), reals(2, 3, 5, 8), reals(2, 3, 5, 10)
+    mask, flags = reals(4, 5), RANDOM.random((2, 1, 4, 5)) < 0.6
+    flags[0, 0, 1] = False  # a query that may look at nothing
+    flat = reals(2, 4, 48), reals(2, 5, 24), reals(2, 5, 30)
+    pasts = reals(2, 3, 7, 8), reals(2, 3, 7, 10)
+    heads = {"q_num_heads": 6, "kv_num_heads": 3}
+    all_of = ("y", "pk", "pv", "qk")
+    case("attention grouped", "Attention", [q, k, v], expected=attention)
+    case("attention causal", "Attention", [q, k, v], is_causal=1, expected=lambda *x: attention(*x, causal=True))
+    case("attention scale softcap", "Attention", [q, k, v, mask], scale=0.7, softcap=0.5,
+         expected=lambda *x: attention(*x, scale=0.7, softcap=0.5))
+    case("attention boolean mask", "Attention", [q, k, v, flags], expected=attention)
+    case("attention short mask", "Attention", [q, k, v, mask[:, :3]], expected=attention)
+    case("attention flat", "Attention", list(flat), expected=lambda *x: attention(*x, heads=6, kv_heads=3), **heads)
+    for mode in range(4):
+        case(f"attention past, scores {mode}", "Attention", [*flat, reals(2, 6, 4, 12), *pasts], all_of, is_causal=1,
+             qk_matmul_output_mode=mode, softcap=1.5, **heads,
+             expected=lambda *x, mode=mode: attention(*x, heads=6, kv_heads=3, causal=True, softcap=1.5, mode=mode))
+    valid = numpy.array([5, 4], numpy.int64)
+    case("attention padding", "Attention", [q, k, v, "", "", "", valid], is_causal=1,
+         expected=lambda q, k, v, n: attention(q, k, v, nonpad=n, causal=True))
+    case("attention opset 23", "Attention", [q, k, v, mask], opset=23, expected=attention)
+
+
+def contrib_attention_cases():
+    x, w, b = reals(2, 4, 12), reals(12, 48), reals(48)
+    ends, both = numpy.array([4, 2], numpy.int32), numpy.array([4, 3, 0, 1], numpy.int32)
+    raw = (RANDOM.random((2, 4)) < 0.7).astype(numpy.int32)
+    for name, mask in (("none", ""), ("ends", ends), ("both ends", both), ("raw", raw)):
+        contrib(f"Attention mask {name}", "Attention", [x, w, b, mask], num_heads=4)
+    past = reals(2, 2, 4, 3, 4)
+    contrib("Attention past", "Attention", [x, w, b, "", past], ("y", "present"), num_heads=4, unidirectional=1)
+    contrib("Attention sizes", "Attention", [x, reals(12, 40), reals(40), "", "", reals(1, 4, 4, 4)], num_heads=4,
+            qkv_hidden_sizes=[16, 16, 8])
+    scale, zero = numpy.float32(0.02), numpy.uint8(128)
+    contrib("QAttention", "QAttention", [codes(numpy.uint8, 2, 4, 12), codes(numpy.int8, 12, 48), b, scale,
+                                         numpy.float32(0.01), "", zero, numpy.int8(0)], num_heads=4)
+    q, k, v = reals(2, 4, 16), reals(2, 5, 16), reals(2, 5, 24)
+    contrib("MultiHeadAttention", "MultiHeadAttention", [q, k, v, reals(56), "", reals(1, 4, 4, 5)], num_heads=4)
+    contrib("MultiHeadAttention packed keys", "MultiHeadAttention", [q, reals(2, 5, 4, 2, 4)], num_heads=4,
+            expected=lambda q, kv: attention(q, *(kv[:, :, :, i].reshape(2, 5, 16) for i in (0, 1)), heads=4, kv_heads=4))
+    contrib("MultiHeadAttention packed", "MultiHeadAttention", [reals(2, 4, 4, 3, 4)], num_heads=4,
+            expected=lambda x: attention(*(x[:, :, :, i].reshape(2, 4, 16) for i in range(3)), heads=4, kv_heads=4))
+    contrib("MultiHeadAttention padding", "MultiHeadAttention",
+            [q, k, v, "", (RANDOM.random((2, 5)) < 0.7).astype(numpy.int32)], num_heads=4, scale=0.3)
+    contrib("MultiHeadAttention past", "MultiHeadAttention",
+            [q, reals(2, 4, 16), reals(2, 4, 16), "", "", "", reals(2, 4, 3, 4), reals(2, 4, 3, 4)],
+            ("y", "pk", "pv"), num_heads=4, unidirectional=1)
+    contrib("MultiHeadAttention cross", "MultiHeadAttention", [q, reals(2, 4, 5, 4), reals(2, 4, 5, 4)], num_heads=4)
+    grouped_attention_cases()
+
+
+def grouped_attention_cases():
+    size = 16
+    angles = numpy.outer(numpy.arange(32), 1 / 100 ** (numpy.arange(size / 2) / (size / 2)))
+    tables = [numpy.cos(angles).astype(numpy.float32), numpy.sin(angles).astype(numpy.float32)]
+    outputs = ("y", "pk", "pv")
+    heads = {"num_heads": 4, "kv_num_heads": 2}
+    first = [reals(2, 6, 4 * size), reals(2, 6, 2 * size), reals(2, 6, 2 * size)]
+    whole = numpy.array([5, 5], numpy.int32), numpy.int32(6)
+    contrib("GroupQueryAttention prompt", "GroupQueryAttention", [*first, "", "", *whole], outputs, **heads)
+    contrib("GroupQueryAttention rotary", "GroupQueryAttention", [*first, "", "", *whole, *tables], outputs,
+            do_rotary=1, **heads)
+    contrib("GroupQueryAttention interleaved", "GroupQueryAttention", [*first, "", "", *whole, *tables], outputs,
+            do_rotary=1, rotary_interleaved=1, **heads)
+    for window in (1, 2, 4, 9):
+        contrib(f"GroupQueryAttention window {window}", "GroupQueryAttention", [*first, "", "", *whole], outputs,
+                local_window_size=window, **heads)
+    contrib("GroupQueryAttention softcap", "GroupQueryAttention", [*first, "", "", *whole], outputs, softcap=0.8,
+            smooth_softmax=1, scale=0.4, **heads)
+    contrib("GroupQueryAttention packed", "GroupQueryAttention", [reals(2, 6, 8 * size), "", "", "", "", *whole],
+            outputs, **heads)
+    step = [reals(2, 1, 4 * size), reals(2, 1, 2 * size), reals(2, 1, 2 * size), reals(2, 2, 8, size),
+            reals(2, 2, 8, size)]
+    later = numpy.array([8, 8], numpy.int32), numpy.int32(9)
+    contrib("GroupQueryAttention next", "GroupQueryAttention", [*step, *later, *tables], outputs, do_rotary=1, **heads)
+    contrib("GroupQueryAttention bias", "GroupQueryAttention", [*step, *later, "", "", "", reals(2, 4, 1, 9)], outputs,
+            **heads)
+    contrib("GroupQueryAttention sinks", "GroupQueryAttention", [*first, "", "", *whole, "", "", "", "", reals(4)],
+            outputs, **heads)
+
+
+# Rotary positions --------------------------------------------------------------------------------------------------
+
+
+def rotary(x, cos, sin, positions=None, interleaved=False, heads=None):
+    flat = x.ndim == 3
+    y = (x.reshape(*x.shape[:2], heads, -1) if flat else x.swapaxes(1, 2)).astype(numpy.float64)
+    if positions is not None:
+        cos, sin = cos[positions], sin[positions]
+    half = cos.shape[-1]
+    first = slice(0, 2 * half, 2) if interleaved else slice(0, half)
+    second = slice(1, 2 * half, 2) if interleaved else slice(half, 2 * half)
+    turned = (y[..., first] + 1j * y[..., second]) * (cos + 1j * sin)[:, :, None]
+    y[..., first], y[..., second] = turned.real, turned.imag
+    return [y.reshape(x.shape) if flat else y.swapaxes(1, 2)]
+
+
+def rotary_cases():
+    x, flat = reals(2, 3, 4, 8), reals(2, 4, 24)
+    angles = RANDOM.uniform(0, 6, (50, 4)).astype(numpy.float32)
+    tables = [numpy.cos(angles), numpy.sin(angles)]
+    places = RANDOM.integers(0, 50, (2, 4))
+    case("rotary", "RotaryEmbedding", [x, *tables, places], expected=rotary)
+    case("rotary interleaved", "RotaryEmbedding", [x, *tables, places], interleaved=1,
+         expected=lambda *x: rotary(*x, interleaved=True))
+    case("rotary flat, partial", "RotaryEmbedding", [flat, *(t[:, :2] for t in tables), places], num_heads=3,
+         rotary_embedding_dim=4, expected=lambda *x: rotary(*x, heads=3))
+    case("rotary without positions", "RotaryEmbedding", [x, *(t[:8].reshape(2, 4, 4) for t in tables)],
+         expected=rotary)
+    contrib("RotaryEmbedding", "RotaryEmbedding", [flat, places, *tables], num_heads=3)
+    contrib("RotaryEmbedding start", "RotaryEmbedding", [x, numpy.array([7]), *tables], interleaved=1)
+
+
+# Patches -----------------------------------------------------------------------------------------------------------
+
+
+def torch_of(function):
+    import torch
+    return lambda *inputs: [function(torch, *(torch.from_numpy(x.copy()) for x in inputs)).numpy()]
+
+
+def deformed(x, w, offset, bias, mask, stride, pad, dilation, groups, offset_groups):
+    """By the definition of DeformConv-19, one output at a time."""
+    n, channels, height, width = x.shape
+    outputs, inputs, rows, columns = w.shape
+    y = numpy.zeros((n, outputs, *offset.shape[2:]))
+    per_offset = channels // offset_groups
+    offset = offset.reshape(n, offset_groups, rows, columns, 2, *y.shape[2:])
+    mask = mask.reshape(n, offset_groups, rows, columns, *y.shape[2:])
+    padded = numpy.pad(x, [(0, 0), (0, 0), (60, 60), (60, 60)]).astype(numpy.float64)
+    for b, m, i, j in numpy.ndindex(y.shape):
+        for c, r, s in numpy.ndindex(inputs, rows, columns):
+            channel = m // (outputs // groups) * inputs + c
+            of = channel // per_offset
+            at = [i * stride - pad + r * dilation + offset[b, of, r, s, 0, i, j] + 60,
+                  j * stride - pad + s * dilation + offset[b, of, r, s, 1, i, j] + 60]
+            top, left = (int(numpy.floor(v)) for v in at)
+            cell = padded[b, channel, top:top + 2, left:left + 2]
+            down, across = at[0] - top, at[1] - left
+            value = numpy.array([1 - down, down]) @ cell @ numpy.array([1 - across, across])
+            y[b, m, i, j] += w[m, c, r, s] * value * mask[b, of, r, s, i, j]
+    return [y + bias[:, None, None]]
+
+
+def patch_cases():
+    case("Col2Im", "Col2Im", [reals(2, 18, 9), numpy.array([5, 7]), numpy.array([2, 3])], pads=[0, 1, 1, 0],
+         strides=[2, 2])
+    columns = reals(2, 18, 15)
+    case("Col2Im dilated", "Col2Im", [columns, numpy.array([6, 7]), numpy.array([2, 3])], dilations=[3, 1],
+         expected=lambda c, image, block: torch_of(lambda torch, x: torch.nn.functional.fold(
+             x, (6, 7), (2, 3), dilation=(3, 1)))(c))
+    x, w = reals(2, 4, 6, 7), reals(6, 2, 3, 2)
+    offset, mask = 3 * reals(2, 2 * 6 * 2, 3, 4), reals(2, 2 * 6, 3, 4)
+    case("DeformConv", "DeformConv", [x, w, offset, reals(6), mask], pads=[1, 1, 1, 1], strides=[2, 2], group=2,
+         offset_group=2, kernel_shape=[3, 2], opset=19,
+         expected=lambda *v: deformed(*v, stride=2, pad=1, dilation=1, groups=2, offset_groups=2))
+    double = x.astype(numpy.float64), w.astype(numpy.float64)
+    case("Conv float64", "Conv", [*double, reals(6).astype(numpy.float64)], group=2, pads=[1, 0, 1, 1],
+         strides=[2, 1], dilations=[1, 2],
+         expected=torch_of(lambda torch, x, w, b: torch.nn.functional.conv2d(
+             torch.nn.functional.pad(x, (0, 1, 1, 1)), w, b, stride=(2, 1), dilation=(1, 2), groups=2)))
+    case("ConvTranspose float64", "ConvTranspose", [double[0], reals(4, 3, 3, 2).astype(numpy.float64)], group=2,
+         strides=[2, 3], pads=[1, 0, 0, 1], output_padding=[1, 0],
+         expected=torch_of(lambda torch, x, w: torch.nn.functional.conv_transpose2d(
+             x, w, stride=(2, 3), groups=2, output_padding=(1, 0))[:, :, 1:, :-1]))
+
+
+attention_cases()
+contrib_attention_cases()
+rotary_cases()
+patch_cases()
