@@ -26,8 +26,8 @@ def save_model(node, inputs, outputs, opset, path):
     onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
 
 
-def difference(got, expected):
-    """What is wrong; None where nothing is."""
+def difference(got, expected, step=0):
+    """What is wrong; None where nothing is. Integers are to be equal, or within `step`."""
     if got.shape != expected.shape:
         return f"shape {got.shape}, expected {expected.shape}"
     a, b = got.astype(numpy.float64), expected.astype(numpy.float64)
@@ -35,10 +35,10 @@ def difference(got, expected):
     special = ~numpy.isfinite(b)
     if not numpy.array_equal(a[special], b[special], equal_nan=True):
         return "infinities or NaN differ"
-    step = 1.0 if numpy.issubdtype(expected.dtype, numpy.integer) else 0.0
-    apart = numpy.abs(a[~special] - b[~special]).max(initial=0.0) - step
+    apart = numpy.abs(a[~special] - b[~special]).max(initial=0.0)
     scale = max(1e-3, numpy.abs(b[~special]).max(initial=0.0))
-    return f"differs by {apart:.3g} of {scale:.3g}" if apart > TOLERANCE * scale else None
+    allowed = step if numpy.issubdtype(expected.dtype, numpy.integer) else TOLERANCE * scale
+    return f"differs by {apart:.3g} of {scale:.3g}" if apart > allowed else None
 
 
 def verdicts(program, runtime, folder, case):
@@ -59,10 +59,13 @@ def verdicts(program, runtime, folder, case):
     wrong = []
     for who, values in opinions.items():
         for name in outputs:
-            if (apart := difference(ours[name], values[name])) is not None:
+            # ONNX Runtime rescales codes otherwise than ONNX says: a tie may fall to the other side.
+            step = 1 if who == "ONNX Runtime" and values[name].dtype.itemsize == 1 else 0
+            if (apart := difference(ours[name], values[name], step)) is not None:
                 wrong.append(f"{name}: {who}: {apart}")
             # An answer that is wrong on purpose must be told apart.
-            if values[name].size and difference(ours[name] + numpy.asarray(2, ours[name].dtype), values[name]) is None:
+            shifted = ours[name] + numpy.asarray(2, ours[name].dtype)
+            if shifted.size and difference(shifted, values[name], step) is None:
                 wrong.append(f"{name}: a wrong answer is not told apart")
     if not opinions:
         print(f"{case[0]:40} nobody to compare with: {theirs}")

@@ -241,6 +241,63 @@ def patch_cases():
              x, w, stride=(2, 3), groups=2, output_padding=(1, 0))[:, :, 1:, :-1]))
 
 
+# Integers ----------------------------------------------------------------------------------------------------------
+
+
+def integer_sums(x, w, x_zero, w_zero, **options):
+    """By PyTorch in float64, in which the sums are exact."""
+    import torch
+    before, after = options.pop("pads", ((0, 0), (0, 0)))
+    x = torch.from_numpy(x.astype(numpy.float64) - numpy.float64(x_zero))
+    w = w.astype(numpy.float64) - numpy.asarray(w_zero, numpy.float64).reshape(-1, *[1] * (w.ndim - 1))
+    x = torch.nn.functional.pad(x, (before[1], after[1], before[0], after[0]))
+    return torch.nn.functional.conv2d(x, torch.from_numpy(w), **options).numpy()
+
+
+def rescaled(sums, bias, factors, zero, kind):
+    factors = numpy.asarray(factors, numpy.float32).reshape(-1, 1, 1)
+    values = (sums + bias[:, None, None]).astype(numpy.float32) * factors
+    return [numpy.clip(numpy.round(values) + zero, *(getattr(numpy.iinfo(kind), x) for x in ("min", "max"))).astype(kind)]
+
+
+def integer_convolution(name, x, w, x_zero, w_zero, y_zero, groups=1, pads=(0, 0, 0, 0), strides=(1, 1), dilations=(1, 1)):
+    """QLinearConv and ConvInteger. ONNX Runtime takes one zero point for all int8 weights only."""
+    options = {"pads": (pads[:2], pads[2:]), "stride": strides, "dilation": dilations, "groups": groups}
+    attributes = {"group": groups, "pads": pads, "strides": strides, "dilations": dilations}
+    scales = RANDOM.uniform(0.001, 0.003, w.shape[0]).astype(numpy.float32)
+    x_scale, y_scale = numpy.float32(0.02), numpy.float32(0.11)
+    bias = RANDOM.integers(-3000, 3000, w.shape[0]).astype(numpy.int32)
+    per_channel = numpy.full(w.shape[0], w_zero, w.dtype) if numpy.ndim(w_zero) == 0 else w_zero
+    case(f"QLinearConv {name}", "QLinearConv",
+         [x, x_scale, x_zero, w, scales, per_channel, y_scale, y_zero, bias], opset=13,
+         expected=lambda *v: rescaled(integer_sums(x, w, x_zero, w_zero, **options), bias, x_scale * scales / y_scale,
+                                      y_zero, y_zero.dtype), **attributes)
+    case(f"ConvInteger {name}", "ConvInteger", [x, w, x_zero, w_zero], opset=13, **attributes,
+         expected=lambda *v: [integer_sums(x, w, x_zero, w_zero, **options).astype(numpy.int32)])
+
+
+def integer_cases():
+    u8, s8 = numpy.uint8, numpy.int8
+    x, signed = codes(u8, 2, 8, 9, 7), codes(s8, 2, 8, 9, 7)
+    integer_convolution("plain", x, codes(s8, 12, 8, 3, 3), u8(120), s8(0), u8(7), pads=(1, 1, 1, 1))
+    integer_convolution("uint8 weights", x, codes(u8, 12, 8, 3, 3), u8(120), u8(131), u8(7), pads=(1, 0, 1, 1),
+                        strides=(2, 1))
+    integer_convolution("depthwise", x, codes(u8, 8, 1, 3, 3), u8(3), u8(101), u8(128), groups=8, pads=(1, 1, 1, 1))
+    integer_convolution("groups", x, codes(s8, 6, 4, 2, 3), u8(3), s8(0), s8(-5), groups=2, dilations=(2, 1))
+    integer_convolution("int8", signed, codes(s8, 5, 8, 1, 1), s8(-9), s8(0), s8(1))
+    integer_convolution("zero points", signed, codes(s8, 5, 8, 3, 1), s8(17), codes(s8, 5), s8(1), pads=(2, 0, 1, 0))
+    integer_convolution("large sums", numpy.full((1, 700, 3, 3), 255, u8), numpy.full((2, 700, 3, 3), 127, s8), u8(0),
+                        s8(0), u8(0))
+    a, b = codes(u8, 3, 5, 40), codes(s8, 40, 9)
+    case("MatMulInteger", "MatMulInteger", [a, b, u8(50), codes(s8, 9)], opset=13,
+         expected=lambda a, b, s, t: [(a.astype(int) - int(s)) @ (b.astype(int) - t)])
+    case("MatMulInteger batches", "MatMulInteger", [codes(s8, 2, 1, 4, 6), codes(u8, 3, 6, 5), s8(-3), u8(200)],
+         opset=13, expected=lambda a, b, s, t: [(a.astype(int) - int(s)) @ (b.astype(int) - int(t))])
+    case("QLinearMatMul", "QLinearMatMul", [a, numpy.float32(0.02), u8(50), b, numpy.float32(0.01), s8(4),
+                                            numpy.float32(0.3), u8(90)], opset=13)
+
+
+integer_cases()
 attention_cases()
 contrib_attention_cases()
 rotary_cases()
