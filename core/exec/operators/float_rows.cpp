@@ -37,16 +37,31 @@ HALFSTEP_WIDE void shiftedExponentials(const float* in, float most, float* out, 
 }
 
 HALFSTEP_WIDE void requantizedSums(const std::int32_t* sums, const std::int32_t* bias, const float* factors,
-                                   const CodeRange& range, std::uint8_t* out, std::size_t count) {
+                                   const CodeRange& range, std::uint8_t* __restrict out, std::size_t count) {
   constexpr float kRounder =
       12582912.0f; // 1.5 · 2^23: adding it rounds what is far smaller to a whole number
-  const auto least = static_cast<float>(range.least - range.zero);
-  const auto most = static_cast<float>(range.most - range.zero);
+  const int zero = range.zero;
+  const auto least = static_cast<float>(range.least - zero);
+  const auto most = static_cast<float>(range.most - zero);
   for (std::size_t i = 0; i < count; ++i) {
     const float value = static_cast<float>(sums[i] + bias[i]) * factors[i];
     const float above = value > least ? value : least; // NaN as well
     const float within = above < most ? above : most;
-    out[i] = static_cast<std::uint8_t>(static_cast<int>(within + kRounder - kRounder) + range.zero);
+    out[i] = static_cast<std::uint8_t>(static_cast<int>(within + kRounder - kRounder) + zero);
+  }
+}
+
+HALFSTEP_WIDE void addProducts(std::int32_t* __restrict sums, const std::int32_t* factors,
+                               const std::int32_t* by, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    sums[i] += factors[i] * by[i];
+  }
+}
+
+HALFSTEP_WIDE void addMultiples(std::int32_t* __restrict sums, const std::int32_t* factors, std::int32_t by,
+                                std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    sums[i] += factors[i] * by;
   }
 }
 

@@ -24,6 +24,12 @@ struct CodeRange {
 /// out = round((sums + bias)·factors) + zero point, to nearest even and saturating, NaN as the least code;
 /// int8 codes as their bytes. sums + bias must fit in 32 bits. Equal to requantized() for every input.
 void requantizedSums(const std::int32_t* sums, const std::int32_t* bias, const float* factors,
-                     const CodeRange& range, std::uint8_t* out, std::size_t count);
+                     const CodeRange& range, std::uint8_t* __restrict out, std::size_t count);
+
+/// sums += factors · by; nothing may leave 32 bits.
+void addProducts(std::int32_t* __restrict sums, const std::int32_t* factors, const std::int32_t* by,
+                 std::size_t count);
+void addMultiples(std::int32_t* __restrict sums, const std::int32_t* factors, std::int32_t by,
+                  std::size_t count);
 
 } // namespace halfstep

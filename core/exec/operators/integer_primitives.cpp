@@ -1,8 +1,9 @@
 #include "core/exec/operators/integer_primitives.h"
 
+#include "core/exec/operators/axis_rows.h"
+#include "core/exec/operators/float_rows.h"
 #include "core/exec/operators/onednn.h"
 #include "core/exec/operators/results.h"
-#include "core/support/parallel.h"
 
 #include <numeric>
 
@@ -160,21 +161,16 @@ void correct(const KeptConvolution& kept, std::size_t groups, std::span<const st
              std::span<std::int32_t> sums) {
   const std::size_t outputs = kept.corrections.size();
   const std::size_t perGroup = outputs / groups;
-  parallelFor(windows.size() / groups, [&](std::size_t position) {
+  forRows(windows.size() / groups, outputs, [&](std::size_t position) {
     std::int32_t* row = sums.data() + position * outputs;
     const std::int32_t* window = windows.data() + position * groups;
-    if (groups == 1) {
-      for (std::size_t m = 0; m < outputs; ++m) {
-        row[m] += kept.corrections[m] * window[0];
-      }
-    } else if (perGroup == 1) {
-      for (std::size_t m = 0; m < outputs; ++m) {
-        row[m] += kept.corrections[m] * window[m];
-      }
-    } else {
-      for (std::size_t m = 0; m < outputs; ++m) {
-        row[m] += kept.corrections[m] * window[m / perGroup];
-      }
+    if (perGroup == 1) {
+      addProducts(row, kept.corrections.data(), window, outputs);
+      return;
+    }
+    for (std::size_t group = 0; group < groups; ++group) {
+      addMultiples(row + group * perGroup, kept.corrections.data() + group * perGroup, window[group],
+                   perGroup);
     }
   });
 }

@@ -2,6 +2,7 @@
 // Zero points are subtracted first, so the operands are within ±255 and sums of up to 2^15 products are exact
 // in 32 bits; longer sums are added up in 64.
 #include "core/exec/elements.h"
+#include "core/exec/operators/axis_rows.h"
 #include "core/exec/operators/float_rows.h"
 #include "core/exec/operators/integer_primitives.h"
 #include "core/exec/operators/quantizing.h"
@@ -112,8 +113,10 @@ bool byteProduct(const MatrixPair& of, std::size_t left, std::size_t right, std:
     return isSigned ? static_cast<int>(static_cast<std::int8_t>(code)) : std::to_integer<int>(code);
   };
   std::vector<std::int64_t> columnSums(of.columns, 0);
-  for (std::size_t i = 0; i < of.depth * of.columns; ++i) {
-    columnSums[i % of.columns] += number(b[i], bSigned);
+  for (std::size_t k = 0; k < of.depth; ++k) {
+    for (std::size_t n = 0; n < of.columns; ++n) {
+      columnSums[n] += number(b[k * of.columns + n], bSigned);
+    }
   }
   // (a − s)·(b − t) = a·b − s·Σb − t·Σa + depth·s·t
   for (std::size_t m = 0; m < of.rows; ++m) {
@@ -498,7 +501,7 @@ Result<std::optional<Tensor>> channelsLastCodes(const Rescaling& rescaling, cons
   const bool isSigned = rescaling.type == ElementType::int8;
   const CodeRange range{isSigned ? -128 : 0, isSigned ? 127 : 255, rescaling.zero};
   HALFSTEP_TRY(const auto codes, newTensor<std::uint8_t>({static_cast<std::int64_t>(sums.values.size())}));
-  parallelFor(sums.values.size() / channels, [&](std::size_t row) {
+  forRows(sums.values.size() / channels, channels, [&](std::size_t row) {
     requantizedSums(sums.values.data() + row * channels, bias.data(), rescaling.factors.data(), range,
                     codes.values.data() + row * channels, channels);
   });
