@@ -36,18 +36,42 @@ HALFSTEP_WIDE void shiftedExponentials(const float* in, float most, float* out, 
   }
 }
 
-HALFSTEP_WIDE void requantizedSums(const std::int32_t* sums, const std::int32_t* bias, const float* factors,
-                                   const CodeRange& range, std::uint8_t* __restrict out, std::size_t count) {
-  constexpr float kRounder =
-      12582912.0f; // 1.5 · 2^23: adding it rounds what is far smaller to a whole number
-  const int zero = range.zero;
-  const auto least = static_cast<float>(range.least - zero);
-  const auto most = static_cast<float>(range.most - zero);
-  for (std::size_t i = 0; i < count; ++i) {
-    const float value = static_cast<float>(sums[i] + bias[i]) * factors[i];
+namespace {
+
+/// The code of a number between the limits, which count from the zero point. Rounding by adding a number so
+/// large (1.5 · 2^23) that the sum has no fraction.
+struct Rounding {
+  float least, most;
+  int zero;
+
+  explicit Rounding(const CodeRange& range)
+      : least(static_cast<float>(range.least - range.zero))
+      , most(static_cast<float>(range.most - range.zero))
+      , zero(range.zero) {}
+
+  std::uint8_t operator()(float value) const {
+    constexpr float kRounder = 12582912.0f;
     const float above = value > least ? value : least; // NaN as well
     const float within = above < most ? above : most;
-    out[i] = static_cast<std::uint8_t>(static_cast<int>(within + kRounder - kRounder) + zero);
+    return static_cast<std::uint8_t>(static_cast<int>(within + kRounder - kRounder) + zero);
+  }
+};
+
+} // namespace
+
+HALFSTEP_WIDE void requantizedSums(const std::int32_t* sums, const std::int32_t* bias, const float* factors,
+                                   const CodeRange& range, std::uint8_t* __restrict out, std::size_t count) {
+  const Rounding code(range);
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i] = code(static_cast<float>(sums[i] + bias[i]) * factors[i]);
+  }
+}
+
+HALFSTEP_WIDE void quantizedBytes(const float* x, float scale, const CodeRange& range,
+                                  std::uint8_t* __restrict out, std::size_t count) {
+  const Rounding code(range);
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i] = code(x[i] / scale);
   }
 }
 

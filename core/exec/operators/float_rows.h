@@ -26,6 +26,10 @@ struct CodeRange {
 void requantizedSums(const std::int32_t* sums, const std::int32_t* bias, const float* factors,
                      const CodeRange& range, std::uint8_t* __restrict out, std::size_t count);
 
+/// out = round(x / scale) + zero point in the same way.
+void quantizedBytes(const float* x, float scale, const CodeRange& range, std::uint8_t* __restrict out,
+                    std::size_t count);
+
 /// sums += factors · by; nothing may leave 32 bits.
 void addProducts(std::int32_t* __restrict sums, const std::int32_t* factors, const std::int32_t* by,
                  std::size_t count);

@@ -49,6 +49,7 @@ std::vector<std::int8_t> signedCodes(const std::byte* codes, std::size_t count, 
 struct KeptConvolution {
   Tensor w;
   Shape inputShape;
+  ElementType type = ElementType::undefined;
   std::int32_t xZero = 0;
   std::vector<std::int16_t> wZeros;
   bool isUsable = false;
@@ -61,8 +62,8 @@ struct KeptConvolution {
   std::vector<std::int32_t> corrections; ///< −c, one for each output channel
 
   bool fits(const IntegerConvolution& of) const {
-    return w.bytes().data() == of.w.bytes().data() && inputShape == of.x.shape() && xZero == of.xZero &&
-           wZeros == of.wZeros;
+    return w.bytes().data() == of.w.bytes().data() && inputShape == of.inputShape && xZero == of.xZero &&
+           wZeros == of.wZeros && type == of.type;
   }
 };
 
@@ -128,12 +129,13 @@ bool staysExact(const std::vector<std::int8_t>& codes, std::size_t outputs) {
 std::shared_ptr<KeptConvolution> prepared(const IntegerConvolution& of) {
   auto kept = std::make_shared<KeptConvolution>();
   kept->w = of.w;
-  kept->inputShape = of.x.shape();
+  kept->inputShape = of.inputShape;
+  kept->type = of.type;
   kept->xZero = of.xZero;
   kept->wZeros = of.wZeros;
-  const DataType type = of.x.type() == ElementType::int8 ? DataType::s8 : DataType::u8;
-  kept->given = rowMajor(of.x.shape(), type);
-  kept->input = channelsLast(of.x.shape(), type);
+  const DataType type = of.type == ElementType::int8 ? DataType::s8 : DataType::u8;
+  kept->given = rowMajor(of.inputShape, type);
+  kept->input = channelsLast(of.inputShape, type);
   const bool isSigned = of.w.type() == ElementType::int8;
   const std::vector<std::int8_t> codes = signedCodes(of.w.bytes().data(), of.w.count(), isSigned);
   const std::size_t outputs = dimensionOf(of.w.shape(), 0);
@@ -227,9 +229,9 @@ Result<std::optional<ChannelsLastSums>> channelsLastSums(const OpCall& call, con
   const auto isEmpty = [](const Shape& shape) {
     return std::any_of(shape.begin(), shape.end(), [](std::int64_t size) { return size == 0; });
   };
-  const std::size_t rank = of.x.shape().size();
+  const std::size_t rank = of.inputShape.size();
   if (!hasExactIntegerKernels() || call.memory() == nullptr || rank > 5 || isEmpty(of.shape) ||
-      isEmpty(of.x.shape()) || isEmpty(of.w.shape())) {
+      isEmpty(of.inputShape) || isEmpty(of.w.shape())) {
     return std::optional<ChannelsLastSums>();
   }
   std::optional<ChannelsLastSums> result;
@@ -245,7 +247,10 @@ Result<std::optional<ChannelsLastSums>> channelsLastSums(const OpCall& call, con
       return;
     }
     std::shared_ptr<std::byte> copy;
-    const dnnl::memory given(kept->given, onednn::engine(), const_cast<std::byte*>(of.x.bytes().data()));
+    const ChannelsLastCodes* codes = channelsLastCodesOf(of.x);
+    const dnnl::memory given(codes != nullptr ? kept->input : kept->given, onednn::engine(),
+                             const_cast<std::byte*>(codes != nullptr ? std::as_bytes(codes->codes()).data()
+                                                                     : of.x.tensor().bytes().data()));
     const dnnl::memory input = kept->reorder(given, kept->input, copy);
     onednn::OwnedMemory sums = onednn::newMemory(kept->output);
     kept->sums.execute(
@@ -273,6 +278,14 @@ Result<Tensor> channelsFirst(const Shape& shape, ElementType type, std::span<con
     dnnl::reorder(from, to).execute(onednn::stream(), from, to);
   }));
   return made.finish();
+}
+
+Tensor ChannelsLastCodes::makePlain() const {
+  auto plain = channelsFirst<std::uint8_t>(shape(), m_type, codes());
+  if (!plain) {
+    throw std::bad_alloc(); // the executor turns it into an error
+  }
+  return std::move(*plain);
 }
 
 template Result<Tensor> channelsFirst(const Shape&, ElementType, std::span<const std::int32_t>);

@@ -19,8 +19,10 @@ bool multiplyBytes(const std::byte* a, bool aSigned, const std::byte* b, bool bS
 
 /// What a convolution of integers is made from; x and w are of 8 bits.
 struct IntegerConvolution {
-  Tensor x; ///< [N, C, spatial…]
-  Tensor w; ///< [M, C/groups, kernel…]
+  Value x;            ///< [N, C, spatial…], perhaps ChannelsLastCodes
+  Shape inputShape;   ///< of x
+  ElementType type{}; ///< of x
+  Tensor w;           ///< [M, C/groups, kernel…]
   std::int32_t xZero = 0;
   std::vector<std::int16_t> wZeros; ///< one, or one for each output channel
   std::size_t groups = 1;
@@ -34,13 +36,40 @@ struct ChannelsLastSums {
   std::span<std::int32_t> values;
 };
 
-/// Σ (x − xZero)·(w − wZero), exact; nothing where oneDNN cannot do it. Keeps its primitive with the node,
-/// whose weights and zero points must be constant.
+/// Σ (x − xZero)·(w − wZero), exact; nothing where oneDNN cannot do it. Keeps its primitive with the node.
 Result<std::optional<ChannelsLastSums>> channelsLastSums(const OpCall& call,
                                                          const IntegerConvolution& convolution);
 
 /// [N, spatial…, M] as a tensor [N, M, spatial…] = `shape`; T is std::int32_t or an 8-bit integer of `type`.
 template <class T>
 Result<Tensor> channelsFirst(const Shape& shape, ElementType type, std::span<const T> values);
+
+/// 8-bit integers [N, M, spatial…] = `shape` that lie with the channels last, as integer convolutions leave
+/// them for each other.
+class ChannelsLastCodes : public LazyTensor {
+public:
+  ChannelsLastCodes(Shape shape, ElementType type, Tensor codes)
+      : LazyTensor(std::move(shape))
+      , m_type(type)
+      , m_codes(std::move(codes)) {}
+
+  ElementType type() const { return m_type; }
+  /// All of them, in the order in which they lie.
+  std::span<const std::uint8_t> codes() const {
+    return {reinterpret_cast<const std::uint8_t*>(m_codes.bytes().data()), m_codes.bytes().size()};
+  }
+
+protected:
+  Tensor makePlain() const override;
+
+private:
+  ElementType m_type;
+  Tensor m_codes; ///< one-dimensional
+};
+
+/// Null for other values.
+inline const ChannelsLastCodes* channelsLastCodesOf(const Value& value) {
+  return dynamic_cast<const ChannelsLastCodes*>(value.lazy());
+}
 
 } // namespace halfstep

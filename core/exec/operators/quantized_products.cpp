@@ -394,25 +394,37 @@ void convolveTile(const ConvolutionInput& input, const std::int16_t* x, const st
 
 /// The convolution that a node asks for: (x − xZero) with (w − wZero), which may be one for each output
 /// channel.
-Result<IntegerConvolution> convolutionOf(const OpCall& call, const Tensor& x, const Tensor& xZero,
-                                         const Tensor& w, const Tensor& wZero) {
-  const std::size_t rank = x.shape().size();
+Result<IntegerConvolution> convolutionOf(const OpCall& call, const Tensor& xZero, const Tensor& w,
+                                         const Tensor& wZero) {
+  IntegerConvolution made;
+  made.x = call.input(0);
+  if (const ChannelsLastCodes* codes = channelsLastCodesOf(made.x)) {
+    made.inputShape = codes->shape();
+    made.type = codes->type();
+  } else {
+    HALFSTEP_TRY(const Tensor x, call.tensor(0));
+    if (!isBytes(x)) {
+      return notBytes(x);
+    }
+    made.inputShape = x.shape();
+    made.type = x.type();
+  }
+  const Shape& x = made.inputShape;
+  const std::size_t rank = x.size();
   const std::int64_t group = call.integer("group", 1);
   if (rank < 3 || w.shape().size() != rank || group < 1 || group > std::max<std::int64_t>(w.shape()[0], 1) ||
-      w.shape()[0] % group != 0 || w.shape()[1] > x.shape()[1] || w.shape()[1] * group != x.shape()[1]) {
+      w.shape()[0] % group != 0 || w.shape()[1] > x[1] || w.shape()[1] * group != x[1]) {
     return call.fail("weights of " + shapeText(w.shape()) + " in " + std::to_string(group) +
-                     " groups do not fit " + shapeText(x.shape()));
+                     " groups do not fit " + shapeText(x));
   }
-  if (!isBytes(x) || !isBytes(w)) {
-    return notBytes(isBytes(x) ? w : x);
+  if (!isBytes(w)) {
+    return notBytes(w);
   }
-  IntegerConvolution made;
-  made.x = x;
   made.w = w;
   made.groups = static_cast<std::size_t>(group);
-  HALFSTEP_TRY(made.windows, windowsOf(call, {x.shape().begin() + 2, x.shape().end()},
-                                       {w.shape().begin() + 2, w.shape().end()}));
-  made.shape = {x.shape()[0], w.shape()[0]};
+  HALFSTEP_TRY(made.windows,
+               windowsOf(call, {x.begin() + 2, x.end()}, {w.shape().begin() + 2, w.shape().end()}));
+  made.shape = {x[0], w.shape()[0]};
   made.shape.insert(made.shape.end(), made.windows.out.begin(), made.windows.out.end());
   HALFSTEP_TRY(const std::vector<std::int16_t> xZeros, zeroPointsOf(xZero));
   HALFSTEP_TRY(made.wZeros, zeroPointsOf(wZero));
@@ -432,20 +444,20 @@ Result<std::vector<std::int64_t>> plainSums(const IntegerConvolution& of) {
   HALFSTEP_TRY(const auto room, allocateBytes(count * sizeof(std::int64_t)));
   const std::vector<std::int16_t> xZeros{static_cast<std::int16_t>(of.xZero)};
   const std::size_t perChannel = std::max<std::size_t>(dimensionsProduct(w, 1, w.size()), 1);
-  HALFSTEP_TRY(input.x, centred(of.x, xZeros, [](std::size_t) { return std::size_t{0}; }));
+  HALFSTEP_TRY(input.x, centred(of.x.tensor(), xZeros, [](std::size_t) { return std::size_t{0}; }));
   HALFSTEP_TRY(input.w, centred(of.w, of.wZeros, [&](std::size_t i) { return i / perChannel; }));
   std::vector<std::int64_t> values(count);
-  if (count == 0 || of.x.count() == 0 || of.w.count() == 0) { // sums of nothing
+  if (count == 0 || of.x.tensor().count() == 0 || of.w.count() == 0) { // sums of nothing
     return values;
   }
   const std::size_t positions = input.windows.positions();
-  input.plane = dimensionsProduct(of.x.shape(), 2, w.size());
+  input.plane = dimensionsProduct(of.inputShape, 2, w.size());
   input.inputs = dimensionOf(w, 1);
   input.outputs = dimensionOf(w, 0) / of.groups;
   const std::size_t depth = std::max<std::size_t>(input.inputs * input.windows.elements(), 1);
   const std::size_t tile = std::clamp<std::size_t>((std::size_t{1} << 20) / depth, 16, 256);
   const std::size_t tiles = (positions + tile - 1) / tile;
-  parallelFor(dimensionOf(of.x.shape(), 0) * of.groups * tiles, [&](std::size_t i) {
+  parallelFor(dimensionOf(of.inputShape, 0) * of.groups * tiles, [&](std::size_t i) {
     const std::size_t part = i / tiles; // image and group
     const std::size_t first = i % tiles * tile;
     convolveTile(input, input.x.data() + part * input.inputs * input.plane,
@@ -463,7 +475,7 @@ struct Rescaling {
   ElementType type = ElementType::uint8;
 };
 
-Result<Rescaling> rescalingOf(const OpCall& call, const Tensor& x, std::size_t channels) {
+Result<Rescaling> rescalingOf(const OpCall& call, ElementType inputType, std::size_t channels) {
   HALFSTEP_TRY(const std::vector<float> xScales, floatsAt(call, 1, 0));
   HALFSTEP_TRY(const std::vector<float> wScales, floatsAt(call, 4, 0));
   HALFSTEP_TRY(const std::vector<float> yScales, floatsAt(call, 6, 0));
@@ -482,19 +494,19 @@ Result<Rescaling> rescalingOf(const OpCall& call, const Tensor& x, std::size_t c
     made.factors.push_back(xScales[0] * wScales[wScales.size() == 1 ? 0 : channel] / yScales[0]);
   }
   made.zero = yZeros[0];
-  made.type = yZero.type() != ElementType::undefined ? yZero.type() : x.type();
+  made.type = yZero.type() != ElementType::undefined ? yZero.type() : inputType;
   return made;
 }
 
 /// The codes of sums with the channels last, if bias and sum certainly fit in 32 bits together.
-Result<std::optional<Tensor>> channelsLastCodes(const Rescaling& rescaling, const Shape& shape,
-                                                const ChannelsLastSums& sums) {
+Result<std::optional<Value>> channelsLastCodes(const Rescaling& rescaling, const Shape& shape,
+                                               const ChannelsLastSums& sums) {
   constexpr std::int64_t kMostBias = std::int64_t{1} << 30; // the sums are below 2^25
   const std::size_t channels = rescaling.factors.size();
   std::vector<std::int32_t> bias;
   for (const std::int64_t value : rescaling.bias) {
     if (value > kMostBias || value < -kMostBias) {
-      return std::optional<Tensor>();
+      return std::optional<Value>();
     }
     bias.push_back(static_cast<std::int32_t>(value));
   }
@@ -505,18 +517,17 @@ Result<std::optional<Tensor>> channelsLastCodes(const Rescaling& rescaling, cons
     requantizedSums(sums.values.data() + row * channels, bias.data(), rescaling.factors.data(), range,
                     codes.values.data() + row * channels, channels);
   });
-  HALFSTEP_TRY(Tensor result, channelsFirst<std::uint8_t>(shape, rescaling.type, codes.values));
-  return std::optional<Tensor>(std::move(result));
+  return std::optional<Value>(
+      Value(std::make_shared<const ChannelsLastCodes>(shape, rescaling.type, codes.finish())));
 }
 
 } // namespace
 
 OpResult convInteger(const OpCall& call) {
-  HALFSTEP_TRY(const Tensor x, call.tensor(0));
   HALFSTEP_TRY(const Tensor w, call.tensor(1));
   HALFSTEP_TRY(const Tensor xZero, optionalTensor(call, 2));
   HALFSTEP_TRY(const Tensor wZero, optionalTensor(call, 3));
-  HALFSTEP_TRY(const IntegerConvolution convolution, convolutionOf(call, x, xZero, w, wZero));
+  HALFSTEP_TRY(const IntegerConvolution convolution, convolutionOf(call, xZero, w, wZero));
   HALFSTEP_TRY(const auto sums, channelsLastSums(call, convolution));
   if (sums) {
     return oneOutput(channelsFirst<std::int32_t>(convolution.shape, ElementType::int32, sums->values));
@@ -526,16 +537,15 @@ OpResult convInteger(const OpCall& call) {
 }
 
 OpResult qLinearConv(const OpCall& call) {
-  HALFSTEP_TRY(const Tensor x, call.tensor(0));
   HALFSTEP_TRY(const Tensor xZero, optionalTensor(call, 2));
   HALFSTEP_TRY(const Tensor w, call.tensor(3));
   HALFSTEP_TRY(const Tensor wZero, optionalTensor(call, 5));
-  HALFSTEP_TRY(const IntegerConvolution convolution, convolutionOf(call, x, xZero, w, wZero));
+  HALFSTEP_TRY(const IntegerConvolution convolution, convolutionOf(call, xZero, w, wZero));
   const Shape& shape = convolution.shape;
-  HALFSTEP_TRY(const Rescaling rescaling, rescalingOf(call, x, dimensionOf(shape, 1)));
+  HALFSTEP_TRY(const Rescaling rescaling, rescalingOf(call, convolution.type, dimensionOf(shape, 1)));
   HALFSTEP_TRY(const auto sums, channelsLastSums(call, convolution));
   if (sums) {
-    HALFSTEP_TRY(std::optional<Tensor> codes, channelsLastCodes(rescaling, shape, *sums));
+    HALFSTEP_TRY(std::optional<Value> codes, channelsLastCodes(rescaling, shape, *sums));
     if (codes) {
       return std::vector<Value>{std::move(*codes)};
     }
