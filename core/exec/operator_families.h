@@ -16,6 +16,7 @@ std::span<const OperatorEntry> einsumOperators();
 std::span<const OperatorEntry> elementwiseOperators();
 std::span<const OperatorEntry> experimentalOperators();
 std::span<const OperatorEntry> functionOperators();
+std::span<const OperatorEntry> fusedOperators();
 std::span<const OperatorEntry> gatherScatterOperators();
 std::span<const OperatorEntry> lossesOperators();
 std::span<const OperatorEntry> matmulOperators();

@@ -22,11 +22,11 @@ def codes(kind, *shape):
     return RANDOM.integers(limits.min, limits.max + 1, shape).astype(kind)
 
 
-def case(name, op, inputs, outputs=("y",), expected=None, domain="", opset=OPSET, **attributes):
+def case(name, op, inputs, outputs=("y",), expected=None, domain="", model_opset=OPSET, **attributes):
     names = ["" if isinstance(array, str) else f"x{i}" for i, array in enumerate(inputs)]
     node = onnx.helper.make_node(op, names, list(outputs), domain=domain, **attributes)
     given = {label: numpy.asarray(array) for label, array in zip(names, inputs) if label}
-    CASES.append((name, node, given, [output for output in outputs if output], expected, opset))
+    CASES.append((name, node, given, [output for output in outputs if output], expected, model_opset))
 
 
 def contrib(name, op, inputs, outputs=("y",), expected=None, **attributes):
@@ -94,7 +94,7 @@ def attention_cases():
     valid = numpy.array([5, 4], numpy.int64)
     case("attention padding", "Attention", [q, k, v, "", "", "", valid], is_causal=1,
          expected=lambda q, k, v, n: attention(q, k, v, nonpad=n, causal=True))
-    case("attention opset 23", "Attention", [q, k, v, mask], opset=23, expected=attention)
+    case("attention opset 23", "Attention", [q, k, v, mask], model_opset=23, expected=attention)
 
 
 def contrib_attention_cases():
@@ -228,7 +228,7 @@ def patch_cases():
     x, w = reals(2, 4, 6, 7), reals(6, 2, 3, 2)
     offset, mask = 3 * reals(2, 2 * 6 * 2, 3, 4), reals(2, 2 * 6, 3, 4)
     case("DeformConv", "DeformConv", [x, w, offset, reals(6), mask], pads=[1, 1, 1, 1], strides=[2, 2], group=2,
-         offset_group=2, kernel_shape=[3, 2], opset=19,
+         offset_group=2, kernel_shape=[3, 2], model_opset=19,
          expected=lambda *v: deformed(*v, stride=2, pad=1, dilation=1, groups=2, offset_groups=2))
     double = x.astype(numpy.float64), w.astype(numpy.float64)
     case("Conv float64", "Conv", [*double, reals(6).astype(numpy.float64)], group=2, pads=[1, 0, 1, 1],
@@ -269,10 +269,10 @@ def integer_convolution(name, x, w, x_zero, w_zero, y_zero, groups=1, pads=(0, 0
     bias = RANDOM.integers(-3000, 3000, w.shape[0]).astype(numpy.int32)
     per_channel = numpy.full(w.shape[0], w_zero, w.dtype) if numpy.ndim(w_zero) == 0 else w_zero
     case(f"QLinearConv {name}", "QLinearConv",
-         [x, x_scale, x_zero, w, scales, per_channel, y_scale, y_zero, bias], opset=13,
+         [x, x_scale, x_zero, w, scales, per_channel, y_scale, y_zero, bias], model_opset=13,
          expected=lambda *v: rescaled(integer_sums(x, w, x_zero, w_zero, **options), bias, x_scale * scales / y_scale,
                                       y_zero, y_zero.dtype), **attributes)
-    case(f"ConvInteger {name}", "ConvInteger", [x, w, x_zero, w_zero], opset=13, **attributes,
+    case(f"ConvInteger {name}", "ConvInteger", [x, w, x_zero, w_zero], model_opset=13, **attributes,
          expected=lambda *v: [integer_sums(x, w, x_zero, w_zero, **options).astype(numpy.int32)])
 
 
@@ -289,14 +289,76 @@ def integer_cases():
     integer_convolution("large sums", numpy.full((1, 700, 3, 3), 255, u8), numpy.full((2, 700, 3, 3), 127, s8), u8(0),
                         s8(0), u8(0))
     a, b = codes(u8, 3, 5, 40), codes(s8, 40, 9)
-    case("MatMulInteger", "MatMulInteger", [a, b, u8(50), codes(s8, 9)], opset=13,
+    case("MatMulInteger", "MatMulInteger", [a, b, u8(50), codes(s8, 9)], model_opset=13,
          expected=lambda a, b, s, t: [(a.astype(int) - int(s)) @ (b.astype(int) - t)])
     case("MatMulInteger batches", "MatMulInteger", [codes(s8, 2, 1, 4, 6), codes(u8, 3, 6, 5), s8(-3), u8(200)],
-         opset=13, expected=lambda a, b, s, t: [(a.astype(int) - int(s)) @ (b.astype(int) - int(t))])
+         model_opset=13, expected=lambda a, b, s, t: [(a.astype(int) - int(s)) @ (b.astype(int) - int(t))])
     case("QLinearMatMul", "QLinearMatMul", [a, numpy.float32(0.02), u8(50), b, numpy.float32(0.01), s8(4),
-                                            numpy.float32(0.3), u8(90)], opset=13)
+                                            numpy.float32(0.3), u8(90)], model_opset=13)
 
 
+# Fused and quantized -----------------------------------------------------------------------------------------------
+
+
+def fused_cases():
+    x, w, b, z = reals(1, 4, 6, 5), reals(8, 4, 3, 3), reals(8), reals(1, 8, 6, 5)
+    around = {"pads": [1, 1, 1, 1], "kernel_shape": [3, 3]}
+    contrib("FusedConv", "FusedConv", [x, w, b], activation="Relu", **around)
+    contrib("FusedConv added", "FusedConv", [x, w, b, z], activation="Relu", **around)
+    contrib("FusedConv leaky", "FusedConv", [x, w], activation="LeakyRelu", activation_params=[0.2], **around)
+    contrib("FusedConv clip", "FusedConv", [x, w], activation="Clip", activation_params=[-0.5, 0.7], **around)
+    contrib("FusedConv hard sigmoid", "FusedConv", [x, w], activation="HardSigmoid", activation_params=[0.3, 0.4],
+            **around)
+    contrib("FusedGemm", "FusedGemm", [reals(4, 6), reals(5, 6), reals(5)], activation="Relu", transB=1, alpha=0.5)
+    contrib("FusedGemm leaky", "FusedGemm", [reals(4, 6), reals(6, 5), reals(5)], activation="LeakyRelu",
+            activation_alpha=0.3)
+    contrib("FusedMatMul", "FusedMatMul", [reals(2, 3, 6, 4), reals(2, 3, 5, 6)], transA=1, transB=1, alpha=0.7)
+    contrib("NhwcMaxPool", "NhwcMaxPool", [codes(numpy.uint8, 1, 6, 5, 4)], kernel_shape=[3, 2], strides=[2, 1])
+    quantized_cases()
+
+
+def quantized_cases():
+    u8 = numpy.uint8
+    x, scale, zero = codes(u8, 2, 6, 5, 4), numpy.float32(0.05), u8(120)
+    contrib("QLinearReduceMean", "QLinearReduceMean", [x, scale, zero, numpy.float32(0.02), u8(100)], axes=[1, 2],
+            keepdims=0, expected=lambda x, s, z, t, y: [numpy.clip(numpy.round(
+                (x.astype(numpy.float64) - 120).mean((1, 2)) * 0.05 / 0.02) + 100, 0, 255).astype(u8)])
+    contrib("QLinearWhere", "QLinearWhere", [RANDOM.random((6, 5, 1)) < 0.5, x, scale, zero, codes(u8, 4),
+                                             numpy.float32(0.03), u8(3), numpy.float32(0.06), u8(90)])
+    weights, scales = codes(u8, 3, 4, 3, 3).astype(numpy.int8), reals(3) ** 2 + numpy.float32(0.001)
+    contrib("QLinearConv channels last", "QLinearConv",
+            [codes(u8, 1, 6, 5, 4), scale, zero, weights, scales, numpy.zeros(3, numpy.int8), numpy.float32(9), zero],
+            channels_last=1)
+    for op in ("QLinearAdd", "QLinearMul"):
+        contrib(op, op, [x, scale, zero, codes(u8, 5, 1), scale, u8(10), numpy.float32(0.3), u8(99)])
+    contrib("QLinearSigmoid", "QLinearSigmoid", [x, scale, zero, numpy.float32(1 / 255), u8(0)])
+    contrib("QLinearLeakyRelu", "QLinearLeakyRelu", [x, scale, zero, scale, u8(40)], alpha=0.2)
+    contrib("QLinearSoftmax", "QLinearSoftmax", [x, scale, zero, numpy.float32(1 / 255), u8(0)], axis=-1, opset=13)
+    contrib("QLinearConcat", "QLinearConcat", [numpy.float32(0.1), u8(5), x, scale, zero, x, numpy.float32(0.2), u8(1)],
+            axis=1)
+    for bits in (2, 4, 8):
+        table = [codes(u8, 40, 32 * bits // 8), RANDOM.integers(0, 40, (2, 3)), reals(40, 2)]
+        attributes = {"bits": bits, "block_size": 16, "quantize_axis": 1, "gather_axis": 0}
+        contrib(f"GatherBlockQuantized {bits}", "GatherBlockQuantized", table, **attributes)
+        contrib(f"GatherBlockQuantized {bits}, zeros", "GatherBlockQuantized",
+                [*table, codes(u8, 40, max(1, 2 * bits // 8))], **attributes)
+        blocks = [reals(3, 70), codes(u8, 10, 3, 32 * bits // 8), reals(30)]
+        attributes = {"K": 70, "N": 10, "bits": bits, "block_size": 32}
+        contrib(f"MatMulNBits {bits}", "MatMulNBits", blocks, **attributes)
+        contrib(f"MatMulNBits {bits}, zeros", "MatMulNBits", [*blocks, codes(u8, 10 * ((3 * bits + 7) // 8))], **attributes)
+        contrib(f"MatMulNBits {bits}, float zeros, bias", "MatMulNBits", [*blocks, reals(30), "", reals(10)], **attributes)
+    contrib("MatMulNBits 4, groups", "MatMulNBits",
+            [reals(3, 70), codes(u8, 10, 3, 16), reals(30), "", RANDOM.integers(0, 3, 70).astype(numpy.int32)], K=70, N=10,
+            bits=4, block_size=32)
+    contrib("DynamicQuantizeMatMul", "DynamicQuantizeMatMul",
+            [reals(3, 20), codes(numpy.int8, 20, 6), reals(6), codes(numpy.int8, 6), reals(6)])
+    contrib("MatMulIntegerToFloat", "MatMulIntegerToFloat",
+            [codes(u8, 3, 20), codes(numpy.int8, 20, 6), scale, reals(6), zero, codes(numpy.int8, 6), reals(6)])
+    contrib("QGemm", "QGemm", [codes(u8, 3, 20), scale, zero, codes(numpy.int8, 20, 6), reals(6) ** 2, codes(numpy.int8, 6),
+                               codes(numpy.int32, 6) // 100000, numpy.float32(3), u8(100)], alpha=1.5)
+
+
+fused_cases()
 integer_cases()
 attention_cases()
 contrib_attention_cases()
