@@ -64,7 +64,7 @@ def verdicts(program, runtime, folder, case):
             if (apart := difference(ours[name], values[name], step)) is not None:
                 wrong.append(f"{name}: {who}: {apart}")
             # An answer that is wrong on purpose must be told apart.
-            shifted = ours[name] + numpy.asarray(2, ours[name].dtype)
+            shifted = ~ours[name] if ours[name].dtype == bool else ours[name] + numpy.asarray(2, ours[name].dtype)
             if shifted.size and difference(shifted, values[name], step) is None:
                 wrong.append(f"{name}: a wrong answer is not told apart")
     if not opinions:

@@ -358,6 +358,104 @@ def quantized_cases():
                                codes(numpy.int32, 6) // 100000, numpy.float32(3), u8(100)], alpha=1.5)
 
 
+# Later versions of ONNX's own --------------------------------------------------------------------------------------
+
+
+def later_cases():
+    x, image = reals(2, 6, 5, 4), reals(1, 2, 7, 6)
+    integers = codes(numpy.int32, 3, 4)
+    case("GroupNormalization", "GroupNormalization", [x, reals(6), reals(6)], num_groups=3, model_opset=21)
+    case("GroupNormalization 18", "GroupNormalization", [x, reals(3), reals(3)], num_groups=3, model_opset=18,
+         expected=lambda x, s, b: [torch_of(lambda torch, x, s, b: torch.nn.functional.group_norm(
+             x, 3, s.repeat_interleave(2), b.repeat_interleave(2)))(x, s, b)[0]])
+    case("RMSNormalization", "RMSNormalization", [x, reals(5, 4)], axis=2, epsilon=0.01, expected=lambda x, s: [
+        x / numpy.sqrt((x.astype(numpy.float64) ** 2).mean((2, 3), keepdims=True) + 0.01) * s])
+    case("Swish", "Swish", [x], alpha=1.3, expected=lambda x: [x / (1 + numpy.exp(-1.3 * x.astype(numpy.float64)))])
+    case("Gelu", "Gelu", [x])
+    case("Gelu tanh", "Gelu", [x], approximate="tanh")
+    case("Mish", "Mish", [x])
+    for op, function in (("And", numpy.bitwise_and), ("Or", numpy.bitwise_or), ("Xor", numpy.bitwise_xor)):
+        case(f"Bitwise{op}", f"Bitwise{op}", [integers, codes(numpy.int32, 4)],
+             expected=lambda a, b, function=function: [function(a, b)])
+    case("BitwiseNot", "BitwiseNot", [integers], expected=lambda a: [~a])
+    case("BitShift", "BitShift", [codes(numpy.uint8, 9), RANDOM.integers(0, 8, 9).astype(numpy.uint8)],
+         direction="LEFT", expected=lambda a, b: [a << b])
+    flags = RANDOM.random((3, 4)) < 0.3
+    case("ReduceMax of booleans", "ReduceMax", [flags, numpy.array([1])], expected=lambda x, a: [x.max(1, keepdims=True)])
+    case("ReduceMin of booleans", "ReduceMin", [flags, numpy.array([0])], keepdims=0, expected=lambda x, a: [x.min(0)])
+    case("ReduceSum none", "ReduceSum", [x, numpy.array([], numpy.int64)], noop_with_empty_axes=1)
+    case("IsInf", "IsInf", [numpy.array([1, numpy.inf, -numpy.inf], numpy.float16)], detect_negative=0)
+    case("Hardmax", "Hardmax", [x], axis=1)
+    case("CenterCropPad", "CenterCropPad", [x, numpy.array([4, 7])], axes=[1, 3])
+    case("Split", "Split", [reals(7, 3)], ("a", "b", "c"), num_outputs=3)
+    case("Trilu", "Trilu", [x, numpy.int64(-1)], upper=0)
+    case("TensorScatter", "TensorScatter", [reals(2, 3, 5, 4), reals(2, 3, 2, 4), numpy.array([1, 3])],
+         expected=scattered)
+    where = numpy.array([[0, 2], [1, 1], [0, 2]])
+    for reduction in ("add", "mul", "max", "min"):
+        case(f"ScatterND {reduction}", "ScatterND", [reals(3, 4), where, reals(3)], reduction=reduction)
+        case(f"ScatterElements {reduction}", "ScatterElements", [reals(3, 4), where, reals(3, 2)], reduction=reduction,
+             axis=1)
+    image_cases(image)
+    quantizer_cases()
+
+
+def scattered(past, update, indices):
+    result = past.copy()
+    for b, at in enumerate(indices):
+        result[b, :, at:at + update.shape[2]] = update[b]
+    return [result]
+
+
+def image_cases(image):
+    sizes, scales = numpy.array([9, 4]), numpy.array([1.7, 0.6], numpy.float32)
+    for mode in ("nearest", "linear", "cubic"):
+        case(f"Resize {mode}", "Resize", [image, "", scales], mode=mode, axes=[2, 3])
+        case(f"Resize {mode} corners", "Resize", [image, "", "", sizes], mode=mode, axes=[2, 3],
+             coordinate_transformation_mode="align_corners")
+        if mode != "nearest":
+            case(f"Resize {mode} antialias", "Resize", [image, "", numpy.array([0.6, 0.5], numpy.float32)], mode=mode,
+                 axes=[2, 3], antialias=1)
+    for policy in ("not_larger", "not_smaller"):
+        case(f"Resize {policy}", "Resize", [image, "", "", sizes], mode="linear", axes=[2, 3],
+             keep_aspect_ratio_policy=policy)
+    case("Resize symmetric", "Resize", [image, "", scales], mode="linear", axes=[2, 3],
+         coordinate_transformation_mode="half_pixel_symmetric")
+    for mode in ("wrap", "reflect", "edge", "constant"):
+        case(f"Pad {mode}", "Pad", [image, numpy.array([2, 1, 3, 2]), numpy.float32(0.5), numpy.array([3, 2])],
+             mode=mode)
+    for mode in ("linear", "nearest", "cubic"):
+        for padding in ("zeros", "border", "reflection"):
+            case(f"GridSample {mode} {padding}", "GridSample", [image, 1.3 * reals(1, 3, 4, 2)], mode=mode,
+                 padding_mode=padding)
+    case("AffineGrid", "AffineGrid", [reals(2, 2, 3), numpy.array([2, 3, 4, 5])])
+    case("AveragePool", "AveragePool", [image], kernel_shape=[2, 3], dilations=[2, 1], ceil_mode=1, strides=[2, 2],
+         count_include_pad=1, pads=[1, 1, 0, 1])
+    case("MaxPool", "MaxPool", [image], ("y", "i"), kernel_shape=[3, 2], strides=[2, 2], ceil_mode=1)
+    case("LpPool", "LpPool", [image], kernel_shape=[3, 2], p=3, strides=[2, 1], dilations=[1, 2])
+    boxes = numpy.array([[0, 0, 3, 4], [1, 2, 5, 6.5]], numpy.float32)
+    case("RoiAlign", "RoiAlign", [image, boxes, numpy.array([0, 0])], output_height=2, output_width=3, sampling_ratio=2)
+    signal = reals(2, 16, 1)
+    case("DFT", "DFT", [signal, "", numpy.int64(1)])
+    case("DFT inverse", "DFT", [reals(2, 8, 2), "", numpy.int64(1)], inverse=1)
+    case("DFT onesided", "DFT", [signal, numpy.int64(20), numpy.int64(1)], onesided=1)
+    case("STFT", "STFT", [reals(1, 32), numpy.int64(4), reals(8)])
+    for window in ("Hann", "Hamming", "Blackman"):
+        case(f"{window}Window", f"{window}Window", [numpy.int64(9)], periodic=0)
+
+
+def quantizer_cases():
+    x, scales = 4 * reals(4, 12), numpy.abs(reals(4, 3)) + numpy.float32(0.02)
+    for kind in (numpy.uint8, numpy.int8, numpy.uint16, numpy.int16):
+        zeros = (codes(kind, 4, 3) // 8).astype(kind)
+        case(f"QuantizeLinear {kind.__name__} blocks", "QuantizeLinear", [x, scales, zeros], axis=1, block_size=4)
+        case(f"DequantizeLinear {kind.__name__} blocks", "DequantizeLinear", [codes(kind, 4, 12), scales, zeros], axis=1,
+             block_size=4)
+    case("QuantizeLinear axis", "QuantizeLinear", [x, scales[:, 0], codes(numpy.int8, 4)], axis=0)
+    case("QuantizeLinear type", "QuantizeLinear", [x, scales[0, 0]], output_dtype=onnx.TensorProto.INT16)
+
+
+later_cases()
 fused_cases()
 integer_cases()
 attention_cases()
