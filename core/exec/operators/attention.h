@@ -51,6 +51,17 @@ double attentionScale(const OpCall& call, std::int64_t size);
 Result<Tensor> splitHeads(const Tensor& tensor, std::int64_t heads);
 Result<Tensor> joinedHeads(const Tensor& tensor);
 
+/// What com.microsoft's attentions add to their scores: a tensor that broadcasts to them, undefined for none.
+struct AddedBias {
+  Tensor tensor;
+  std::vector<std::int64_t> strides;
+
+  void addTo(std::size_t batch, std::size_t head, std::size_t query, std::span<double> bias) const;
+};
+
+/// The bias in input `index` for scores of shape [batch, heads, queries, keys]. Error: it does not broadcast.
+Result<AddedBias> addedBias(const OpCall& call, std::size_t index, const Shape& scores);
+
 /// Cosines and sines of positions, and which row each element of a batch takes.
 struct RotaryRows {
   Tensor cosines; ///< [rows, half], float32
