@@ -44,8 +44,8 @@ def run_ours(program, model, inputs, folder):
     return {output["name"]: numpy.load(output["file"]) for output in report["outputs"]}
 
 
-def run_theirs(model, inputs, folder, runtime):
-    job = {"inputs": [], "output": folder}
+def run_theirs(model, inputs, folder, runtime, optimization="all"):
+    job = {"inputs": [], "output": folder, "optimization": optimization}
     for i, (name, array) in enumerate(inputs.items()):
         path = os.path.join(folder, f"in_{i}.bin")
         array.tofile(path)
