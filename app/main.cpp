@@ -80,9 +80,10 @@ std::optional<Arguments> parseArguments(const QApplication& application) {
       say(QStringLiteral("--size is WIDTHxHEIGHT in pixels, not %1").arg(parser.value("size")));
       return std::nullopt;
     }
-    if (!QStringList{"distribution", "activations", "sensitivity", "error", "latency", "start"}.contains(
-            request.page)) {
-      say(QStringLiteral("--page is distribution, activations, sensitivity, error, latency or start, not %1")
+    if (!QStringList{"distribution", "activations", "sensitivity", "error", "latency", "trade-off", "start"}
+             .contains(request.page)) {
+      say(QStringLiteral(
+              "--page is distribution, activations, sensitivity, error, latency, trade-off or start, not %1")
               .arg(request.page));
       return std::nullopt;
     }

@@ -14,6 +14,7 @@
 #include "widgets/panels/sensitivity_panel.h"
 #include "widgets/panels/start_page.h"
 #include "widgets/panels/status_widgets.h"
+#include "widgets/panels/trade_off_panel.h"
 #include "widgets/style/theme.h"
 
 #include <QCloseEvent>
@@ -48,6 +49,8 @@ MainWindow::MainWindow(Session& session)
     , m_error(new ErrorPanel(session.document(), session.selection(), session.analysis()))
     , m_latency(new LatencyPanel(session.document(), session.selection(), session.analysis(),
                                  session.deviceProfiles()))
+    , m_tradeOff(
+          new TradeOffPanel(session.document(), session.selection(), session.analysis(), session.tradeOff()))
     , m_layers(new LayersPanel(session.document(), session.selection())) {
   setObjectName(QStringLiteral("main_window"));
   setAcceptDrops(true);
@@ -91,7 +94,10 @@ void MainWindow::makePages() {
   m_pages->addPage(QStringLiteral("latency"), tr("Latency"),
                    tr("How long every layer takes in each type, and why a smaller one is not faster"),
                    m_latency);
+  m_pages->addPage(QStringLiteral("trade-off"), tr("Trade-off"),
+                   tr("The best plan for every budget, predicted and measured"), m_tradeOff);
   connect(m_latency, &LatencyPanel::failed, this, &MainWindow::note);
+  connect(m_tradeOff, &TradeOffPanel::failed, this, &MainWindow::note);
   connect(m_pages, &PageStack::pageChanged, this, &MainWindow::showPage);
   connect(m_pages, &PageStack::pageChanged, m_commands, &Commands::setPage);
   connect(m_sensitivity, &SensitivityPanel::failed, this, &MainWindow::note);
@@ -99,14 +105,20 @@ void MainWindow::makePages() {
 }
 
 void MainWindow::showPage(const QString& name) {
-  // The other pages list the layers themselves and want the room; whoever shows the panel there keeps it.
+  // The other pages list the layers themselves and want the room, and the Trade-off page edits the plan by
+  // itself; whoever shows a panel there keeps it.
   const bool lists = name != QLatin1String("distribution") && name != QLatin1String("activations");
-  if (lists && !m_layersHidden && m_layersDock->isVisible()) {
-    m_layersHidden = true;
-    m_layersDock->hide();
-  } else if (!lists && m_layersHidden) {
-    m_layersHidden = false;
-    m_layersDock->show();
+  giveUp(*m_layersDock, m_layersHidden, lists);
+  giveUp(*m_schemeDock, m_schemeHidden, name == QLatin1String("trade-off"));
+}
+
+void MainWindow::giveUp(QDockWidget& dock, bool& hidden, bool wanted) {
+  if (wanted && !hidden && dock.isVisible()) {
+    hidden = true;
+    dock.hide();
+  } else if (!wanted && hidden) {
+    hidden = false;
+    dock.show();
   }
 }
 
@@ -119,6 +131,8 @@ void MainWindow::measurePage() {
     m_activations->measure();
   } else if (m_pages->currentPage() == QLatin1String("latency")) {
     m_latency->measure();
+  } else if (m_pages->currentPage() == QLatin1String("trade-off")) {
+    m_tradeOff->measure();
   }
 }
 
@@ -196,7 +210,7 @@ void MainWindow::showModel() {
   m_center->setCurrentWidget(model ? static_cast<QWidget*>(m_pages) : m_start);
   const bool appears = model && !m_layersDock->isVisible() && !m_layersHidden;
   m_layersDock->setVisible(model != nullptr && !m_layersHidden);
-  m_schemeDock->setVisible(model != nullptr);
+  m_schemeDock->setVisible(model != nullptr && !m_schemeHidden);
   if (appears && !m_session.settings().contains(QStringLiteral("window/state"))) {
     shareWidth();
   }

@@ -16,6 +16,7 @@ class ActivationPanel;
 class DistributionPanel;
 class ErrorPanel;
 class LatencyPanel;
+class TradeOffPanel;
 class LayersPanel;
 class PageStack;
 class SensitivityPanel;
@@ -50,6 +51,7 @@ private:
   void makePages();
   void showModel();
   void showPage(const QString& name);
+  static void giveUp(QDockWidget& dock, bool& hidden, bool wanted);
   void restoreWindow();
   void shareWidth();
   void note(const QString& text);
@@ -64,6 +66,7 @@ private:
   SensitivityPanel* m_sensitivity;
   ErrorPanel* m_error;
   LatencyPanel* m_latency;
+  TradeOffPanel* m_tradeOff;
   LayersPanel* m_layers;
   QDockWidget* m_layersDock = nullptr;
   QDockWidget* m_schemeDock = nullptr;
@@ -72,6 +75,7 @@ private:
   QLabel* m_modelName = nullptr;
   QLabel* m_modelFacts = nullptr;
   bool m_layersHidden = false; ///< by a page that lists the layers itself
+  bool m_schemeHidden = false; ///< by a page that needs the room
   bool m_closeConfirmed = false;
 };
 

@@ -46,7 +46,8 @@ Session::Session(const QString& settingsFile, QObject* parent)
                      : std::make_unique<QSettings>(settingsFile, QSettings::IniFormat))
     , m_explorer(m_document, m_selection, m_jobs)
     , m_quantizer(m_document, m_jobs)
-    , m_analysis(m_document, m_jobs) {
+    , m_analysis(m_document, m_jobs)
+    , m_tradeOff(m_document, m_analysis, m_jobs) {
   if (settingsFile.isEmpty()) { // a person's own session goes on with half-done sweeps
     m_analysis.setSweepFolder(QStandardPaths::writableLocation(QStandardPaths::CacheLocation) +
                               QStringLiteral("/sweeps"));

@@ -12,6 +12,7 @@
 #include "widgets/viewmodels/network_analysis.h"
 #include "widgets/viewmodels/plan_quantizer.h"
 #include "widgets/viewmodels/selection.h"
+#include "widgets/viewmodels/trade_off.h"
 
 #include <QObject>
 #include <QSettings>
@@ -31,6 +32,7 @@ public:
   Selection& selection() { return m_selection; }
   LayerExplorer& explorer() { return m_explorer; }
   NetworkAnalysis& analysis() { return m_analysis; }
+  TradeOff& tradeOff() { return m_tradeOff; }
   LogModel& log() { return m_log; }
   const PluginHost& plugins() const { return m_plugins; }
   QSettings& settings() { return *m_settings; }
@@ -93,6 +95,7 @@ private:
   LayerExplorer m_explorer;
   PlanQuantizer m_quantizer;
   NetworkAnalysis m_analysis;
+  TradeOff m_tradeOff;
 };
 
 } // namespace halfstep

@@ -55,6 +55,8 @@ Command sensitivityCommand(CLI::App& main);
 Command runCommand(CLI::App& main);
 Command dataCommand(CLI::App& main);
 Command latencyCommand(CLI::App& main);
+Command searchCommand(CLI::App& main);
+Command diffCommand(CLI::App& main);
 Command exportCommand(CLI::App& main);
 Command checkCommand(CLI::App& main);
 Command conformanceCommand(CLI::App& main);

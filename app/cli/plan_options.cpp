@@ -20,14 +20,50 @@ Result<Scheme> schemeOf(const std::string& option, const std::string& text) {
   return scheme;
 }
 
-/// GLOB: * ? [abc], over the whole name; a backslash is a backslash.
-Result<void> applySet(const std::string& set, const Model& model, Plan& plan) {
+Result<void> checkSchemes(const Model& model, const Plan& plan) {
+  for (const Layer& layer : model.layers) {
+    const LayerPlan& own = plan.forLayer(layer.name);
+    for (auto checked : {checkSupported(own.weights),
+                         checkSupportedForActivations(own.activations.scheme, own.activations.dynamic)}) {
+      if (!checked) {
+        checked.error().where = "layer " + layer.name;
+        return checked;
+      }
+    }
+  }
+  return {};
+}
+
+} // namespace
+
+Result<std::vector<Scheme>> schemeList(const std::string& option, std::string_view text) {
+  std::vector<Scheme> schemes;
+  std::size_t start = 0;
+  int depth = 0; // a comma within fixed(lo,hi) separates nothing
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    const char letter = i < text.size() ? text[i] : ',';
+    depth += letter == '(' ? 1 : letter == ')' ? -1 : 0;
+    if (letter == ',' && (depth <= 0 || i == text.size())) {
+      HALFSTEP_TRY(Scheme scheme, schemeOf(option, std::string(text.substr(start, i - start))));
+      auto supported = checkSupported(scheme);
+      if (!supported) {
+        supported.error().what = option + ": " + supported.error().what;
+        return std::move(supported.error());
+      }
+      schemes.push_back(std::move(scheme));
+      start = i + 1;
+    }
+  }
+  return schemes;
+}
+
+Result<void> applySet(const std::string& option, const std::string& set, const Model& model, Plan& plan) {
   const std::size_t equals = set.rfind('=');
   if (equals == std::string::npos || equals == 0) {
-    return Error{ErrorKind::usage, "--set " + set + ": expected GLOB=SCHEME, for example 'conv*=int8'"};
+    return Error{ErrorKind::usage, option + " " + set + ": expected GLOB=SCHEME, for example 'conv*=int8'"};
   }
   const std::string glob = set.substr(0, equals);
-  HALFSTEP_TRY(const Scheme scheme, schemeOf("--set " + glob, set.substr(equals + 1)));
+  HALFSTEP_TRY(const Scheme scheme, schemeOf(option + " " + glob, set.substr(equals + 1)));
   std::vector<std::string> names;
   bool matched = false;
   for (const Layer& layer : model.layers) {
@@ -44,26 +80,10 @@ Result<void> applySet(const std::string& set, const Model& model, Plan& plan) {
     for (const std::string& name : nearNames(glob, names)) {
       near += (near.empty() ? "; near: " : ", ") + name;
     }
-    return Error{ErrorKind::usage, "--set " + set + ": no layer is called " + glob + near};
+    return Error{ErrorKind::usage, option + " " + set + ": no layer is called " + glob + near};
   }
   return {};
 }
-
-Result<void> checkSchemes(const Model& model, const Plan& plan) {
-  for (const Layer& layer : model.layers) {
-    const LayerPlan& own = plan.forLayer(layer.name);
-    for (auto checked : {checkSupported(own.weights),
-                         checkSupportedForActivations(own.activations.scheme, own.activations.dynamic)}) {
-      if (!checked) {
-        checked.error().where = "layer " + layer.name;
-        return checked;
-      }
-    }
-  }
-  return {};
-}
-
-} // namespace
 
 void addPlanOptions(CLI::App& parser, PlanOptions& options) {
   parser.add_option("--weights", options.weights, "Scheme of every layer that nothing else names, like int8");
@@ -113,7 +133,7 @@ Result<Plan> planFor(const Model& model, const PlanOptions& options, bool withHa
     }
   }
   for (const std::string& set : options.sets) {
-    HALFSTEP_CHECK(applySet(set, model, plan));
+    HALFSTEP_CHECK(applySet("--set", set, model, plan));
   }
   HALFSTEP_CHECK(checkSchemes(model, plan));
   return plan;

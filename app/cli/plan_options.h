@@ -5,6 +5,7 @@
 #include "core/quant/plan.h"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace halfstep::cli {
@@ -18,6 +19,13 @@ struct PlanOptions {
 
 /// Declares --plan, --weights, --activations and --set.
 void addPlanOptions(CLI::App& parser, PlanOptions& options);
+
+/// Schemes separated by commas, each of which this version can compute for weights. Errors name `option`.
+Result<std::vector<Scheme>> schemeList(const std::string& option, std::string_view text);
+
+/// Gives the layers that GLOB matches the scheme: `set` is "GLOB=SCHEME" as written after `option`. GLOB: * ?
+/// [abc], over the whole name; a backslash is a backslash. Errors as planFor.
+Result<void> applySet(const std::string& option, const std::string& set, const Model& model, Plan& plan);
 
 /// The plan for `model`, with its hash where `withHash` or the plan file has one to compare. What does not
 /// match the plan file is a warning on standard error. Errors: kind `usage` for a scheme that does not parse

@@ -112,7 +112,10 @@ Result<std::shared_ptr<const Evaluation>> outputUnder(Environment& environment,
 Result<void> quantize(Environment& environment, const QuantizeOptions& options) {
   const JobContext& context = environment.context();
   HALFSTEP_TRY(const auto model, environment.loadModel(options.file, 0.05));
-  HALFSTEP_TRY(const Plan plan, planFor(*model, options.plan, !options.savePlan.empty(), context));
+  HALFSTEP_TRY(Plan plan, planFor(*model, options.plan, !options.savePlan.empty(), context));
+  if (!options.data.data.empty()) {
+    HALFSTEP_TRY(plan.data, dataSettingsFor(options.data, plan.data));
+  }
   std::optional<Dump> dump;
   if (!options.dump.empty()) {
     HALFSTEP_TRY(dump, Dump::into(options.dump));

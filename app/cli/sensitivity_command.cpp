@@ -1,7 +1,7 @@
 // halfstep-cli sensitivity: quantizes one layer at a time and measures the output.
 #include "app/cli/data_options.h"
 #include "app/cli/output_figures.h"
-#include "core/analysis/rank_statistics.h"
+#include "core/analysis/fisher.h"
 #include "core/analysis/sensitivity.h"
 #include "core/io/sensitivity_file.h"
 #include "core/quant/scheme_grammar.h"
@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <numeric>
 
 namespace halfstep::cli {
 
@@ -24,6 +25,8 @@ struct SensitivityCommandOptions {
   std::string journal;
   std::size_t memory = 512; ///< MiB
   bool naive = false;
+  std::string estimate;
+  bool onlyEstimate = false;
 };
 
 Result<SensitivityOptions> sweepOptions(const SensitivityCommandOptions& given, const SampleSource& samples) {
@@ -98,8 +101,42 @@ private:
   std::optional<Error> m_problem;
 };
 
-Json sweepJson(const std::string& file, const Sensitivity& sweep, const std::vector<double>& screening,
-               double seconds) {
+/// What is known beside the measured figures.
+struct Beside {
+  std::vector<double> screening;
+  std::shared_ptr<const FisherEstimate> fisher; ///< null where it was not asked for
+  double fisherSeconds = 0.0;
+};
+
+std::vector<double> valuesAt(const FisherEstimate& estimate, std::size_t layer) {
+  const auto row = estimate.values.begin() + static_cast<std::ptrdiff_t>(layer * estimate.schemes.size());
+  return {row, row + static_cast<std::ptrdiff_t>(estimate.schemes.size())};
+}
+
+/// What the estimate is, for the document's head.
+Json fisherJson(const Beside& beside) {
+  const FisherEstimate& estimate = *beside.fisher;
+  return {{"kind", "fisher"},        {"metric", metricName(estimate.metric)},
+          {"exact", estimate.exact}, {"samples", estimate.samples},
+          {"seed", estimate.seed},   {"seconds", beside.fisherSeconds}};
+}
+
+/// Adds a layer's estimates to its entry.
+void addFisher(const Beside& beside, std::size_t layer, Json& entry) {
+  if (!beside.fisher) {
+    return;
+  }
+  Json values = Json::array();
+  for (const double value : valuesAt(*beside.fisher, layer)) {
+    values.push_back(jsonNumber(value));
+  }
+  entry["fisher_estimates"] = std::move(values);
+  if (!beside.fisher->left[layer].empty()) {
+    entry["fisher_left"] = beside.fisher->left[layer];
+  }
+}
+
+Json sweepJson(const std::string& file, const Sensitivity& sweep, const Beside& beside, double seconds) {
   Json json = {{"model", file},
                {"data", sweep.origin.description},
                {"synthetic", sweep.origin.synthetic},
@@ -113,23 +150,25 @@ Json sweepJson(const std::string& file, const Sensitivity& sweep, const std::vec
   json["baseline"] = isBetterWhenLarger(sweep.metric)
                          ? (sweep.metric == OutputMetric::sqnr ? Json() : Json(1.0))
                          : Json(0.0);
+  const std::vector<double> screened = rankCorrelationsWith(sweep, beside.screening);
+  std::vector<double> estimated;
+  if (beside.fisher) {
+    json["estimate"] = fisherJson(beside);
+    estimated = rankCorrelationsWith(sweep, beside.fisher->values);
+  }
   for (std::size_t scheme = 0; scheme < sweep.schemes.size(); ++scheme) {
     json["schemes"].push_back(printScheme(sweep.schemes[scheme]));
     const RankingReliability reliability = reliabilityOf(sweep, scheme);
-    std::vector<double> damages;
-    std::vector<double> errors;
-    for (std::size_t layer = 0; layer < sweep.layers.size(); ++layer) {
-      damages.push_back(sweep.damage(layer, scheme));
-      errors.push_back(screening[layer * sweep.schemes.size() + scheme]);
-    }
     Json order = Json::array();
     for (std::size_t i = 0; i < reliability.order.size(); ++i) {
       order.push_back({{"layer", sweep.layers[reliability.order[i]]}, {"tied", bool(reliability.tied[i])}});
     }
-    json["reliability"].push_back(
-        {{"split_half_rank_correlation", jsonNumber(reliability.splitHalf)},
-         {"weight_error_rank_correlation", jsonNumber(rankCorrelation(damages, errors))},
-         {"ranking", std::move(order)}});
+    json["reliability"].push_back({{"split_half_rank_correlation", jsonNumber(reliability.splitHalf)},
+                                   {"weight_error_rank_correlation", jsonNumber(screened[scheme])},
+                                   {"ranking", std::move(order)}});
+    if (beside.fisher) {
+      json["reliability"].back()["fisher_estimate_rank_correlation"] = jsonNumber(estimated[scheme]);
+    }
   }
   for (std::size_t layer = 0; layer < sweep.layers.size(); ++layer) {
     Json values = Json::array();
@@ -139,7 +178,7 @@ Json sweepJson(const std::string& file, const Sensitivity& sweep, const std::vec
       const Estimate estimate = sweep.estimate(layer, scheme);
       values.push_back(jsonNumber(estimate.value));
       intervals.push_back({jsonNumber(estimate.low), jsonNumber(estimate.high)});
-      weights.push_back(jsonNumber(screening[layer * sweep.schemes.size() + scheme]));
+      weights.push_back(jsonNumber(beside.screening[layer * sweep.schemes.size() + scheme]));
     }
     Json one = {{"name", sweep.layers[layer]},
                 {"values", std::move(values)},
@@ -148,16 +187,82 @@ Json sweepJson(const std::string& file, const Sensitivity& sweep, const std::vec
     if (!sweep.left[layer].empty()) {
       one["left"] = sweep.left[layer];
     }
+    addFisher(beside, layer, one);
     json["layers"].push_back(std::move(one));
   }
   json["seconds"] = seconds;
   return json;
 }
 
-std::string sweepText(const Sensitivity& sweep) {
+/// "Fisher estimate of kl, exact to second order, of 16 samples".
+std::string fisherTitle(const FisherEstimate& estimate) {
+  return "Fisher estimate of " + std::string(metricName(estimate.metric)) +
+         (estimate.exact ? ", all directions of the output" : ", random projections of the output") + ", " +
+         std::to_string(estimate.samples) + " of " + displayText(estimate.origin.description) + "\n";
+}
+
+/// The layers without an estimate, each with its reason.
+std::string fisherLeftText(const FisherEstimate& estimate) {
+  std::string text;
+  for (std::size_t layer = 0; layer < estimate.layers.size(); ++layer) {
+    if (!estimate.left[layer].empty()) {
+      text += displayText(estimate.layers[layer]) +
+              ": no Fisher estimate: " + displayText(estimate.left[layer]) + "\n";
+    }
+  }
+  return text;
+}
+
+/// The estimate by itself.
+Json estimateJson(const std::string& file, const Beside& beside) {
+  const FisherEstimate& estimate = *beside.fisher;
+  Json json = {{"model", file},
+               {"data", estimate.origin.description},
+               {"synthetic", estimate.origin.synthetic},
+               {"estimate", fisherJson(beside)},
+               {"schemes", Json::array()},
+               {"layers", Json::array()}};
+  for (const Scheme& scheme : estimate.schemes) {
+    json["schemes"].push_back(printScheme(scheme));
+  }
+  for (std::size_t layer = 0; layer < estimate.layers.size(); ++layer) {
+    Json one = {{"name", estimate.layers[layer]}};
+    addFisher(beside, layer, one);
+    json["layers"].push_back(std::move(one));
+  }
+  return json;
+}
+
+std::string estimateText(const FisherEstimate& estimate) {
+  std::vector<std::vector<std::string>> rows = {{"LAYER"}};
+  for (const Scheme& scheme : estimate.schemes) {
+    rows.front().push_back(printScheme(scheme));
+  }
+  std::vector<std::size_t> order(estimate.layers.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto rank = [&](std::size_t layer) { // the largest first, those without one at the end
+    const double value = valuesAt(estimate, layer).back();
+    return std::isnan(value) ? -1.0 : value;
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return rank(a) > rank(b); });
+  for (const std::size_t layer : order) {
+    std::vector<std::string> row = {displayText(estimate.layers[layer])};
+    for (const double value : valuesAt(estimate, layer)) {
+      row.push_back(std::isnan(value) ? "–" : formatReal(value));
+    }
+    rows.push_back(std::move(row));
+  }
+  return tableText(rows, 1) + fisherTitle(estimate) + fisherLeftText(estimate);
+}
+
+std::string sweepText(const Sensitivity& sweep, const FisherEstimate* fisher) {
   std::vector<std::vector<std::string>> rows = {{"LAYER"}};
   for (const Scheme& scheme : sweep.schemes) {
     rows.front().push_back(printScheme(scheme));
+    if (fisher != nullptr) {
+      rows.front().push_back("FISHER");
+    }
   }
   const std::size_t last = sweep.schemes.size() - 1;
   std::vector<std::size_t> order = reliabilityOf(sweep, last).order;
@@ -171,6 +276,10 @@ std::string sweepText(const Sensitivity& sweep) {
     for (std::size_t scheme = 0; scheme < sweep.schemes.size(); ++scheme) {
       const double value = sweep.value(layer, scheme);
       row.push_back(std::isnan(value) ? "–" : formatReal(value));
+      if (fisher != nullptr) {
+        const double estimated = fisher->value(layer, scheme);
+        row.push_back(std::isnan(estimated) ? "–" : formatReal(estimated));
+      }
     }
     rows.push_back(std::move(row));
   }
@@ -181,17 +290,59 @@ std::string sweepText(const Sensitivity& sweep) {
     text += printScheme(sweep.schemes[scheme]) + ": split-half rank correlation " +
             (std::isnan(rho) ? "unknown (too few samples)" : formatReal(rho)) + "\n";
   }
+  if (fisher != nullptr) {
+    text += fisherTitle(*fisher);
+    const std::vector<double> correlations = rankCorrelationsWith(sweep, fisher->values);
+    for (std::size_t scheme = 0; scheme < sweep.schemes.size(); ++scheme) {
+      text += printScheme(sweep.schemes[scheme]) + ": rank correlation with the measured " +
+              (std::isnan(correlations[scheme]) ? "unknown" : formatReal(correlations[scheme])) + "\n";
+    }
+    text += fisherLeftText(*fisher);
+  }
   return text;
+}
+
+double secondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Result<void> checkEstimate(const SensitivityCommandOptions& given) {
+  if (!given.estimate.empty() && given.estimate != "fisher") {
+    return Error{ErrorKind::usage, "--estimate " + given.estimate + ": expected fisher"};
+  }
+  if (given.onlyEstimate && given.estimate.empty()) {
+    return Error{ErrorKind::usage, "--only-estimate: say which one, with --estimate fisher"};
+  }
+  return {};
 }
 
 Result<void> sweepNetwork(Environment& environment, const SensitivityCommandOptions& given) {
   const JobContext& context = environment.context();
+  HALFSTEP_CHECK(checkEstimate(given));
   HALFSTEP_TRY(const auto model, environment.loadModel(given.file, 0.02));
   HALFSTEP_TRY(const auto samples, samplesFor(environment, *model, given.data));
   HALFSTEP_TRY(SensitivityOptions options, sweepOptions(given, *samples));
   HALFSTEP_TRY(const Executor executor, Executor::create(model));
-  HALFSTEP_TRY(const std::vector<double> screening,
-               screenWeights(*model, options.schemes, context.part(0.02, 0.05)));
+  const Simulation simulation(model, nullptr);
+  Beside beside;
+  if (!given.estimate.empty()) {
+    FisherOptions wanted;
+    wanted.schemes = options.schemes;
+    wanted.samples = options.samples;
+    wanted.beside = options.metric;
+    wanted.memoryBudget = options.memoryBudget;
+    const auto start = std::chrono::steady_clock::now();
+    HALFSTEP_TRY(beside.fisher, estimateFisher(executor, simulation, *samples, wanted,
+                                               context.part(0.02, given.onlyEstimate ? 1.0 : 0.3)));
+    beside.fisherSeconds = secondsSince(start);
+  }
+  if (given.onlyEstimate) {
+    environment.output().document(estimateJson(given.file, beside));
+    environment.output().text(estimateText(*beside.fisher));
+    return {};
+  }
+  const double from = beside.fisher ? 0.3 : 0.02;
+  HALFSTEP_TRY(beside.screening, screenWeights(*model, options.schemes, context.part(from, from + 0.03)));
   std::string hash;
   if (!given.journal.empty()) {
     HALFSTEP_TRY(const auto file, MappedFile::open(model->path));
@@ -200,16 +351,15 @@ Result<void> sweepNetwork(Environment& environment, const SensitivityCommandOpti
   Journal journal(given.journal, hash);
   HALFSTEP_CHECK(journal.load());
   options.onLayer = [&](const Sensitivity& sweep, std::size_t layer) { journal.note(sweep, layer); };
-  const Simulation simulation(model, nullptr);
   const auto start = std::chrono::steady_clock::now();
   HALFSTEP_TRY(const auto sweep, measureSensitivity(executor, simulation, *samples, options,
-                                                    journal.previous(), context.part(0.05, 1.0)));
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+                                                    journal.previous(), context.part(from + 0.03, 1.0)));
+  const double seconds = secondsSince(start);
   if (journal.problem()) {
     printWarning(journal.problem()->message());
   }
-  environment.output().document(sweepJson(given.file, *sweep, screening, seconds));
-  environment.output().text(sweepText(*sweep));
+  environment.output().document(sweepJson(given.file, *sweep, beside, seconds));
+  environment.output().text(sweepText(*sweep, beside.fisher.get()));
   return {};
 }
 
@@ -232,9 +382,13 @@ Command sensitivityCommand(CLI::App& main) {
   parser->add_option("--memory", options->memory, "MiB for values that are kept from run to run")
       ->capture_default_str();
   parser->add_flag("--naive", options->naive, "Run the whole network every time, to compare with");
+  parser->add_option("--estimate", options->estimate,
+                     "fisher: beside the measured figures, what gradients of the float network predict");
+  parser->add_flag("--only-estimate", options->onlyEstimate, "The estimate alone, without measuring");
   parser->footer(
       "Examples:\n  halfstep-cli sensitivity model.onnx --data photos --samples 64\n"
-      "  halfstep-cli sensitivity model.onnx --data photos --schemes int8,int4:group64:mse --json");
+      "  halfstep-cli sensitivity model.onnx --data photos --schemes int8,int4:group64:mse --json\n"
+      "  halfstep-cli sensitivity model.onnx --data photos --estimate fisher --only-estimate");
   return {parser, [options](Environment& environment) { return sweepNetwork(environment, *options); }};
 }
 

@@ -54,8 +54,12 @@ struct RankingReliability {
 };
 RankingReliability reliabilityOf(const Sensitivity& sensitivity, std::size_t scheme);
 
+/// How far another figure of the same layers and schemes (row by row, NaN where there is none) would have
+/// led: for every scheme Spearman's ρ between it and the measured damage. Larger must mean worse.
+std::vector<double> rankCorrelationsWith(const Sensitivity& sensitivity, std::span<const double> figures);
+
 /// Data-free screening: for every layer and scheme the relative squared error of its weights. Says nothing of
-/// the output; `rankCorrelation` with the measured damages tells how well it would have done.
+/// the output; rankCorrelationsWith() tells how well it would have done.
 Result<std::vector<double>> screenWeights(const Model& model, const std::vector<Scheme>& schemes,
                                           const JobContext& job);
 

@@ -123,6 +123,22 @@ RankingReliability reliabilityOf(const Sensitivity& sensitivity, std::size_t sch
   return reliability;
 }
 
+std::vector<double> rankCorrelationsWith(const Sensitivity& sensitivity, std::span<const double> figures) {
+  const std::size_t schemes = sensitivity.schemes.size();
+  std::vector<double> correlations;
+  for (std::size_t scheme = 0; scheme < schemes; ++scheme) {
+    std::vector<double> damages;
+    std::vector<double> others;
+    for (std::size_t layer = 0; layer < sensitivity.layers.size(); ++layer) {
+      const std::size_t cell = layer * schemes + scheme;
+      damages.push_back(sensitivity.damage(layer, scheme));
+      others.push_back(cell < figures.size() ? figures[cell] : std::nan(""));
+    }
+    correlations.push_back(rankCorrelation(damages, others));
+  }
+  return correlations;
+}
+
 Result<std::vector<double>> screenWeights(const Model& model, const std::vector<Scheme>& schemes,
                                           const JobContext& job) {
   std::vector<double> errors;

@@ -18,4 +18,8 @@ Result<std::map<std::string, Value>> Executor::run(const std::map<std::string, V
   return Run(*m_model, *m_prepared, *m_state, job, options).main(inputs);
 }
 
+const PreparedGraph& Executor::prepared() const {
+  return m_prepared->at(&m_model->graph);
+}
+
 } // namespace halfstep

@@ -58,6 +58,8 @@ public:
                                            const RunOptions& options = {}) const;
 
   const Model& model() const { return *m_model; }
+  /// The model's graph, its nodes in the order that they run in. For others in core/exec.
+  const PreparedGraph& prepared() const;
 
 private:
   std::shared_ptr<const Model> m_model;

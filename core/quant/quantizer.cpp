@@ -130,23 +130,46 @@ void floatCodes(std::span<const float> values, const QuantizationParameters& par
 
 } // namespace
 
-Segmentation Segmentation::of(const WeightMatrix& matrix, const Granularity& granularity) {
-  Segmentation segmentation{matrix.channels(), matrix.valuesPerChannel(), granularity.kind, 0, 1};
+namespace {
+
+Segmentation segmentationOf(std::size_t channels, std::size_t valuesPerChannel,
+                            const Granularity& granularity) {
+  Segmentation segmentation{channels, valuesPerChannel, granularity.kind, 0, 1};
   switch (granularity.kind) {
   case Granularity::Kind::tensor:
-    segmentation.segmentLength = matrix.count();
+    segmentation.segmentLength = channels * valuesPerChannel;
     break;
   case Granularity::Kind::channel:
-    segmentation.segmentLength = matrix.valuesPerChannel();
+    segmentation.segmentLength = valuesPerChannel;
     break;
   case Granularity::Kind::group: {
     const auto size = static_cast<std::size_t>(std::max(1, granularity.groupSize));
     segmentation.segmentLength = size;
-    segmentation.segmentsPerChannel = (matrix.valuesPerChannel() + size - 1) / size;
+    segmentation.segmentsPerChannel = (valuesPerChannel + size - 1) / size;
     break;
   }
   }
   return segmentation;
+}
+
+} // namespace
+
+Segmentation Segmentation::of(const WeightMatrix& matrix, const Granularity& granularity) {
+  return segmentationOf(matrix.channels(), matrix.valuesPerChannel(), granularity);
+}
+
+Segmentation Segmentation::of(const Shape& shape, std::span<const int> channelAxes,
+                              const Granularity& granularity) {
+  std::size_t values = 1;
+  std::size_t channels = 1;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    const auto extent = static_cast<std::size_t>(shape[axis]);
+    values *= extent;
+    if (std::find(channelAxes.begin(), channelAxes.end(), static_cast<int>(axis)) != channelAxes.end()) {
+      channels *= extent;
+    }
+  }
+  return segmentationOf(channels, channels > 0 ? values / channels : 0, granularity);
 }
 
 std::int64_t quantizedBytes(const Scheme& scheme, const Segmentation& segmentation, int originalBits) {

@@ -32,6 +32,9 @@ struct Segmentation {
   std::size_t segmentsPerChannel = 0; ///< 1 unless groups; for `tensor` also 1
 
   static Segmentation of(const WeightMatrix& matrix, const Granularity& granularity);
+  /// The same from the weight's shape alone. `channelAxes`: as Layer::channelAxes, within the shape's rank.
+  static Segmentation of(const Shape& shape, std::span<const int> channelAxes,
+                         const Granularity& granularity);
   /// How many scales there are.
   std::size_t count() const { return kind == Granularity::Kind::tensor ? 1 : channels * segmentsPerChannel; }
   bool operator==(const Segmentation&) const = default;

@@ -362,6 +362,40 @@ private slots:
     expectFailure({"data", file, "--shape", "x=1,3,9,9"}, 2, "is not what the model's input is");
   }
 
+  void estimatesBesideWhatItMeasures() {
+    const QString samples = QStringLiteral(HALFSTEP_SOURCE_DIR "/sample_models/");
+    const QStringList sweep = {"sensitivity", samples + "digits_mlp.onnx",
+                               "--data",      samples + "data/digits_mlp",
+                               "--samples",   "6",
+                               "--schemes",   "int8,int4",
+                               "--estimate",  "fisher"};
+    const Finished both = run(sweep + QStringList{"--json"});
+    QVERIFY2(both.status == 0, both.errors.constData());
+    QCOMPARE(both.json()["estimate"].toObject()["metric"].toString(), QStringLiteral("kl"));
+    QVERIFY(both.json()["estimate"].toObject()["exact"].toBool()); // ten classes
+    for (const auto& reliability : both.json()["reliability"].toArray()) {
+      QVERIFY(reliability.toObject()["fisher_estimate_rank_correlation"].isDouble());
+    }
+    for (const auto& layer : both.json()["layers"].toArray()) {
+      const QJsonArray measured = layer.toObject()["values"].toArray();
+      const QJsonArray estimated = layer.toObject()["fisher_estimates"].toArray();
+      QCOMPARE(estimated.size(), 2);
+      const double ratio = estimated[0].toDouble() / measured[0].toDouble();
+      QVERIFY2(ratio > 0.6 && ratio < 1.6, qPrintable(QString::number(ratio))); // the same unit, at 8 bits
+    }
+    QVERIFY(run(sweep).output.contains("int4: rank correlation with the measured"));
+
+    const Finished alone = run(sweep + QStringList{"--only-estimate", "--json"});
+    QCOMPARE(alone.status, 0);
+    QVERIFY(!alone.json().contains("reliability"));
+    for (int layer = 0; layer < 3; ++layer) {
+      QCOMPARE(alone.json()["layers"].toArray()[layer].toObject()["fisher_estimates"],
+               both.json()["layers"].toArray()[layer].toObject()["fisher_estimates"]);
+    }
+    expectFailure({"sensitivity", samples + "digits_mlp.onnx", "--only-estimate"}, 2, "--estimate fisher");
+    expectFailure({"sensitivity", samples + "digits_mlp.onnx", "--estimate", "guess"}, 2, "expected fisher");
+  }
+
   void failuresHaveTheirStatus() {
     const QString file = model("conv.onnx", test::convolutionModel());
     const std::string good = test::convolutionModel();

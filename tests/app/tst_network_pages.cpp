@@ -1,5 +1,5 @@
 // The pages that run the network, driven as a person drives them: data, sensitivity, error, activations,
-// latency.
+// latency, trade-off.
 #include "app/commands.h"
 #include "app/main_window.h"
 #include "core/quant/scheme_grammar.h"
@@ -10,10 +10,12 @@
 #include "widgets/viewmodels/latency_model.h"
 #include "widgets/viewmodels/layer_errors_model.h"
 #include "widgets/viewmodels/layers_model.h"
+#include "widgets/viewmodels/plan_difference_model.h"
 #include "widgets/viewmodels/sensitivity_model.h"
 
 #include <QAbstractItemModelTester>
 #include <QApplication>
+#include <QCheckBox>
 #include <QClipboard>
 #include <QComboBox>
 #include <QDialogButtonBox>
@@ -22,6 +24,7 @@
 #include <QListWidget>
 #include <QPushButton>
 #include <QSignalSpy>
+#include <QSlider>
 #include <QSpinBox>
 #include <QTableView>
 #include <QTemporaryDir>
@@ -126,6 +129,10 @@ private slots:
     const auto sweep = program.session.analysis().sweep();
     QVERIFY(sweep->sweep->isComplete());
     QCOMPARE(sweep->reliabilities.size(), std::size_t{2});
+    QVERIFY2(sweep->fisher && sweep->fisherProblem.empty(), sweep->fisherProblem.c_str());
+    QCOMPARE(sweep->fisherCorrelation.size(), std::size_t{2});
+    QVERIFY(sweep->fisherCorrelation[0] > 0.7);
+    QVERIFY(program.child<QLabel>("sensitivity_reliability")->text().contains("Fisher estimate would rank"));
 
     // Sorted by the scheme of the bars, worst first; a click selects the layer everywhere.
     auto* table = program.child<QTableView>("sensitivity_table");
@@ -139,6 +146,11 @@ private slots:
     for (int row = 1; row < table->model()->rowCount(); ++row) {
       QVERIFY(damage(row - 1) >= damage(row));
     }
+    QTest::mouseClick(program.child<QToolButton>("sensitivity_figure_fisher"), Qt::LeftButton);
+    QCOMPARE(table->model()->headerData(3, Qt::Horizontal).toString(),
+             QStringLiteral("Fisher estimate at int2"));
+    QVERIFY(damage(0) > 0.0);
+    QTest::mouseClick(program.child<QToolButton>("sensitivity_figure_measured"), Qt::LeftButton);
     program.child<QAction>("action_copy_command")->trigger();
     const QString command = QApplication::clipboard()->text();
     QVERIFY2(command.contains("sensitivity") && command.contains("--schemes int8,int2") &&
@@ -248,20 +260,88 @@ private slots:
     QVERIFY(program.child<QLabel>("latency_origin")->text().contains("Estimate"));
   }
 
+  void findsAPlanWithinABudget() {
+    Program program("digits_cnn.onnx");
+    program.window.pages().setCurrentPage("trade-off");
+    program.press("trade_off_start"); // the sweep, and then plans
+    TradeOff& tradeOff = program.session.tradeOff();
+    QTRY_VERIFY_WITH_TIMEOUT(tradeOff.space() && tradeOff.points().size() > 8 && !tradeOff.measures(),
+                             kPatience);
+    QTRY_VERIFY(tradeOff.chosen());
+    QVERIFY(program.child<QTableView>("trade_off_table")->model()->rowCount() > 0);
+    // The budget moves, the plan follows and stays within it.
+    auto* slider = program.child<QSlider>("trade_off_budget");
+    const double before = tradeOff.budget();
+    slider->setFocus();
+    QTest::keyClick(slider, Qt::Key_PageUp);
+    QTest::keyClick(slider, Qt::Key_PageUp);
+    QVERIFY(tradeOff.budget() > before);
+    QTRY_VERIFY(tradeOff.space()->cost(tradeOff.chosen()->totals) > before);
+    QVERIFY(tradeOff.space()->cost(tradeOff.chosen()->totals) <= tradeOff.budget() * (1.0 + 1e-9));
+    program.child<QToolButton>("trade_off_presets_compact")->click();
+    QTRY_VERIFY(tradeOff.space()->cost(tradeOff.chosen()->totals) < before);
+    QTRY_VERIFY(program.session.isSettled());
+    // Exchanges: measured to be no worse than the predicted optimum.
+    program.press("trade_off_measure_this");
+    QTRY_VERIFY_WITH_TIMEOUT(tradeOff.chosenPoint() != nullptr && !tradeOff.measures(), kPatience);
+    const double predicted = tradeOff.chosenPoint()->damage.value;
+    program.press("trade_off_improve");
+    QTRY_VERIFY_WITH_TIMEOUT(!tradeOff.measures() && tradeOff.chosenPoint() != nullptr, kPatience);
+    QVERIFY(tradeOff.chosenPoint()->damage.value <= predicted);
+    QVERIFY(tradeOff.space()->cost(tradeOff.chosen()->totals) <= tradeOff.budget() * (1.0 + 1e-9));
+    // Apply is one step.
+    const Plan plan = tradeOff.chosenPlan();
+    const Plan present = program.session.document().plan();
+    QVERIFY(plan.layers != present.layers);
+    program.press("trade_off_apply");
+    QVERIFY(program.session.document().plan().layers == plan.layers);
+    QVERIFY(!program.child<QPushButton>("trade_off_apply")->isEnabled());
+    program.session.document().undoStack().undo();
+    QVERIFY(program.session.document().plan().layers == present.layers);
+    // Other scales, and layers that go together.
+    program.child<QToolButton>("trade_off_across_bops")->click();
+    QTRY_VERIFY(tradeOff.space() && tradeOff.space()->across == PlanQuantity::bops);
+    program.child<QCheckBox>("trade_off_tie_sums")->click();
+    QTRY_VERIFY(!tradeOff.space()->space.problem.ties.empty());
+    QTRY_VERIFY(program.session.isSettled());
+    for (const auto& tie : tradeOff.space()->space.problem.ties) {
+      for (const std::size_t layer : tie) {
+        QCOMPARE(tradeOff.chosen()->choices[layer], tradeOff.chosen()->choices[tie.front()]);
+      }
+    }
+  }
+
   void theListPanelGivesItsRoomToPagesThatListLayers() {
     Program program("digits_mlp.onnx");
     auto* layers = program.child<QWidget>("layers_dock");
     QVERIFY(layers->isVisible());
     program.window.pages().setCurrentPage("sensitivity");
     QVERIFY(!layers->isVisible());
+    auto* scheme = program.child<QWidget>("scheme_dock");
+    QVERIFY(scheme->isVisible());
+    program.window.pages().setCurrentPage("trade-off");
+    QVERIFY(!scheme->isVisible());
     program.window.pages().setCurrentPage("distribution");
-    QVERIFY(layers->isVisible());
+    QVERIFY(layers->isVisible() && scheme->isVisible());
   }
 
   void modelsKeepTheirContracts() {
     SensitivityModel sensitivity;
     LatencyModel latency;
     LayerErrorsModel errors;
+    PlanDifferenceModel difference;
+    const QAbstractItemModelTester fourth(&difference, QAbstractItemModelTester::FailureReportingMode::Fatal);
+    Model two;
+    two.layers.resize(2);
+    two.layers[0].name = "a";
+    two.layers[1].name = "b";
+    Plan from, to;
+    to.layers["b"].weights = parseScheme("int3:group64:mse").value();
+    difference.setPlans(two, from, to, nullptr);
+    QCOMPARE(difference.rowCount(), 1);
+    QCOMPARE(difference.index(0, PlanDifferenceModel::toColumn).data().toString(),
+             QStringLiteral("int3 g64 mse"));
+    difference.clear();
     const QAbstractItemModelTester first(&sensitivity, QAbstractItemModelTester::FailureReportingMode::Fatal);
     const QAbstractItemModelTester second(&latency, QAbstractItemModelTester::FailureReportingMode::Fatal);
     const QAbstractItemModelTester third(&errors, QAbstractItemModelTester::FailureReportingMode::Fatal);
@@ -281,6 +361,22 @@ private slots:
     sensitivity.setView(view);
     QCOMPARE(sensitivity.index(0, 1).data().toString(), QStringLiteral("0.500"));
     QCOMPARE(sensitivity.index(1, 1).data().toString(), QStringLiteral("–"));
+    sensitivity.setFigure(SensitivityModel::Figure::fisher);
+    QCOMPARE(sensitivity.index(0, 1).data().toString(), QStringLiteral("–")); // there is none
+    auto estimate = std::make_shared<FisherEstimate>();
+    estimate->schemes = sweep->schemes;
+    estimate->layers = sweep->layers;
+    estimate->left = {"", "no gradient"};
+    estimate->values = {0.25, std::nan("")};
+    view = std::make_shared<SweepView>(*view);
+    view->fisher = estimate;
+    sensitivity.setView(view);
+    QCOMPARE(sensitivity.index(0, 1).data().toString(), QStringLiteral("0.250"));
+    QVERIFY(sensitivity.figureTitle().contains("Fisher") &&
+            sensitivity.figureTitle().contains("not measured"));
+    QVERIFY(sensitivity.index(1, 1).data(Qt::ToolTipRole).toString().contains("no gradient"));
+    sensitivity.setFigure(SensitivityModel::Figure::measured);
+    QVERIFY(sensitivity.index(0, 1).data(Qt::ToolTipRole).toString().contains("Fisher estimate 0.250"));
     sensitivity.setView(std::make_shared<SweepView>(*view)); // the same shape: no reset
     sensitivity.setView(nullptr);
     QCOMPARE(sensitivity.rowCount(), 0);

@@ -53,7 +53,7 @@ SensitivityPanel::SensitivityPanel(Document& document, Selection& selection, Net
     , m_document(document)
     , m_selection(selection)
     , m_analysis(analysis)
-    , m_figure(new SegmentedControl(QStringLiteral("sensitivity_figure"), tr("Figure"), 2))
+    , m_figure(new SegmentedControl(QStringLiteral("sensitivity_figure"), tr("Figure"), 3))
     , m_schemes(new QLineEdit(kStartSchemes))
     , m_samples(new QSpinBox)
     , m_metric(new QComboBox)
@@ -71,6 +71,9 @@ SensitivityPanel::SensitivityPanel(Document& document, Selection& selection, Net
   m_figure->setChoices(
       {{tr("Measured"), QStringLiteral("measured"),
         tr("Sensitivity: what quantizing this layer alone does to the network's output")},
+       {tr("Fisher"), QStringLiteral("fisher"),
+        tr("Fisher estimate: what the gradients of the float network predict, to second order,\n"
+           "in the unit of the measured figure. An estimate, with no network quantized")},
        {tr("Weight error"), QStringLiteral("weights"),
         tr("Screening without data: the relative squared error of the layer's own weights.\n"
            "It is no sensitivity; the rank correlation with the measured one says how far it "
@@ -181,8 +184,10 @@ void SensitivityPanel::layOut() {
 
 void SensitivityPanel::connectParts() {
   connect(m_figure, &SegmentedControl::chosen, this, [this](const QString& value) {
-    m_model.setFigure(value == QLatin1String("weights") ? SensitivityModel::Figure::weightError
-                                                        : SensitivityModel::Figure::measured);
+    using Figure = SensitivityModel::Figure;
+    m_model.setFigure(value == QLatin1String("weights")  ? Figure::weightError
+                      : value == QLatin1String("fisher") ? Figure::fisher
+                                                         : Figure::measured);
     showSweep();
   });
   connect(m_measure, &QPushButton::clicked, this, [this] {
@@ -309,6 +314,11 @@ void SensitivityPanel::showSweep() {
                                 : tr("split-half rank correlation %1").arg(rho, 0, 'f', 3))
             << tr("grey bars: the samples cannot tell the layer from the one ranked before it");
     }
+    if (scheme < view->fisherCorrelation.size() && !std::isnan(view->fisherCorrelation[scheme])) {
+      words << tr("Fisher estimate would rank with ρ = %1").arg(cellText(view->fisherCorrelation[scheme]));
+    } else if (!view->fisherProblem.empty()) {
+      words << tr("no Fisher estimate: %1").arg(QString::fromStdString(view->fisherProblem));
+    }
     if (scheme < view->screeningCorrelation.size() && !std::isnan(view->screeningCorrelation[scheme])) {
       words << tr("weight error would rank with ρ = %1").arg(cellText(view->screeningCorrelation[scheme]));
     }
@@ -358,6 +368,12 @@ void SensitivityPanel::showDetails() {
                    (metric == OutputMetric::sqnr ? cellText(figure) + QStringLiteral(" dB")
                                                  : QString::fromStdString(formatShare(figure)));
     }
+  }
+  if (view->fisher) {
+    const double estimated = view->fisher->value(row, scheme);
+    words << (std::isnan(estimated)
+                  ? tr("no Fisher estimate: %1").arg(QString::fromStdString(view->fisher->left[row]))
+                  : tr("Fisher estimate %1").arg(cellText(estimated)));
   }
   if (!view->screening.empty()) {
     words << tr("weight SQNR %1 dB")

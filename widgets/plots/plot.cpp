@@ -108,6 +108,12 @@ void Plot::recolor() {
   applyColors(*m_theme);
 }
 
+void Plot::setTitles(const QString& keyTitle, const QString& valueTitle) {
+  m_keyTitle->setText(keyTitle);
+  m_valueTitle->setText(valueTitle);
+  setAccessibleName(keyTitle + QStringLiteral(", ") + valueTitle);
+}
+
 void Plot::setEmptyText(const QString& text) {
   m_empty->setText(text);
   m_empty->setVisible(!text.isEmpty());

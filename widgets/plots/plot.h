@@ -51,6 +51,8 @@ protected:
   /// To be called by subclasses after a change of data: keeps a person's zoom, otherwise fits, and paints
   /// soon.
   void dataChanged();
+  /// Other titles than those given at first.
+  void setTitles(const QString& keyTitle, const QString& valueTitle);
   /// Says in the middle what would fill the plot; empty text removes it.
   void setEmptyText(const QString& text);
   const Theme& theme() const { return *m_theme; }

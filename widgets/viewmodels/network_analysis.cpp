@@ -1,6 +1,5 @@
 #include "widgets/viewmodels/network_analysis.h"
 
-#include "core/analysis/rank_statistics.h"
 #include "core/analysis/synthetic_samples.h"
 #include "core/io/sensitivity_file.h"
 #include "core/quant/scheme_grammar.h"
@@ -39,8 +38,15 @@ private:
   SteadyClock::time_point m_last{};
 };
 
-std::shared_ptr<const SweepView> viewOf(std::shared_ptr<const Sensitivity> sweep,
-                                        std::vector<double> screening, bool running) {
+/// What is known of the layers beside what is measured.
+struct BesideSweep {
+  std::vector<double> screening;
+  std::shared_ptr<const FisherEstimate> fisher;
+  std::string fisherProblem;
+};
+
+std::shared_ptr<const SweepView> viewOf(std::shared_ptr<const Sensitivity> sweep, BesideSweep beside,
+                                        bool running) {
   auto view = std::make_shared<SweepView>();
   for (std::size_t layer = 0; layer < sweep->layers.size(); ++layer) {
     for (std::size_t scheme = 0; scheme < sweep->schemes.size(); ++scheme) {
@@ -51,18 +57,37 @@ std::shared_ptr<const SweepView> viewOf(std::shared_ptr<const Sensitivity> sweep
   }
   for (std::size_t scheme = 0; scheme < sweep->schemes.size() && !running; ++scheme) {
     view->reliabilities.push_back(reliabilityOf(*sweep, scheme));
-    std::vector<double> damages;
-    std::vector<double> errors;
-    for (std::size_t layer = 0; layer < sweep->layers.size() && !screening.empty(); ++layer) {
-      damages.push_back(sweep->damage(layer, scheme));
-      errors.push_back(screening[layer * sweep->schemes.size() + scheme]);
-    }
-    view->screeningCorrelation.push_back(rankCorrelation(damages, errors));
+  }
+  if (!running) {
+    view->screeningCorrelation = rankCorrelationsWith(*sweep, beside.screening);
+  }
+  if (!running && beside.fisher) {
+    view->fisherCorrelation = rankCorrelationsWith(*sweep, beside.fisher->values);
   }
   view->sweep = std::move(sweep);
-  view->screening = std::move(screening);
+  view->screening = std::move(beside.screening);
+  view->fisher = std::move(beside.fisher);
+  view->fisherProblem = std::move(beside.fisherProblem);
   view->running = running;
   return view;
+}
+
+/// Adds the Fisher estimate, or why there is none: the sweep's own figures stand without it.
+Result<void> addFisher(const Executor& executor, const Simulation& simulation, const SampleSource& samples,
+                       const SweepRequest& request, const JobContext& context, BesideSweep& beside) {
+  FisherOptions options;
+  options.schemes = request.schemes;
+  options.samples = request.samples;
+  options.beside = request.metric;
+  auto fisher = estimateFisher(executor, simulation, samples, options, context);
+  if (fisher) {
+    beside.fisher = std::move(*fisher);
+  } else if (fisher.error().kind == ErrorKind::cancelled) {
+    return fisher.error();
+  } else {
+    beside.fisherProblem = fisher.error().message();
+  }
+  return {};
 }
 
 } // namespace
@@ -100,6 +125,10 @@ NetworkAnalysis::NetworkAnalysis(Document& document, JobRunner& runner, QObject*
 }
 
 NetworkAnalysis::~NetworkAnalysis() = default;
+
+std::function<Result<const Executor*>()> NetworkAnalysis::executorSource() const {
+  return [lab = m_lab] { return lab->executor(); };
+}
 
 void NetworkAnalysis::reset() {
   m_lab.reset();
@@ -236,9 +265,9 @@ void NetworkAnalysis::startSweep(const SweepRequest& request) {
       [lab = m_lab, samples = m_samples, request, publish, file = sweepFile(request),
        hash = m_document.modelHash()](const JobContext& context) -> Result<std::shared_ptr<const SweepView>> {
     HALFSTEP_TRY(const Executor* executor, lab->executor());
-    HALFSTEP_TRY(const std::vector<double> screening,
-                 screenWeights(*lab->model(), request.schemes, context.part(0.0, 0.05)));
     const Simulation simulation(lab->model(), nullptr);
+    BesideSweep beside;
+    HALFSTEP_TRY(beside.screening, screenWeights(*lab->model(), request.schemes, context.part(0.0, 0.05)));
     std::optional<Sensitivity> previous;
     if (!file.empty()) {
       if (auto saved = loadSensitivity(file, hash)) {
@@ -260,12 +289,14 @@ void NetworkAnalysis::startSweep(const SweepRequest& request) {
         journal.reset(); // a full disk costs the resuming, not the sweep
       }
       if (pace.isDue()) {
-        publish(viewOf(std::make_shared<const Sensitivity>(so), screening, true));
+        publish(viewOf(std::make_shared<const Sensitivity>(so), beside, true));
       }
     };
     HALFSTEP_TRY(auto sweep, measureSensitivity(*executor, simulation, *samples, options,
-                                                previous ? &*previous : nullptr, context.part(0.05, 1.0)));
-    return viewOf(std::move(sweep), screening, false);
+                                                previous ? &*previous : nullptr, context.part(0.05, 0.8)));
+    publish(viewOf(sweep, beside, true)); // what is measured need not wait for what is estimated
+    HALFSTEP_CHECK(addFisher(*executor, simulation, *samples, request, context.part(0.8, 1.0), beside));
+    return viewOf(std::move(sweep), beside, false);
   };
   m_sweepJob = m_runner.start<std::shared_ptr<const SweepView>>(
       {Lane::sweep, tr("Sensitivity"), sweepKey(), true}, work, this,
@@ -402,7 +433,7 @@ void NetworkAnalysis::rankPartial() {
   m_runner.start<std::shared_ptr<const SweepView>>(
       {Lane::batch, tr("Rank the layers"), QStringLiteral("rank"), true},
       [view = m_sweep](const JobContext&) -> Result<std::shared_ptr<const SweepView>> {
-        return viewOf(view->sweep, view->screening, false);
+        return viewOf(view->sweep, {view->screening, view->fisher, view->fisherProblem}, false);
       },
       this,
       [this, partial = m_sweep](Result<std::shared_ptr<const SweepView>> view) {

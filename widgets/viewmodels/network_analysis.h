@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/analysis/calibration.h"
+#include "core/analysis/fisher.h"
 #include "core/analysis/latency.h"
 #include "core/analysis/layer_errors.h"
 #include "core/analysis/sensitivity.h"
@@ -11,6 +12,7 @@
 
 #include <QObject>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -25,6 +27,9 @@ struct SweepView {
   std::vector<RankingReliability> reliabilities; ///< one per scheme
   std::vector<double> screening;                 ///< relative weight error, layers × schemes; may be empty
   std::vector<double> screeningCorrelation;      ///< per scheme: rank correlation of screening and damage
+  std::shared_ptr<const FisherEstimate> fisher;  ///< null where gradients could not be had
+  std::vector<double> fisherCorrelation;         ///< per scheme; empty without the estimate
+  std::string fisherProblem;                     ///< why there is none
   bool running = false;
 };
 
@@ -77,6 +82,8 @@ public:
   void startLatency();
   /// One that was saved, in place of measuring.
   void setCalibration(std::shared_ptr<const Calibration> calibration);
+  /// Gives the open model's executor, on any thread; what it points to lives as long as the function.
+  std::function<Result<const Executor*>()> executorSource() const;
   void stop(const QString& key) { m_runner.cancelKey(key); }
   static QString sweepKey() { return QStringLiteral("sensitivity"); }
   static QString errorsKey() { return QStringLiteral("errors"); }

@@ -108,6 +108,9 @@ double SensitivityModel::value(int layer, int scheme) const {
   if (m_figure == Figure::measured) {
     return m_view->estimates[cell].value;
   }
+  if (m_figure == Figure::fisher) {
+    return m_view->fisher ? m_view->fisher->values[cell] : std::nan("");
+  }
   return cell < m_view->screening.size() ? m_view->screening[cell] : std::nan("");
 }
 
@@ -159,6 +162,11 @@ double SensitivityModel::shareOf(int layer, int scheme) const {
 QString SensitivityModel::figureTitle() const {
   if (m_figure == Figure::weightError) {
     return tr("relative squared error of the weights (not a sensitivity)");
+  }
+  if (m_figure == Figure::fisher) {
+    return m_view && m_view->fisher
+               ? tr("Fisher estimate of the %1 (not measured)").arg(metricTitle(m_view->fisher->metric))
+               : tr("no Fisher estimate");
   }
   if (!m_view) {
     return {};
@@ -214,6 +222,10 @@ QString SensitivityModel::tooltipOf(int layer, int scheme) const {
   const auto row = static_cast<std::size_t>(layer);
   const Sensitivity& sweep = *m_view->sweep;
   const QString name = QString::fromStdString(sweep.layers[row]);
+  if (m_figure == Figure::fisher && m_view->fisher && !m_view->fisher->left[row].empty()) {
+    return name + QStringLiteral("\n") +
+           tr("no Fisher estimate: %1").arg(QString::fromStdString(m_view->fisher->left[row]));
+  }
   if (!sweep.left[row].empty()) {
     return name + QStringLiteral("\n") + tr("not measured: %1").arg(QString::fromStdString(sweep.left[row]));
   }
@@ -231,6 +243,11 @@ QString SensitivityModel::tooltipOf(int layer, int scheme) const {
               .arg(metricTitle(sweep.metric), cellText(estimate.value), metricUnit(sweep.metric));
   if (!std::isnan(estimate.low)) {
     text += tr(" (95 %: %1 to %2)").arg(cellText(estimate.low), cellText(estimate.high));
+  }
+  if (m_view->fisher) {
+    const double estimated = m_view->fisher->value(row, column);
+    text += QStringLiteral("\n") +
+            tr("Fisher estimate %1 %2").arg(cellText(estimated), metricUnit(m_view->fisher->metric));
   }
   return text + QStringLiteral("\n") + tr("samples: %1").arg(samples.size());
 }
@@ -286,9 +303,15 @@ QVariant SensitivityModel::headerData(int section, Qt::Orientation orientation, 
     return tr("Layer");
   }
   if (section == barColumn()) {
-    return m_figure == Figure::measured ? tr("%1 at %2 (line: 95 % interval)")
-                                              .arg(metricTitle(m_view->sweep->metric), schemeText(m_scheme))
-                                        : tr("Weight error at %1").arg(schemeText(m_scheme));
+    switch (m_figure) {
+    case Figure::measured:
+      return tr("%1 at %2 (line: 95 % interval)")
+          .arg(metricTitle(m_view->sweep->metric), schemeText(m_scheme));
+    case Figure::fisher:
+      return tr("Fisher estimate at %1").arg(schemeText(m_scheme));
+    case Figure::weightError:
+      return tr("Weight error at %1").arg(schemeText(m_scheme));
+    }
   }
   return schemeText(section - 1);
 }

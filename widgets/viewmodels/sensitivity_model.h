@@ -13,8 +13,8 @@ class SensitivityModel : public QAbstractTableModel {
   Q_OBJECT
 
 public:
-  /// What the figures are: measured at the output, or the weights' own error.
-  enum class Figure { measured, weightError };
+  /// What the figures are: measured at the output, estimated from gradients, or the weights' own error.
+  enum class Figure { measured, fisher, weightError };
   enum Role {
     sortRole = Qt::UserRole, ///< the damage, larger for worse; layers without figures last
     shareRole,               ///< scheme columns: place on the colour map, 0…1; nothing without a figure

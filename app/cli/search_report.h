@@ -1,0 +1,34 @@
+// What `halfstep-cli search` says: its JSON document and its tables.
+#pragma once
+
+#include "app/cli/output.h"
+#include "core/analysis/plan_finder.h"
+
+#include <string>
+#include <vector>
+
+namespace halfstep::cli {
+
+/// Everything a search came to.
+struct SearchReport {
+  std::string file;
+  SampleOrigin origin;
+  std::size_t samples = 0;
+  std::uint64_t seed = 0;
+  SearchSpace space;
+  SearchProblem problem;
+  std::vector<std::string> budgets; ///< as they were written
+  FoundPlan found;
+  Plan plan;
+  std::size_t trials = 0;
+  std::vector<SearchSolution> frontier;
+  /// Every layer with the same candidate (those that are pinned with their own): measured, or predicted only
+  /// (no samples).
+  std::vector<std::pair<std::string, TriedPlan>> uniform;
+  double seconds = 0.0;
+};
+
+Json searchJson(const SearchReport& report);
+std::string searchText(const SearchReport& report);
+
+} // namespace halfstep::cli

@@ -1,0 +1,36 @@
+// The journal of a sweep: goes on with what it holds, and keeps it up to date while the sweep runs.
+#pragma once
+
+#include "core/io/sensitivity_file.h"
+
+#include <optional>
+#include <string>
+
+namespace halfstep::cli {
+
+/// One sweep's. One thread at a time. Does nothing where `path` is empty.
+class SweepJournal {
+public:
+  /// `hash`: of the model file.
+  SweepJournal(std::string path, std::string hash)
+      : m_path(std::move(path))
+      , m_hash(std::move(hash)) {}
+
+  /// Reads what is there. Errors: those of loadSensitivity.
+  Result<void> load();
+  /// What was there; null if nothing was.
+  const Sensitivity* previous() const { return m_previous ? &*m_previous : nullptr; }
+  /// Adds a layer's figures.
+  void note(const Sensitivity& sweep, std::size_t layer);
+  /// What kept the journal from being written.
+  const std::optional<Error>& problem() const { return m_problem; }
+
+private:
+  std::string m_path;
+  std::string m_hash;
+  std::optional<Sensitivity> m_previous;
+  std::optional<SensitivityJournal> m_file;
+  std::optional<Error> m_problem;
+};
+
+} // namespace halfstep::cli

@@ -1,0 +1,343 @@
+#include "core/analysis/plan_trials.h"
+
+#include "core/analysis/search_groups.h"
+
+#include <algorithm>
+#include <deque>
+#include <random>
+
+namespace halfstep {
+
+namespace {
+
+constexpr int kDraws = 1000;
+
+std::int64_t bytesOf(const RunOptions& options) {
+  std::int64_t bytes = 0;
+  for (const auto& [place, tensor] : options.constants) {
+    bytes += static_cast<std::int64_t>(tensor.bytes().size());
+  }
+  return bytes;
+}
+
+} // namespace
+
+Estimate addedDamageEstimate(OutputMetric metric, const std::vector<OutputFigures>& samples,
+                             std::uint64_t seed) {
+  std::vector<double> draws;
+  if (samples.size() > 1) {
+    std::mt19937_64 random(seed);
+    std::vector<std::uint32_t> picks(samples.size());
+    for (int draw = 0; draw < kDraws; ++draw) {
+      for (std::uint32_t& pick : picks) {
+        pick = static_cast<std::uint32_t>(random() % samples.size());
+      }
+      draws.push_back(addedDamage(metric, samples, picks));
+    }
+  }
+  return withInterval(addedDamage(metric, samples), std::move(draws));
+}
+
+class PlanTrials::Inside {
+public:
+  const Executor* executor = nullptr;
+  const Simulation* simulation = nullptr;
+  const SearchSpace* space = nullptr;
+  std::vector<OutputRole> roles;
+  std::vector<std::map<std::string, Value>> inputs;
+  std::vector<OutputReference> references;
+  std::size_t memoryBudget = 0;
+  std::size_t tried = 0;
+
+  /// What layer `index` under `plan` changes in a run, made once while it is remembered.
+  Result<const RunOptions*> partOf(std::size_t index, const LayerPlan& plan, const JobContext& job) {
+    auto& known = m_parts[index];
+    const auto found =
+        std::find_if(known.begin(), known.end(), [&](const auto& part) { return part.first == plan; });
+    if (found != known.end()) {
+      return &found->second;
+    }
+    RunOptions part;
+    HALFSTEP_TRY(const Simulation::Applied applied, simulation->apply(index, plan, part, job));
+    static_cast<void>(applied);
+    m_bytes += bytesOf(part);
+    known.emplace_back(plan, std::move(part));
+    return &known.back().second;
+  }
+
+  Result<std::vector<OutputFigures>> run(const Plan& plan, const JobContext& job) {
+    if (m_bytes > static_cast<std::int64_t>(memoryBudget)) {
+      m_parts.clear(); // what the next plans have in common is made again soon
+      m_bytes = 0;
+    }
+    RunOptions options;
+    for (std::size_t i = 0; i < space->layers.size(); ++i) {
+      HALFSTEP_CHECK(job.checkpoint());
+      HALFSTEP_TRY(const RunOptions* part, partOf(i, plan.forLayer(space->layers[i]), job));
+      options.constants.insert(part->constants.begin(), part->constants.end());
+      options.edits.insert(part->edits.begin(), part->edits.end());
+    }
+    std::vector<OutputFigures> figures;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      HALFSTEP_TRY(const auto outputs, executor->run(inputs[i], job, options));
+      HALFSTEP_TRY(OutputFigures one, references[i].compare(outputs));
+      figures.push_back(std::move(one));
+    }
+    ++tried;
+    return figures;
+  }
+
+private:
+  /// By layer. Deques: what is handed out stays where it is.
+  std::map<std::size_t, std::deque<std::pair<LayerPlan, RunOptions>>> m_parts;
+  std::int64_t m_bytes = 0;
+};
+
+PlanTrials::PlanTrials(std::unique_ptr<Inside> inside)
+    : m_inside(std::move(inside)) {}
+PlanTrials::~PlanTrials() = default;
+PlanTrials::PlanTrials(PlanTrials&&) noexcept = default;
+
+const SearchSpace& PlanTrials::space() const {
+  return *m_inside->space;
+}
+
+std::size_t PlanTrials::count() const {
+  return m_inside->tried;
+}
+
+Result<PlanTrials> PlanTrials::create(const Executor& executor, const Simulation& simulation,
+                                      const SearchSpace& space, const SampleSource& source,
+                                      std::size_t samples, std::size_t memoryBudget, const JobContext& job) {
+  auto inside = std::make_unique<Inside>();
+  inside->executor = &executor;
+  inside->simulation = &simulation;
+  inside->space = &space;
+  inside->memoryBudget = memoryBudget;
+  inside->roles = outputRoles(executor.model());
+  const std::size_t count = samples > 0 ? std::min(samples, source.count()) : source.count();
+  if (count == 0) {
+    return Error{ErrorKind::usage, "there are no samples to try plans on"};
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    job.reportProgress(static_cast<double>(i) / static_cast<double>(count), source.name(i));
+    HALFSTEP_TRY(auto inputs, source.inputs(i));
+    HALFSTEP_TRY(const auto outputs, executor.run(inputs, job));
+    HALFSTEP_TRY(OutputReference reference, OutputReference::of(inside->roles, outputs, source.targets(i)));
+    inside->inputs.push_back(std::move(inputs));
+    inside->references.push_back(std::move(reference));
+  }
+  return PlanTrials(std::move(inside));
+}
+
+Result<TriedPlan> PlanTrials::run(SearchSolution solution, const JobContext& job) {
+  TriedPlan tried;
+  HALFSTEP_TRY(tried.samples, m_inside->run(space().planOf(solution, {}), job));
+  tried.solution = std::move(solution);
+  tried.damage = addedDamage(space().metric, tried.samples);
+  return tried;
+}
+
+Result<TriedPlan> PlanTrials::run(const Plan& plan, const JobContext& job) {
+  TriedPlan tried;
+  HALFSTEP_TRY(tried.samples, m_inside->run(plan, job));
+  tried.solution.totals = space().quantitiesOf(m_inside->executor->model(), plan);
+  tried.damage = addedDamage(space().metric, tried.samples);
+  return tried;
+}
+
+namespace {
+
+/// Climbs from plan to plan by exchanges of steps.
+class Climber {
+public:
+  Climber(PlanTrials& trials, const SearchProblem& problem, const std::vector<SearchGroup>& groups,
+          TriedPlan start, const LocalSearchOptions& options, const JobContext& job)
+      : m_trials(trials)
+      , m_problem(problem)
+      , m_groups(groups)
+      , m_best(std::move(start))
+      , m_options(options)
+      , m_job(job)
+      , m_from(trials.count()) {
+    for (const SearchGroup& group : groups) {
+      auto& order = m_orders.emplace_back(group.candidates);
+      std::stable_sort(order.begin(), order.end(), [](const GroupCandidate& a, const GroupCandidate& b) {
+        return a.sums[0] > b.sums[0]; // the most damage first: a step up is one towards the end
+      });
+    }
+  }
+
+  const TriedPlan& best() const { return m_best; }
+  bool usedUp() const { return m_trials.count() - m_from >= m_options.trials; }
+
+  /// One round: every step measured, then exchanges. Whether the damage fell.
+  Result<bool> round() {
+    HALFSTEP_CHECK(measureSteps());
+    const double before = m_best.damage;
+    // Several exchanges at once first; if together they do not gain, half as many.
+    for (std::size_t most = m_groups.size(); most >= 1 && !usedUp(); most /= 2) {
+      const std::vector<std::size_t> choices = exchanged(most);
+      if (choices == m_best.solution.choices) {
+        break;
+      }
+      HALFSTEP_TRY(const bool gained, tryOut(choices));
+      if (gained) {
+        break;
+      }
+    }
+    return m_best.damage < before;
+  }
+
+private:
+  struct Step {
+    std::size_t group = 0;
+    std::size_t number = 0; ///< the candidate's
+    double change = 0.0;    ///< of the measured damage
+  };
+
+  std::size_t placeOf(std::size_t group) const {
+    const std::size_t number = m_best.solution.choices[m_groups[group].items.front()];
+    const auto& order = m_orders[group];
+    const auto found =
+        std::find_if(order.begin(), order.end(), [&](const GroupCandidate& c) { return c.number == number; });
+    return found == order.end() ? order.size() : static_cast<std::size_t>(found - order.begin());
+  }
+
+  std::vector<std::size_t> with(std::vector<std::size_t> choices, std::size_t group,
+                                std::size_t number) const {
+    for (const std::size_t item : m_groups[group].items) {
+      choices[item] = number;
+    }
+    return choices;
+  }
+
+  SearchSolution solutionFor(std::vector<std::size_t> choices) const {
+    SearchSolution solution;
+    solution.totals = totalsOf(m_problem, choices);
+    solution.choices = std::move(choices);
+    return solution;
+  }
+
+  /// Runs a plan; it becomes the best one if it is within the limits and better. Whether it did.
+  Result<bool> tryOut(const std::vector<std::size_t>& choices) {
+    HALFSTEP_TRY(TriedPlan tried, m_trials.run(solutionFor(choices), m_job));
+    const bool better = isWithinLimits(m_problem, tried.solution.totals) && tried.damage < m_best.damage;
+    if (m_options.onTrial) {
+      m_options.onTrial(tried, better ? tried : m_best);
+    }
+    m_job.reportProgress(static_cast<double>(m_trials.count() - m_from) /
+                         static_cast<double>(m_options.trials));
+    if (better) {
+      m_best = std::move(tried);
+    }
+    return better;
+  }
+
+  Result<void> measureStep(std::size_t group, std::size_t place, std::vector<Step>& steps) {
+    const std::size_t number = m_orders[group][place].number;
+    HALFSTEP_TRY(const TriedPlan tried,
+                 m_trials.run(solutionFor(with(m_best.solution.choices, group, number)), m_job));
+    if (m_options.onTrial) {
+      m_options.onTrial(tried, m_best);
+    }
+    m_job.reportProgress(static_cast<double>(m_trials.count() - m_from) /
+                         static_cast<double>(m_options.trials));
+    steps.push_back({group, number, tried.damage - m_best.damage});
+    return {};
+  }
+
+  Result<void> measureSteps() {
+    m_ups.clear();
+    m_downs.clear();
+    for (std::size_t group = 0; group < m_groups.size() && !usedUp(); ++group) {
+      const std::size_t place = placeOf(group);
+      if (place + 1 < m_orders[group].size()) {
+        HALFSTEP_CHECK(measureStep(group, place + 1, m_ups));
+      }
+      if (place > 0 && place < m_orders[group].size() && !usedUp()) {
+        HALFSTEP_CHECK(measureStep(group, place - 1, m_downs));
+      }
+    }
+    const auto byChange = [](const Step& a, const Step& b) { return a.change < b.change; };
+    std::stable_sort(m_ups.begin(), m_ups.end(), byChange);
+    std::stable_sort(m_downs.begin(), m_downs.end(), byChange);
+    return {};
+  }
+
+  /// The present choices after at most `most` steps up, each with the steps down that make room for it, as
+  /// long as what they cost is less than what it gains.
+  std::vector<std::size_t> exchanged(std::size_t most) const {
+    std::vector<std::size_t> choices = m_best.solution.choices;
+    std::vector<bool> used(m_groups.size(), false);
+    std::size_t taken = 0;
+    for (const Step& down : m_downs) { // a step down that gains by itself makes room for nothing
+      if (down.change < 0.0 && taken < most) {
+        choices = with(std::move(choices), down.group, down.number);
+        used[down.group] = true;
+        ++taken;
+      }
+    }
+    for (const Step& up : m_ups) {
+      if (taken >= most || up.change >= 0.0 || used[up.group]) {
+        continue;
+      }
+      std::vector<std::size_t> tentative = with(choices, up.group, up.number);
+      std::vector<std::size_t> givers;
+      double change = up.change;
+      for (const Step& down : m_downs) {
+        if (isWithinLimits(m_problem, totalsOf(m_problem, tentative))) {
+          break;
+        }
+        if (!used[down.group] && down.group != up.group) {
+          tentative = with(std::move(tentative), down.group, down.number);
+          givers.push_back(down.group);
+          change += down.change;
+        }
+      }
+      if (change < 0.0 && isWithinLimits(m_problem, totalsOf(m_problem, tentative))) {
+        choices = std::move(tentative);
+        used[up.group] = true;
+        for (const std::size_t giver : givers) {
+          used[giver] = true;
+        }
+        ++taken;
+      }
+    }
+    return choices;
+  }
+
+  PlanTrials& m_trials;
+  const SearchProblem& m_problem;
+  const std::vector<SearchGroup>& m_groups;
+  TriedPlan m_best;
+  const LocalSearchOptions& m_options;
+  const JobContext& m_job;
+  std::size_t m_from;
+  std::vector<std::vector<GroupCandidate>> m_orders;
+  std::vector<Step> m_ups;
+  std::vector<Step> m_downs;
+};
+
+} // namespace
+
+Result<TriedPlan> improveByExchange(PlanTrials& trials, const SearchProblem& problem,
+                                    std::vector<TriedPlan> starts, const LocalSearchOptions& options,
+                                    const JobContext& job) {
+  const auto best = std::min_element(starts.begin(), starts.end(),
+                                     [](const auto& a, const auto& b) { return a.damage < b.damage; });
+  if (best == starts.end() || best->solution.choices.size() != problem.items.size()) {
+    return Error{ErrorKind::usage, "a local search needs a plan to start from"};
+  }
+  HALFSTEP_TRY(const auto groups, searchGroups(problem, {0}));
+  Climber climber(trials, problem, groups, *best, options, job);
+  while (!climber.usedUp()) {
+    HALFSTEP_TRY(const bool gained, climber.round());
+    if (!gained) {
+      break;
+    }
+  }
+  return climber.best();
+}
+
+} // namespace halfstep

@@ -1,0 +1,469 @@
+#include "widgets/panels/trade_off_panel.h"
+
+#include "core/quant/scheme_grammar.h"
+#include "core/support/units.h"
+#include "widgets/panels/card.h"
+#include "widgets/panels/segmented_control.h"
+#include "widgets/panels/table_actions.h"
+#include "widgets/plots/trade_off_plot.h"
+#include "widgets/style/theme.h"
+#include "widgets/viewmodels/sensitivity_model.h"
+
+#include <QCheckBox>
+#include <QEvent>
+#include <QHeaderView>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QSignalBlocker>
+#include <QSlider>
+#include <QStackedWidget>
+#include <QTableView>
+#include <QVBoxLayout>
+
+#include <cmath>
+
+namespace halfstep {
+
+namespace {
+
+constexpr int kSteps = 1000;
+constexpr std::size_t kTrials = 120;
+constexpr std::size_t kSamples = 16;
+const QString kStartSchemes =
+    QStringLiteral("int8, int6:mse, int5:mse, int4:mse, int4:group64:mse, int3:group64:mse");
+
+/// Bits per weight of the presets.
+double presetBits(const QString& name) {
+  return name == QLatin1String("quality") ? 6.0 : name == QLatin1String("balanced") ? 4.5 : 3.5;
+}
+
+std::optional<OutputMetric> upMetric(const QString& value) {
+  return metricFromName(value.toStdString());
+}
+
+} // namespace
+
+TradeOffPanel::TradeOffPanel(Document& document, Selection& selection, NetworkAnalysis& analysis,
+                             TradeOff& tradeOff, QWidget* parent)
+    : QWidget(parent)
+    , m_document(document)
+    , m_selection(selection)
+    , m_analysis(analysis)
+    , m_tradeOff(tradeOff)
+    , m_across(new SegmentedControl(QStringLiteral("trade_off_across"), tr("Across"), 3))
+    , m_up(new SegmentedControl(QStringLiteral("trade_off_up"), tr("Up"), 4))
+    , m_presets(new SegmentedControl(QStringLiteral("trade_off_presets"), tr("Presets"), 3))
+    , m_tieInputs(new QCheckBox(tr("Tie same inputs")))
+    , m_tieSums(new QCheckBox(tr("Tie sums")))
+    , m_plot(new TradeOffPlot(tradeOff))
+    , m_legend(new QLabel)
+    , m_slider(new QSlider(Qt::Horizontal))
+    , m_budget(new QLabel)
+    , m_summary(new QLabel)
+    , m_table(new QTableView)
+    , m_apply(new QPushButton(tr("Apply")))
+    , m_measureThis(new QPushButton(tr("Measure this plan")))
+    , m_improve(new QPushButton(tr("Improve")))
+    , m_measure(new QPushButton(tr("Measure plans")))
+    , m_gap(new QLabel)
+    , m_empty(new QLabel)
+    , m_schemes(new QLineEdit(kStartSchemes))
+    , m_start(new QPushButton(tr("Measure the sensitivities")))
+    , m_content(new QStackedWidget) {
+  setObjectName(QStringLiteral("trade_off_panel"));
+  auto* page = new QWidget;
+  auto* columns = new QHBoxLayout;
+  columns->setSpacing(kSpace);
+  columns->addWidget(plotCard(), 13);
+  columns->addWidget(differenceCard(), 9);
+  auto* rows = new QVBoxLayout(page);
+  rows->setContentsMargins(0, 0, 0, 0);
+  rows->setSpacing(kSpace);
+  rows->addWidget(controls());
+  rows->addLayout(columns, 1);
+  m_content->addWidget(emptyPage());
+  m_content->addWidget(page);
+  auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(kSpaceLarge, kSpace, kSpaceLarge, kSpace);
+  layout->addWidget(m_content);
+  connectParts();
+  showSpace();
+}
+
+QWidget* TradeOffPanel::controls() {
+  m_across->setChoices(
+      {{tr("Size"), QStringLiteral("size"), tr("Bytes of the weights, scales counted")},
+       {tr("Latency"), QStringLiteral("latency"), tr("Time of the layers as measured on the Latency page")},
+       {tr("BOPs"), QStringLiteral("bops"),
+        tr("Bit operations: multiply-accumulates × bits of the weights × bits of the inputs")}});
+  m_across->setCurrentValue(QStringLiteral("size"));
+  m_up->setChoices(
+      {{tr("Damage"), QStringLiteral("damage"),
+        tr("What the sweep measured: KL divergence where the output is a distribution, otherwise the "
+           "relative error. The only figure that can be predicted")},
+       {tr("Agreement"), QStringLiteral("top1"),
+        tr("Share of rows with the float network's class; measured plans only")},
+       {tr("Accuracy"), QStringLiteral("accuracy"), tr("Against the labels; measured plans only")},
+       {tr("SQNR"), QStringLiteral("sqnr"), tr("Of the outputs, in dB; measured plans only")}});
+  m_up->setCurrentValue(QStringLiteral("damage"));
+  m_tieInputs->setObjectName(QStringLiteral("trade_off_tie_inputs"));
+  m_tieInputs->setToolTip(
+      tr("Products of the same value have one scheme: query, key and value; gate and up"));
+  m_tieSums->setObjectName(QStringLiteral("trade_off_tie_sums"));
+  m_tieSums->setToolTip(tr("Layers that meet in one sum or concatenation have one scheme, as integer kernels "
+                           "want it"));
+  auto* bar = new QWidget;
+  auto* layout = new QHBoxLayout(bar);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(kSpace);
+  layout->addWidget(m_across);
+  layout->addWidget(m_up);
+  layout->addSpacing(kSpaceSmall);
+  layout->addWidget(m_tieInputs);
+  layout->addWidget(m_tieSums);
+  layout->addStretch(1);
+  layout->addWidget(m_presets);
+  return bar;
+}
+
+QWidget* TradeOffPanel::plotCard() {
+  m_legend->setProperty("role", "caption");
+  m_legend->setTextFormat(Qt::RichText);
+  m_slider->setObjectName(QStringLiteral("trade_off_budget"));
+  m_slider->setAccessibleName(tr("Budget"));
+  m_slider->setRange(0, kSteps);
+  m_slider->setPageStep(kSteps / 20);
+  m_slider->setToolTip(tr("The budget: the best plan within it is found while this moves"));
+  m_budget->setObjectName(QStringLiteral("trade_off_budget_text"));
+  m_budget->setTextFormat(Qt::RichText);
+  m_budget->setMinimumWidth(190);
+  m_budget->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+  m_measure->setObjectName(QStringLiteral("trade_off_measure"));
+  m_measure->setToolTip(
+      tr("Runs whole plans: some along the line, every layer the same, and the present plan"));
+  auto* inside = new QWidget;
+  auto* layout = new QVBoxLayout(inside);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->addWidget(m_plot, 1);
+  auto* below = new QHBoxLayout;
+  below->addWidget(new QLabel(tr("Budget")));
+  below->addWidget(m_slider, 1);
+  below->addWidget(m_budget);
+  layout->addLayout(below);
+  return makeCard(m_legend, inside, m_measure);
+}
+
+QWidget* TradeOffPanel::differenceCard() {
+  m_summary->setObjectName(QStringLiteral("trade_off_summary"));
+  m_summary->setWordWrap(true);
+  m_summary->setProperty("role", "quiet");
+  m_table->setObjectName(QStringLiteral("trade_off_table"));
+  m_table->setAccessibleName(tr("Difference from the present plan"));
+  m_table->setModel(&m_difference);
+  makeRowTable(*m_table, 26);
+  m_table->setSortingEnabled(false);
+  m_table->setTextElideMode(Qt::ElideMiddle);
+  m_table->horizontalHeader()->setSectionResizeMode(PlanDifferenceModel::layerColumn, QHeaderView::Stretch);
+  m_table->setColumnWidth(PlanDifferenceModel::fromColumn, 92);
+  m_table->setColumnWidth(PlanDifferenceModel::toColumn, 92);
+  m_table->setColumnWidth(PlanDifferenceModel::sizeColumn, 76);
+  m_table->setColumnWidth(PlanDifferenceModel::damageColumn, 76);
+  addTableActions(*m_table, QStringLiteral("plan_difference"),
+                  [this](const QString& what) { emit failed(what); });
+  m_apply->setObjectName(QStringLiteral("trade_off_apply"));
+  m_apply->setProperty("role", "primary");
+  m_apply->setToolTip(tr("Gives the layers these schemes: one step back undoes it"));
+  m_measureThis->setObjectName(QStringLiteral("trade_off_measure_this"));
+  m_improve->setObjectName(QStringLiteral("trade_off_improve"));
+  m_improve->setToolTip(
+      tr("Solves exactly, then exchanges layers while the measured damage falls: at most %1 "
+         "plans are run")
+          .arg(kTrials));
+  m_gap->setObjectName(QStringLiteral("trade_off_gap"));
+  m_gap->setWordWrap(true);
+  m_gap->setProperty("role", "quiet");
+  auto* inside = new QWidget;
+  auto* layout = new QVBoxLayout(inside);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(kSpace);
+  layout->addWidget(m_summary);
+  layout->addWidget(m_table, 1);
+  auto* buttons = new QHBoxLayout;
+  buttons->addWidget(m_apply);
+  buttons->addWidget(m_measureThis);
+  buttons->addWidget(m_improve);
+  buttons->addStretch(1);
+  layout->addLayout(buttons);
+  layout->addWidget(m_gap);
+  return makeCard(makeCaption(tr("Difference from the present plan")), inside);
+}
+
+QWidget* TradeOffPanel::emptyPage() {
+  m_empty->setObjectName(QStringLiteral("trade_off_empty"));
+  m_empty->setAlignment(Qt::AlignCenter);
+  m_empty->setWordWrap(true);
+  m_empty->setProperty("role", "quiet");
+  m_schemes->setObjectName(QStringLiteral("trade_off_schemes"));
+  m_schemes->setAccessibleName(tr("Schemes to choose from"));
+  m_schemes->setMaximumWidth(560);
+  m_start->setObjectName(QStringLiteral("trade_off_start"));
+  m_start->setProperty("role", "primary");
+  auto* page = new QWidget;
+  auto* layout = new QVBoxLayout(page);
+  layout->addStretch(2);
+  layout->addWidget(m_empty);
+  auto* line = new QHBoxLayout;
+  line->addStretch(1);
+  line->addWidget(m_schemes, 3);
+  line->addWidget(m_start);
+  line->addStretch(1);
+  layout->addLayout(line);
+  layout->addStretch(3);
+  return page;
+}
+
+void TradeOffPanel::connectParts() {
+  connect(m_across, &SegmentedControl::chosen, this, [this](const QString& value) {
+    m_tradeOff.setAcross(value == QLatin1String("latency") ? PlanQuantity::latency
+                         : value == QLatin1String("bops")  ? PlanQuantity::bops
+                                                           : PlanQuantity::size);
+  });
+  connect(m_up, &SegmentedControl::chosen, this,
+          [this](const QString& value) { m_plot->setUp(upMetric(value)); });
+  connect(m_presets, &SegmentedControl::chosen, this, &TradeOffPanel::choosePreset);
+  const auto takeTies = [this] {
+    std::vector<TieRule> rules;
+    if (m_tieInputs->isChecked()) {
+      rules.push_back(TieRule::sameInput);
+    }
+    if (m_tieSums->isChecked()) {
+      rules.push_back(TieRule::residual);
+    }
+    m_tradeOff.setTies(rules);
+  };
+  connect(m_tieInputs, &QCheckBox::toggled, this, takeTies);
+  connect(m_tieSums, &QCheckBox::toggled, this, takeTies);
+  connect(m_slider, &QSlider::valueChanged, this, [this](int step) {
+    const auto& space = m_tradeOff.space();
+    if (space) {
+      m_presets->setCurrentValue(QString());
+      m_tradeOff.setBudget(space->least + (space->most - space->least) * step / kSteps);
+    }
+  });
+  connect(m_plot, &TradeOffPlot::budgetPicked, this, [this](double cost) {
+    m_presets->setCurrentValue(QString());
+    m_tradeOff.setBudget(cost);
+  });
+  connect(m_plot, &TradeOffPlot::pointPicked, this, [this](int point) { m_tradeOff.choosePoint(point); });
+  connect(m_plot, &Plot::saveFailed, this, &TradeOffPanel::failed);
+  connect(m_measure, &QPushButton::clicked, this, [this] {
+    m_tradeOff.measures() ? m_analysis.stop(TradeOff::measureKey()) : m_tradeOff.measurePlans();
+  });
+  connect(m_start, &QPushButton::clicked, this,
+          [this] { m_analysis.sweepRuns() ? m_analysis.stop(NetworkAnalysis::sweepKey()) : measure(); });
+  connect(m_apply, &QPushButton::clicked, &m_tradeOff, &TradeOff::apply);
+  connect(m_measureThis, &QPushButton::clicked, &m_tradeOff, &TradeOff::measureChosen);
+  connect(m_improve, &QPushButton::clicked, this, [this] { m_tradeOff.improveChosen(kTrials); });
+  connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
+          [this](const QModelIndex& row) {
+            if (row.isValid()) {
+              const int layer = m_difference.layerAt(row.row());
+              m_selection.select({layer}, layer);
+            }
+          });
+  connect(&m_tradeOff, &TradeOff::spaceChanged, this, &TradeOffPanel::showSpace);
+  connect(&m_tradeOff, &TradeOff::pointsChanged, this, &TradeOffPanel::showPoints);
+  connect(&m_tradeOff, &TradeOff::chosenChanged, this, &TradeOffPanel::showChosen);
+  connect(&m_document, &Document::plansChanged, this, &TradeOffPanel::showChosen);
+  connect(&m_analysis, &NetworkAnalysis::sweepChanged, this, &TradeOffPanel::showEmpty);
+  connect(&m_analysis, &NetworkAnalysis::samplesChanged, this, &TradeOffPanel::showEmpty);
+}
+
+void TradeOffPanel::changeEvent(QEvent* event) {
+  QWidget::changeEvent(event);
+  if (event->type() == QEvent::PaletteChange || event->type() == QEvent::StyleChange) {
+    m_legend->setText(m_plot->legendText());
+  }
+}
+
+void TradeOffPanel::measure() {
+  if (m_tradeOff.space()) {
+    m_tradeOff.measurePlans();
+    return;
+  }
+  SweepRequest request;
+  request.samples = kSamples;
+  for (const QString& part : m_schemes->text().toLower().split(',', Qt::SkipEmptyParts)) {
+    const auto scheme = parseScheme(part.trimmed().toStdString());
+    const auto supported = scheme ? checkSupported(*scheme) : Result<void>(scheme.error());
+    if (!supported) {
+      emit failed(QString::fromStdString(supported.error().message()));
+      return;
+    }
+    request.schemes.push_back(*scheme);
+  }
+  m_plansNext = true;
+  m_analysis.startSweep(request);
+}
+
+void TradeOffPanel::choosePreset(const QString& name) {
+  m_tradeOff.setBitsPerWeight(presetBits(name));
+}
+
+void TradeOffPanel::showEmpty() {
+  const bool ready = m_tradeOff.space() != nullptr;
+  m_content->setCurrentIndex(ready ? 1 : 0);
+  if (ready) {
+    return;
+  }
+  const auto& sweep = m_analysis.sweep();
+  m_start->setText(m_analysis.sweepRuns() ? tr("Stop") : tr("Measure the sensitivities"));
+  m_start->setEnabled(m_analysis.samples() != nullptr);
+  m_schemes->setEnabled(!m_analysis.sweepRuns());
+  m_empty->setText(
+      m_analysis.samples() == nullptr   ? m_analysis.samplesProblem()
+      : !m_tradeOff.problem().isEmpty() ? m_tradeOff.problem()
+      : m_analysis.sweepRuns()
+          ? tr("Measuring the sensitivities: %1 done")
+                .arg(QString::fromStdString(formatShare(sweep ? sweep->sweep->progress() : 0.0)))
+          : tr("Which plan is the best for a size? To say that, every layer is first tried alone with "
+               "every scheme there is to choose from.\nA sweep of the Sensitivity page serves as well."));
+}
+
+void TradeOffPanel::showSpace() {
+  showEmpty();
+  const auto& space = m_tradeOff.space();
+  m_legend->setText(m_plot->legendText());
+  const bool latency = space && space->space.hasLatency;
+  m_across->setChoiceEnabled(QStringLiteral("latency"), latency,
+                             latency ? tr("Time of the layers as measured on the Latency page")
+                                     : tr("Measure on the Latency page first"));
+  if (space) {
+    m_across->setCurrentValue(QString::fromUtf8(quantityName(space->across).data(),
+                                                static_cast<qsizetype>(quantityName(space->across).size())));
+    std::vector<SegmentedControl::Choice> presets;
+    for (const auto& [title, name] : {std::pair(tr("Quality"), QStringLiteral("quality")),
+                                      {tr("Balanced"), QStringLiteral("balanced")},
+                                      {tr("Compact"), QStringLiteral("compact")}}) {
+      const double bytes = presetBits(name) * space->space.parameters / 8.0;
+      const SearchSolution* near = nullptr;
+      for (const SearchSolution& solution : space->frontier) {
+        if (near == nullptr || solution.totals[1] <= bytes) {
+          near = &solution;
+        }
+      }
+      presets.push_back({title, name,
+                         near == nullptr ? QString()
+                                         : tr("%1 bits a weight: %2, predicted damage %3")
+                                               .arg(presetBits(name))
+                                               .arg(quantityText(PlanQuantity::size, near->totals[1]),
+                                                    cellText(near->totals[0]))});
+    }
+    m_presets->setChoices(presets);
+    m_presets->setEnabled(space->across == PlanQuantity::size);
+  }
+  showPoints();
+  showChosen();
+  if (space && m_plansNext) {
+    m_plansNext = false;
+    m_tradeOff.measurePlans();
+  }
+}
+
+void TradeOffPanel::showPoints() {
+  const bool running = m_tradeOff.measures();
+  m_measure->setText(running ? tr("Stop") : tr("Measure plans"));
+  m_measureThis->setEnabled(!running && m_tradeOff.chosen().has_value());
+  m_improve->setEnabled(!running && m_tradeOff.chosen().has_value());
+  const auto& points = m_tradeOff.points();
+  const auto has = [&](OutputMetric metric) {
+    return std::any_of(points.begin(), points.end(), [&](const TradeOffPoint& point) {
+      return std::any_of(point.figures.begin(), point.figures.end(),
+                         [&](const auto& figure) { return figure.first == metric; });
+    });
+  };
+  for (const OutputMetric metric : {OutputMetric::top1, OutputMetric::accuracy, OutputMetric::sqnr}) {
+    const std::string_view name = metricName(metric);
+    m_up->setChoiceEnabled(QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size())), has(metric),
+                           has(metric) ? metricTitle(metric) + tr(", of the measured plans")
+                                       : tr("Measure plans first; it may not apply to this network"));
+  }
+  showGap();
+}
+
+void TradeOffPanel::showGap() {
+  const auto& space = m_tradeOff.space();
+  if (!space) {
+    return;
+  }
+  double least = std::numeric_limits<double>::infinity();
+  double most = 0.0;
+  for (const TradeOffPoint& point : m_tradeOff.points()) {
+    const double predicted = point.totals[0];
+    if (!std::isnan(predicted) && predicted > 0.0 && point.damage.value > 0.0) {
+      least = std::min(least, point.damage.value / predicted);
+      most = std::max(most, point.damage.value / predicted);
+    }
+  }
+  QStringList words = {tr("Predicted: the sum of what every layer does alone, on %1 of %2.")
+                           .arg(space->samples)
+                           .arg(QString::fromStdString(space->origin.description))};
+  if (space->origin.synthetic) {
+    words << tr("The samples are drawn at random: open data for figures that mean something.");
+  }
+  if (most > 0.0) {
+    words << tr("Measured plans have %1 to %2 times the predicted damage%3")
+                 .arg(cellText(least), cellText(most),
+                      most > 2.0 ? tr(": layers fail together; trust the circles.") : tr("."));
+  }
+  m_gap->setText(words.join(' '));
+}
+
+void TradeOffPanel::showChosen() {
+  const auto& space = m_tradeOff.space();
+  const auto& chosen = m_tradeOff.chosen();
+  m_apply->setEnabled(false);
+  if (!space || !chosen || !m_document.model()) {
+    m_difference.clear();
+    m_summary->clear();
+    m_budget->clear();
+    return;
+  }
+  const double least = space->least;
+  const double most = space->most;
+  const QSignalBlocker quiet(m_slider);
+  m_slider->setValue(
+      most > least ? static_cast<int>(std::lround(kSteps * (m_tradeOff.budget() - least) / (most - least)))
+                   : kSteps);
+  m_budget->setText(tr("<b>%1</b> · %2 bits a weight")
+                        .arg(quantityText(space->across, space->cost(chosen->totals)),
+                             cellText(8.0 * chosen->totals[1] / space->space.parameters)));
+  const Plan present = m_document.plan();
+  const Plan plan = m_tradeOff.chosenPlan();
+  m_difference.setPlans(*m_document.model(), present, plan, &space->space);
+  const Quantities now = space->space.quantitiesOf(*m_document.model(), present);
+  const TradeOffPoint* point = m_tradeOff.chosenPoint();
+  QStringList words = {
+      tr("%1 of %2 layers change").arg(m_difference.rowCount()).arg(m_document.layerCount()),
+      QStringLiteral("%1 → %2").arg(quantityText(PlanQuantity::size, now[1]),
+                                    quantityText(PlanQuantity::size, chosen->totals[1])),
+      std::isnan(now[0]) ? tr("predicted damage %1").arg(cellText(chosen->totals[0]))
+                         : tr("predicted damage %1 → %2").arg(cellText(now[0]), cellText(chosen->totals[0]))};
+  if (point != nullptr) {
+    words << (std::isnan(point->damage.low)
+                  ? tr("measured %1").arg(cellText(point->damage.value))
+                  : tr("measured %1 (%2 to %3)")
+                        .arg(cellText(point->damage.value), cellText(point->damage.low),
+                             cellText(point->damage.high)));
+  }
+  if (const double gap = chosen->gap(space->space.problem); std::isfinite(gap)) {
+    words << (gap <= 1e-12
+                  ? tr("optimal as predicted")
+                  : tr("within %1 of the predicted optimum").arg(QString::fromStdString(formatShare(gap))));
+  }
+  m_summary->setText(words.join(QStringLiteral(" · ")));
+  m_apply->setEnabled(m_difference.rowCount() > 0);
+}
+
+} // namespace halfstep

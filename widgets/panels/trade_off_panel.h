@@ -1,0 +1,82 @@
+// The Trade-off page: the best plans for every budget, predicted and measured, and the difference that the
+// chosen one makes. UI thread.
+#pragma once
+
+#include "widgets/viewmodels/plan_difference_model.h"
+#include "widgets/viewmodels/selection.h"
+#include "widgets/viewmodels/trade_off.h"
+
+#include <QWidget>
+
+class QCheckBox;
+class QLabel;
+class QLineEdit;
+class QPushButton;
+class QSlider;
+class QStackedWidget;
+class QTableView;
+
+namespace halfstep {
+
+class SegmentedControl;
+class TradeOffPlot;
+
+class TradeOffPanel : public QWidget {
+  Q_OBJECT
+
+public:
+  TradeOffPanel(Document& document, Selection& selection, NetworkAnalysis& analysis, TradeOff& tradeOff,
+                QWidget* parent = nullptr);
+
+  TradeOffPlot& plot() { return *m_plot; }
+  /// Measures the sensitivities if need be, and then plans. For the page's button and for --screenshot.
+  void measure();
+
+signals:
+  void failed(const QString& message);
+
+protected:
+  void changeEvent(QEvent* event) override;
+
+private:
+  QWidget* controls();
+  QWidget* plotCard();
+  QWidget* differenceCard();
+  QWidget* emptyPage();
+  void connectParts();
+  void showSpace();
+  void showPoints();
+  void showChosen();
+  void showEmpty();
+  void showGap();
+  void choosePreset(const QString& name);
+
+  Document& m_document;
+  Selection& m_selection;
+  NetworkAnalysis& m_analysis;
+  TradeOff& m_tradeOff;
+  PlanDifferenceModel m_difference;
+  SegmentedControl* m_across;
+  SegmentedControl* m_up;
+  SegmentedControl* m_presets;
+  QCheckBox* m_tieInputs;
+  QCheckBox* m_tieSums;
+  TradeOffPlot* m_plot;
+  QLabel* m_legend;
+  QSlider* m_slider;
+  QLabel* m_budget;
+  QLabel* m_summary;
+  QTableView* m_table;
+  QPushButton* m_apply;
+  QPushButton* m_measureThis;
+  QPushButton* m_improve;
+  QPushButton* m_measure;
+  QLabel* m_gap;
+  QLabel* m_empty;
+  QLineEdit* m_schemes;
+  QPushButton* m_start;
+  QStackedWidget* m_content;
+  bool m_plansNext = false; ///< the sweep that runs was started here: plans are measured after it
+};
+
+} // namespace halfstep

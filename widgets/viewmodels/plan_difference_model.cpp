@@ -1,0 +1,131 @@
+#include "widgets/viewmodels/plan_difference_model.h"
+
+#include "core/quant/scheme_grammar.h"
+#include "core/support/units.h"
+#include "widgets/viewmodels/sensitivity_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace halfstep {
+
+namespace {
+
+QString signedText(const QString& magnitude, double value) {
+  return (value < 0.0 ? QStringLiteral("−") : QStringLiteral("+")) + magnitude;
+}
+
+} // namespace
+
+QString shortSchemeText(const Scheme& scheme) {
+  QString text = QString::fromStdString(printScheme(scheme));
+  text.replace(QLatin1String(":group"), QLatin1String(" g"));
+  return text.replace(':', ' ');
+}
+
+QString layerPlanText(const LayerPlan& plan) {
+  QString text = QString::fromStdString(printScheme(plan.weights));
+  if (plan.activations.scheme.format != NumberFormat::fp32) {
+    text += QStringLiteral(" · ") + QString::fromStdString(printActivationScheme(plan.activations));
+  }
+  return text;
+}
+
+void PlanDifferenceModel::setPlans(const Model& model, const Plan& from, const Plan& to,
+                                   const SearchSpace* space) {
+  beginResetModel();
+  m_rows.clear();
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    const LayerPlan& before = from.forLayer(model.layers[i].name);
+    const LayerPlan& after = to.forLayer(model.layers[i].name);
+    if (before == after) {
+      continue;
+    }
+    Row row{static_cast<int>(i), QString::fromStdString(model.layers[i].name), before, after, 0.0, 0.0};
+    row.size = plannedBytes(model.layers[i], after.weights) - plannedBytes(model.layers[i], before.weights);
+    row.damage = space != nullptr ? space->damageOf(i, after) - space->damageOf(i, before) : std::nan("");
+    m_rows.push_back(std::move(row));
+  }
+  std::stable_sort(m_rows.begin(), m_rows.end(), [](const Row& a, const Row& b) {
+    const bool known = !std::isnan(a.damage) && !std::isnan(b.damage);
+    return known ? std::abs(a.damage) > std::abs(b.damage) : std::abs(a.size) > std::abs(b.size);
+  });
+  endResetModel();
+}
+
+void PlanDifferenceModel::clear() {
+  beginResetModel();
+  m_rows.clear();
+  endResetModel();
+}
+
+int PlanDifferenceModel::rowCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : static_cast<int>(m_rows.size());
+}
+
+int PlanDifferenceModel::columnCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : static_cast<int>(columnCountValue);
+}
+
+QVariant PlanDifferenceModel::data(const QModelIndex& index, int role) const {
+  if (!index.isValid() || index.row() >= rowCount()) {
+    return {};
+  }
+  const Row& row = m_rows[static_cast<std::size_t>(index.row())];
+  if (role == Qt::TextAlignmentRole && index.column() >= sizeColumn) {
+    return int(Qt::AlignRight | Qt::AlignVCenter);
+  }
+  if (role == Qt::ToolTipRole && index.column() <= toColumn) {
+    return index.column() == layerColumn  ? row.name
+           : index.column() == fromColumn ? layerPlanText(row.from)
+                                          : layerPlanText(row.to);
+  }
+  const bool sorting = role == sortRole;
+  if (role != Qt::DisplayRole && !sorting) {
+    return {};
+  }
+  switch (index.column()) {
+  case layerColumn:
+    return sorting ? QVariant(row.layer) : QVariant(row.name);
+  case fromColumn:
+    return shortSchemeText(row.from.weights);
+  case toColumn:
+    return shortSchemeText(row.to.weights);
+  case sizeColumn:
+    return sorting ? QVariant(row.size)
+                   : QVariant(signedText(
+                         QString::fromStdString(formatBytes(static_cast<std::int64_t>(std::abs(row.size)))),
+                         row.size));
+  case damageColumn:
+    if (sorting) {
+      return row.damage;
+    }
+    return std::isnan(row.damage) ? QStringLiteral("–")
+                                  : signedText(cellText(std::abs(row.damage)), row.damage);
+  default:
+    return {};
+  }
+}
+
+QVariant PlanDifferenceModel::headerData(int section, Qt::Orientation orientation, int role) const {
+  if (orientation != Qt::Horizontal) {
+    return {};
+  }
+  if (role == Qt::DisplayRole) {
+    static const QStringList titles = {tr("Layer"), tr("From"), tr("To"), tr("Size"), tr("Damage")};
+    return titles.value(section);
+  }
+  if (role == Qt::ToolTipRole) {
+    static const QStringList tips = {
+        tr("The layers whose scheme changes"), tr("Its scheme now"), tr("Its scheme in the other plan"),
+        tr("What the change adds to the size of the weights"),
+        tr("What the change adds to the predicted damage: measured with this layer alone quantized")};
+    return tips.value(section);
+  }
+  if (role == Qt::TextAlignmentRole) {
+    return int((section >= sizeColumn ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
+  }
+  return {};
+}
+
+} // namespace halfstep

@@ -1,0 +1,393 @@
+#include "widgets/viewmodels/trade_off.h"
+
+#include "core/quant/scheme_grammar.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace halfstep {
+
+namespace {
+
+constexpr std::size_t kFrontierPoints = 160;
+constexpr int kMeasuredPoints = 6;
+constexpr double kStartBits = 4.5;
+constexpr double kRoomAbove = 1.25;
+constexpr double kExactSeconds = 5.0;
+constexpr std::size_t kMemoryBudget = std::size_t{512} << 20;
+
+/// What the page's interval and figures of a plan are, worked out on the job's thread.
+void takeFigures(TradeOffPoint& point, const TriedPlan& tried, OutputMetric metric, std::uint64_t seed) {
+  point.totals = tried.solution.totals;
+  point.damage = addedDamageEstimate(metric, tried.samples, seed);
+  point.figures.clear();
+  for (const OutputMetric other : {OutputMetric::kl, OutputMetric::sqnr, OutputMetric::top1,
+                                   OutputMetric::accuracy, OutputMetric::perplexity}) {
+    const Estimate estimate = estimateOf(other, tried.samples, seed);
+    if (!std::isnan(estimate.value)) {
+      point.figures.emplace_back(other, estimate);
+    }
+  }
+}
+
+/// Of the plans with one candidate for all layers, float left out.
+double largestUniformCost(const SearchSpace& space, PlanQuantity across) {
+  double largest = 0.0;
+  for (std::size_t c = 0; c < space.candidates.size(); ++c) {
+    double sum = 0.0;
+    for (const SearchItem& item : space.problem.items) {
+      const bool own = item.candidates.size() == space.candidates.size() && !item.candidates[c].empty();
+      sum += (own ? item.candidates[c] : item.candidates.front())[static_cast<std::size_t>(across)];
+    }
+    if (space.candidates[c].weights.format != NumberFormat::fp32) {
+      largest = std::max(largest, sum);
+    }
+  }
+  return largest;
+}
+
+struct SpaceRequest {
+  std::shared_ptr<const SweepView> sweep;
+  std::shared_ptr<const Latency> latency;
+  std::shared_ptr<const SampleSource> samples;
+  std::vector<TieRule> ties;
+  PlanQuantity across = PlanQuantity::size;
+};
+
+Result<std::shared_ptr<const TradeOffSpace>> makeSpace(const Executor& executor, const SpaceRequest& request,
+                                                       const JobContext& job) {
+  SearchSpaceOptions options;
+  SearchTimes times;
+  HALFSTEP_TRY(times.shapes, findLayerShapes(executor, *request.samples, 0, job));
+  times.measured = request.latency;
+  options.times = std::move(times);
+  for (const TieRule rule : request.ties) {
+    auto found = findTies(executor.model(), rule);
+    std::move(found.begin(), found.end(), std::back_inserter(options.ties));
+  }
+  auto made = std::make_shared<TradeOffSpace>();
+  HALFSTEP_TRY(made->space, makeSearchSpace(executor.model(), *request.sweep->sweep, options));
+  made->across = request.across == PlanQuantity::latency && !made->space.hasLatency ? PlanQuantity::size
+                                                                                    : request.across;
+  made->origin = request.sweep->sweep->origin;
+  made->samples = request.sweep->sweep->samples;
+  HALFSTEP_TRY(made->frontier, searchFrontier(made->space.problem, static_cast<std::size_t>(made->across),
+                                              kFrontierPoints, job));
+  if (made->frontier.empty()) {
+    return Error{ErrorKind::usage, "there is no plan to choose"};
+  }
+  made->least = made->cost(made->frontier.front().totals);
+  made->most = largestUniformCost(made->space, made->across);
+  made->most = std::clamp(kRoomAbove * made->most, made->least, made->cost(made->frontier.back().totals));
+  return std::shared_ptr<const TradeOffSpace>(std::move(made));
+}
+
+} // namespace
+
+TradeOff::TradeOff(Document& document, NetworkAnalysis& analysis, JobRunner& runner, QObject* parent)
+    : QObject(parent)
+    , m_document(document)
+    , m_analysis(analysis)
+    , m_runner(runner) {
+  connect(&m_analysis, &NetworkAnalysis::sweepChanged, this, [this] {
+    const auto& sweep = m_analysis.sweep();
+    if (sweep != m_sweep && (!sweep || (!sweep->running && sweep->sweep->isComplete()))) {
+      m_sweep = sweep;
+      m_points.clear();
+      m_chosen.reset();
+      rebuild();
+    }
+  });
+  connect(&m_analysis, &NetworkAnalysis::latencyChanged, this, [this] {
+    if (m_sweep && m_analysis.latency()) {
+      rebuild();
+    }
+  });
+  connect(&m_runner, &JobRunner::jobsChanged, this, &TradeOff::noteCancelled, Qt::QueuedConnection);
+}
+
+void TradeOff::rebuild() {
+  m_problem.clear();
+  if (!m_sweep || !m_analysis.samples()) {
+    m_runner.cancelKey(measureKey());
+    m_measureJob = 0;
+    m_space.reset();
+    m_chosen.reset();
+    emit spaceChanged();
+    emit pointsChanged();
+    emit chosenChanged();
+    return;
+  }
+  const SpaceRequest request{m_sweep, m_analysis.latency(), m_analysis.samples(), m_ties, m_across};
+  m_runner.start<std::shared_ptr<const TradeOffSpace>>(
+      {Lane::batch, tr("Frontier of the plans"), QStringLiteral("frontier"), true},
+      [request, executorOf = m_analysis.executorSource()](
+          const JobContext& context) -> Result<std::shared_ptr<const TradeOffSpace>> {
+        HALFSTEP_TRY(const Executor* executor, executorOf());
+        return makeSpace(*executor, request, context);
+      },
+      this,
+      [this, request](Result<std::shared_ptr<const TradeOffSpace>> made) {
+        if (request.sweep != m_sweep) {
+          return;
+        }
+        const bool first = !m_space;
+        const PlanQuantity before = m_space ? m_space->across : m_across;
+        if (made) {
+          m_space = std::move(*made);
+        } else {
+          m_space.reset();
+          m_problem = QString::fromStdString(made.error().message());
+        }
+        emit spaceChanged();
+        emit pointsChanged();
+        if (!m_space) {
+          m_chosen.reset();
+          emit chosenChanged();
+        } else if (first || !m_chosen || before != m_space->across || m_across != m_space->across) {
+          // Another scale has no budget yet: the start, or the place of the plan chosen before.
+          m_across = m_space->across;
+          m_chosen ? setBudget(m_space->cost(m_chosen->totals)) : setBitsPerWeight(kStartBits);
+        } else {
+          setBudget(m_budget);
+        }
+      });
+}
+
+void TradeOff::setAcross(PlanQuantity quantity) {
+  if (m_across != quantity) {
+    m_across = quantity;
+    rebuild();
+  }
+}
+
+void TradeOff::setTies(const std::vector<TieRule>& rules) {
+  if (m_ties != rules) {
+    m_ties = rules;
+    rebuild();
+  }
+}
+
+SearchProblem TradeOff::limited() const {
+  SearchProblem problem = m_space->space.problem;
+  problem.limits = {{static_cast<std::size_t>(m_space->across), m_budget}};
+  return problem;
+}
+
+void TradeOff::setBudget(double atMost) {
+  if (!m_space || m_space->frontier.empty()) {
+    return;
+  }
+  // A plan at the very end of the frontier must not be lost to rounding.
+  const double least = m_space->least * (1.0 + 1e-12);
+  m_budget = std::clamp(atMost, least, std::max(least, m_space->most));
+  m_runner.start<SearchSolution>(
+      {Lane::interactive, tr("Plan within the budget"), QStringLiteral("budget"), true},
+      [problem = limited()](const JobContext& context) { return solveFast(problem, context); }, this,
+      [this, space = m_space](Result<SearchSolution> solution) {
+        if (solution && space == m_space) {
+          choose(std::move(*solution));
+          solveExactly();
+        }
+      });
+}
+
+void TradeOff::solveExactly() {
+  m_runner.start<SearchSolution>(
+      {Lane::batch, tr("Best plan within the budget"), QStringLiteral("exact_budget"), true},
+      [problem = limited()](const JobContext& context) {
+        return halfstep::solveExactly(problem, {.seconds = kExactSeconds, .gap = 0.0}, context);
+      },
+      this,
+      [this, space = m_space, budget = m_budget](Result<SearchSolution> solution) {
+        if (solution && space == m_space && budget == m_budget) {
+          choose(std::move(*solution));
+        }
+      });
+}
+
+void TradeOff::choose(SearchSolution solution) {
+  m_chosen = std::move(solution);
+  emit chosenChanged();
+}
+
+void TradeOff::choosePoint(int point) {
+  if (!m_space || point < 0 || point >= static_cast<int>(m_points.size())) {
+    return;
+  }
+  auto choices = m_space->space.choicesOf(m_points[static_cast<std::size_t>(point)].plan);
+  if (!choices) {
+    return;
+  }
+  SearchSolution solution;
+  solution.totals = totalsOf(m_space->space.problem, *choices);
+  solution.choices = std::move(*choices);
+  m_budget = m_space->cost(solution.totals);
+  m_runner.cancelKey(QStringLiteral("exact_budget"));
+  choose(std::move(solution));
+}
+
+Plan TradeOff::chosenPlan() const {
+  return m_chosen && m_space ? m_space->space.planOf(*m_chosen, m_document.plan()) : m_document.plan();
+}
+
+const TradeOffPoint* TradeOff::chosenPoint() const {
+  if (!m_chosen) {
+    return nullptr;
+  }
+  const auto layers = chosenPlan().layers;
+  for (const TradeOffPoint& point : m_points) {
+    const bool same = std::all_of(layers.begin(), layers.end(), [&](const auto& entry) {
+      return point.plan.forLayer(entry.first) == entry.second;
+    });
+    if (same) {
+      return &point;
+    }
+  }
+  return nullptr;
+}
+
+void TradeOff::addPoint(TradeOffPoint point) {
+  // A plan has one point, and the present plan and an improved one one each.
+  std::erase_if(m_points, [&](const TradeOffPoint& known) {
+    return (point.kind == TradeOffPoint::Kind::present && known.kind == point.kind) ||
+           (known.kind == point.kind && known.name == point.name && known.plan.layers == point.plan.layers &&
+            known.plan.fallback == point.plan.fallback);
+  });
+  m_points.push_back(std::move(point));
+  emit pointsChanged();
+  emit chosenChanged();
+}
+
+void TradeOff::startMeasuring(const QString& title,
+                              std::function<Result<TradeOffPoint>(PlanTrials&, const JobContext&)> last,
+                              std::vector<TradeOffPoint> wanted) {
+  const QPointer<QObject> self(this);
+  const auto publish = [this, &runner = m_runner, self, space = m_space](const TradeOffPoint& point) {
+    runner.post(self, [this, point, space] {
+      if (m_space && m_space->space.layers == space->space.layers) {
+        addPoint(point);
+      }
+    });
+  };
+  const auto work = [space = m_space, executorOf = m_analysis.executorSource(),
+                     samples = m_analysis.samples(), calibration = m_analysis.calibration(),
+                     model = m_document.model(), wanted = std::move(wanted), last = std::move(last),
+                     publish](const JobContext& context) -> Result<bool> {
+    HALFSTEP_TRY(const Executor* executor, executorOf());
+    const Simulation simulation(model, calibration);
+    HALFSTEP_TRY(PlanTrials trials,
+                 PlanTrials::create(*executor, simulation, space->space, *samples, space->samples,
+                                    kMemoryBudget, context.part(0.0, 0.1)));
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      context.reportProgress(0.1 + 0.9 * static_cast<double>(i) / static_cast<double>(wanted.size()));
+      TradeOffPoint point = wanted[i];
+      HALFSTEP_TRY(const TriedPlan tried, trials.run(point.plan, context));
+      takeFigures(point, tried, space->space.metric, context.seed());
+      publish(point);
+    }
+    if (last) {
+      HALFSTEP_TRY(const TradeOffPoint point, last(trials, context.part(0.1, 1.0)));
+      publish(point);
+    }
+    return true;
+  };
+  m_measureJob =
+      m_runner.start<bool>({Lane::sweep, title, measureKey(), true}, work, this, [this](const Result<bool>&) {
+        m_measureJob = 0;
+        emit pointsChanged();
+      });
+  emit pointsChanged();
+}
+
+void TradeOff::measurePlans() {
+  if (!m_space || m_space->frontier.size() < 2) {
+    return;
+  }
+  using Kind = TradeOffPoint::Kind;
+  std::vector<TradeOffPoint> wanted;
+  TradeOffPoint present;
+  present.kind = Kind::present;
+  present.name = tr("present plan");
+  present.plan = m_document.plan();
+  wanted.push_back(std::move(present));
+  const SearchSpace& space = m_space->space;
+  for (const LayerPlan& candidate : space.candidates) {
+    if (candidate.weights.format == NumberFormat::fp32) {
+      continue;
+    }
+    TradeOffPoint uniform;
+    uniform.kind = Kind::uniform;
+    uniform.name = tr("all %1").arg(QString::fromStdString(printScheme(candidate.weights)));
+    uniform.plan.fallback = candidate;
+    uniform.plan.layers = space.fixed;
+    wanted.push_back(std::move(uniform));
+  }
+  // Evenly along the curve as it is drawn: by the logarithm of the cost.
+  const double least = m_space->least;
+  const double most = m_space->most;
+  std::size_t before = m_space->frontier.size();
+  for (int i = 0; i < kMeasuredPoints && least > 0.0; ++i) {
+    const double cost = least * std::pow(most / least, i / static_cast<double>(kMeasuredPoints - 1));
+    std::size_t at = 0;
+    while (at + 1 < m_space->frontier.size() && m_space->cost(m_space->frontier[at].totals) < cost) {
+      ++at;
+    }
+    if (at != before) {
+      TradeOffPoint point;
+      point.plan = space.planOf(m_space->frontier[at], m_document.plan());
+      wanted.push_back(std::move(point));
+    }
+    before = at;
+  }
+  startMeasuring(tr("Measure plans"), {}, std::move(wanted));
+}
+
+void TradeOff::measureChosen() {
+  if (m_chosen) {
+    TradeOffPoint point;
+    point.plan = chosenPlan();
+    startMeasuring(tr("Measure the plan"), {}, {std::move(point)});
+  }
+}
+
+void TradeOff::improveChosen(std::size_t trials) {
+  if (!m_chosen) {
+    return;
+  }
+  const QPointer<QObject> self(this);
+  const auto last = [this, self, &runner = m_runner, problem = limited(), space = m_space, trials,
+                     base = m_document.plan()](PlanTrials& run,
+                                               const JobContext& context) -> Result<TradeOffPoint> {
+    FindOptions options;
+    options.exact.seconds = 20.0;
+    options.local.trials = trials;
+    HALFSTEP_TRY(const FoundPlan found, findPlan(problem, &run, options, context));
+    TradeOffPoint point;
+    point.kind = TradeOffPoint::Kind::improved;
+    point.plan = space->space.planOf(found.best->solution, base);
+    takeFigures(point, *found.best, space->space.metric, context.seed());
+    runner.post(self, [this, space, solution = found.best->solution] {
+      if (space == m_space) {
+        choose(solution);
+      }
+    });
+    return point;
+  };
+  startMeasuring(tr("Improve the plan"), last, {});
+}
+
+void TradeOff::noteCancelled() {
+  if (m_measureJob != 0 && !m_runner.isActive(m_measureJob)) {
+    m_measureJob = 0;
+    emit pointsChanged();
+  }
+}
+
+void TradeOff::apply() {
+  if (m_chosen) {
+    m_document.setPlan(chosenPlan(), tr("Apply the plan found"));
+  }
+}
+
+} // namespace halfstep
