@@ -128,7 +128,9 @@ QWidget* ExportDialog::details() {
 void ExportDialog::layOut() {
   m_formats->setObjectName(QStringLiteral("export_formats"));
   m_formats->setAccessibleName(tr("Formats"));
-  m_formats->setFixedWidth(250);
+  m_formats->setFixedWidth(270);
+  m_formats->setSpacing(2);
+  m_formats->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   m_formats->setTextElideMode(Qt::ElideRight);
   m_calibrate->setObjectName(QStringLiteral("export_calibrate"));
   m_export->setObjectName(QStringLiteral("export_write"));
@@ -230,6 +232,13 @@ void ExportDialog::show(const Result<ExportPreview>& preview) {
   m_tabs->setTabText(3, tr("Rules (%1)").arg(patterns.size()));
   m_tabs->setTabVisible(3, !patterns.empty());
   m_tabs->setTabVisible(0, !m_preview.files.empty());
+  m_tabs->setTabVisible(1, preview && !m_preview.wantsCalibration);
+  m_tabs->setVisible(preview && !m_preview.wantsCalibration);
+  if (!m_preview.files.empty()) {
+    m_tabs->setCurrentIndex(0);
+  } else if (losses.empty() && !findings.empty()) {
+    m_tabs->setCurrentIndex(2);
+  }
   m_files->clear();
   for (const ExportedText& file : m_preview.files) {
     m_files->addItem(file.name);
