@@ -8,6 +8,8 @@
 
 #include <fnmatch.h>
 
+#include <algorithm>
+
 namespace halfstep::cli {
 
 namespace {
@@ -36,25 +38,40 @@ Result<void> checkSchemes(const Model& model, const Plan& plan) {
 
 } // namespace
 
-Result<std::vector<Scheme>> schemeList(const std::string& option, std::string_view text) {
-  std::vector<Scheme> schemes;
+bool SchemeList::needsCalibration() const {
+  return std::any_of(activations.begin(), activations.end(), [](const ActivationScheme& one) {
+    return !one.dynamic && one.scheme.format != NumberFormat::fp32;
+  });
+}
+
+Result<SchemeList> schemeList(const std::string& option, std::string_view text) {
+  SchemeList list;
   std::size_t start = 0;
   int depth = 0; // a comma within fixed(lo,hi) separates nothing
   for (std::size_t i = 0; i <= text.size(); ++i) {
     const char letter = i < text.size() ? text[i] : ',';
     depth += letter == '(' ? 1 : letter == ')' ? -1 : 0;
-    if (letter == ',' && (depth <= 0 || i == text.size())) {
-      HALFSTEP_TRY(Scheme scheme, schemeOf(option, std::string(text.substr(start, i - start))));
-      auto supported = checkSupported(scheme);
-      if (!supported) {
-        supported.error().what = option + ": " + supported.error().what;
-        return std::move(supported.error());
-      }
-      schemes.push_back(std::move(scheme));
-      start = i + 1;
+    if (letter != ',' || (depth > 0 && i < text.size())) {
+      continue;
     }
+    auto parsed = parseLayerPlan(text.substr(start, i - start));
+    auto supported = parsed ? checkSupported(parsed->weights) : Result<void>(parsed.error());
+    if (supported) {
+      supported = checkSupportedForActivations(parsed->activations.scheme, parsed->activations.dynamic);
+    }
+    if (!supported) {
+      supported.error().what = option + ": " + supported.error().what;
+      return std::move(supported.error());
+    }
+    list.weights.push_back(parsed->weights);
+    list.activations.push_back(parsed->activations);
+    start = i + 1;
   }
-  return schemes;
+  if (std::all_of(list.activations.begin(), list.activations.end(),
+                  [](const ActivationScheme& one) { return one == ActivationScheme(); })) {
+    list.activations.clear();
+  }
+  return list;
 }
 
 Result<void> applySet(const std::string& option, const std::string& set, const Model& model, Plan& plan) {

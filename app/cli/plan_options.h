@@ -20,8 +20,17 @@ struct PlanOptions {
 /// Declares --plan, --weights, --activations and --set.
 void addPlanOptions(CLI::App& parser, PlanOptions& options);
 
-/// Schemes separated by commas, each of which this version can compute for weights. Errors name `option`.
-Result<std::vector<Scheme>> schemeList(const std::string& option, std::string_view text);
+/// Schemes separated by commas, each of which this version can compute: "int8", or "int8/uint8:tensor" with
+/// the layer's input behind a slash. `activations` is empty where no input is quantized. Errors name
+/// `option`.
+struct SchemeList {
+  std::vector<Scheme> weights;
+  std::vector<ActivationScheme> activations;
+
+  /// Whether ranges must be known from calibration.
+  bool needsCalibration() const;
+};
+Result<SchemeList> schemeList(const std::string& option, std::string_view text);
 
 /// Gives the layers that GLOB matches the scheme: `set` is "GLOB=SCHEME" as written after `option`. GLOB: * ?
 /// [abc], over the whole name; a backslash is a backslash. Errors as planFor.

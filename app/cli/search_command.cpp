@@ -69,7 +69,9 @@ Result<std::shared_ptr<const Sensitivity>> sweep(const SearchCommandOptions& giv
                                                  const Simulation& simulation, const SampleSource& samples,
                                                  const JobContext& job) {
   SensitivityOptions options;
-  HALFSTEP_TRY(options.schemes, schemeList("--schemes", given.schemes));
+  HALFSTEP_TRY(SchemeList list, schemeList("--schemes", given.schemes));
+  options.schemes = std::move(list.weights);
+  options.activations = std::move(list.activations);
   if (!given.metric.empty()) {
     options.metric = metricFromName(given.metric);
     if (!options.metric) {
@@ -155,7 +157,7 @@ Result<void> tryUniform(SearchReport& report, const Model& model, PlanTrials* tr
     if (trials != nullptr) {
       HALFSTEP_TRY(tried, trials->run(plan, job));
     }
-    report.uniform.emplace_back(printScheme(uniform.weights), std::move(tried));
+    report.uniform.emplace_back(printLayerPlan(uniform), std::move(tried));
   }
   return {};
 }
@@ -173,7 +175,12 @@ Result<void> searchPlan(Environment& environment, const SearchCommandOptions& gi
   HALFSTEP_TRY(const auto samples, samplesFor(environment, *model, settings, context));
   HALFSTEP_TRY(SearchSpaceOptions options, spaceOptions(given, *model));
   HALFSTEP_TRY(const Executor executor, Executor::create(model));
-  const Simulation simulation(model, nullptr);
+  HALFSTEP_TRY(const SchemeList list, schemeList("--schemes", given.schemes));
+  std::shared_ptr<const Calibration> calibration;
+  if (list.needsCalibration()) {
+    HALFSTEP_TRY(calibration, calibrate(executor, *samples, {}, context.part(0.02, 0.1)));
+  }
+  const Simulation simulation(model, calibration);
   HALFSTEP_TRY(const auto sensitivity, sweep(given, executor, simulation, *samples, context.part(0.02, 0.6)));
   HALFSTEP_TRY(options.times, timesFor(environment, given, executor, *samples, context.part(0.6, 0.65)));
   SearchReport report{given.file, samples->origin(), samples->count(), context.seed()};

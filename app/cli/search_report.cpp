@@ -77,7 +77,7 @@ Json searchJson(const SearchReport& report) {
                {"schemes", Json::array()},
                {"plan", Json::parse(planToJson(report.plan))}};
   for (const LayerPlan& candidate : report.space.candidates) {
-    json["schemes"].push_back(printScheme(candidate.weights));
+    json["schemes"].push_back(printLayerPlan(candidate));
   }
   const TriedPlan* best = report.found.best ? &*report.found.best : nullptr;
   json["predicted"] = totalsJson(report.space, best != nullptr ? best->solution.totals : solution.totals);
@@ -115,7 +115,7 @@ Json searchJson(const SearchReport& report) {
 std::string searchText(const SearchReport& report) {
   std::vector<std::vector<std::string>> layers = {{"LAYER", "SCHEME"}};
   for (const std::string& layer : report.space.layers) {
-    layers.push_back({displayText(layer), printScheme(report.plan.forLayer(layer).weights)});
+    layers.push_back({displayText(layer), printLayerPlan(report.plan.forLayer(layer))});
   }
   std::string text = tableText(layers, 2) + "\n";
   const std::string metric(metricName(report.space.metric));

@@ -1,9 +1,10 @@
 // halfstep-cli sensitivity: quantizes one layer at a time and measures the output.
 #include "app/cli/data_options.h"
 #include "app/cli/output_figures.h"
+#include "app/cli/plan_options.h"
+#include "app/cli/sweep_journal.h"
 #include "core/analysis/fisher.h"
 #include "core/analysis/sensitivity.h"
-#include "core/io/sensitivity_file.h"
 #include "core/quant/scheme_grammar.h"
 #include "core/support/hash.h"
 #include "core/support/mapped_file.h"
@@ -31,19 +32,9 @@ struct SensitivityCommandOptions {
 
 Result<SensitivityOptions> sweepOptions(const SensitivityCommandOptions& given, const SampleSource& samples) {
   SensitivityOptions options;
-  std::string rest = given.schemes;
-  while (!rest.empty()) {
-    const std::size_t comma = rest.find(',');
-    auto scheme = parseScheme(rest.substr(0, comma));
-    const auto supported = scheme ? checkSupported(*scheme) : Result<void>(scheme.error());
-    if (!supported) {
-      Error error = supported.error();
-      error.what = "--schemes: " + error.what;
-      return error;
-    }
-    options.schemes.push_back(*scheme);
-    rest = comma == std::string::npos ? std::string() : rest.substr(comma + 1);
-  }
+  HALFSTEP_TRY(SchemeList list, schemeList("--schemes", given.schemes));
+  options.schemes = std::move(list.weights);
+  options.activations = std::move(list.activations);
   if (!given.metric.empty()) {
     options.metric = metricFromName(given.metric);
     if (!options.metric) {
@@ -58,48 +49,6 @@ Result<SensitivityOptions> sweepOptions(const SensitivityCommandOptions& given, 
   options.reuse = !given.naive;
   return options;
 }
-
-/// Goes on with the sweep in the journal, if there is one, and keeps it up to date.
-class Journal {
-public:
-  Journal(std::string path, std::string hash)
-      : m_path(std::move(path))
-      , m_hash(std::move(hash)) {}
-
-  Result<void> load() {
-    if (!m_path.empty() && std::filesystem::exists(m_path)) {
-      HALFSTEP_TRY(Sensitivity loaded, loadSensitivity(m_path, m_hash));
-      m_previous = std::move(loaded);
-    }
-    return {};
-  }
-  const Sensitivity* previous() const { return m_previous ? &*m_previous : nullptr; }
-
-  void note(const Sensitivity& sweep, std::size_t layer) {
-    if (m_path.empty() || m_problem) {
-      return;
-    }
-    if (!m_file) {
-      auto made = SensitivityJournal::create(m_path, sweep, m_hash);
-      if (made) {
-        m_file.emplace(std::move(*made));
-      } else {
-        m_problem = made.error();
-      }
-    } else if (auto appended = m_file->append(sweep, layer); !appended) {
-      m_problem = appended.error();
-    }
-  }
-  /// What kept the journal from being written.
-  const std::optional<Error>& problem() const { return m_problem; }
-
-private:
-  std::string m_path;
-  std::string m_hash;
-  std::optional<Sensitivity> m_previous;
-  std::optional<SensitivityJournal> m_file;
-  std::optional<Error> m_problem;
-};
 
 /// What is known beside the measured figures.
 struct Beside {
@@ -157,7 +106,7 @@ Json sweepJson(const std::string& file, const Sensitivity& sweep, const Beside& 
     estimated = rankCorrelationsWith(sweep, beside.fisher->values);
   }
   for (std::size_t scheme = 0; scheme < sweep.schemes.size(); ++scheme) {
-    json["schemes"].push_back(printScheme(sweep.schemes[scheme]));
+    json["schemes"].push_back(printLayerPlan(sweep.candidate(scheme)));
     const RankingReliability reliability = reliabilityOf(sweep, scheme);
     Json order = Json::array();
     for (std::size_t i = 0; i < reliability.order.size(); ++i) {
@@ -258,8 +207,8 @@ std::string estimateText(const FisherEstimate& estimate) {
 
 std::string sweepText(const Sensitivity& sweep, const FisherEstimate* fisher) {
   std::vector<std::vector<std::string>> rows = {{"LAYER"}};
-  for (const Scheme& scheme : sweep.schemes) {
-    rows.front().push_back(printScheme(scheme));
+  for (std::size_t scheme = 0; scheme < sweep.schemes.size(); ++scheme) {
+    rows.front().push_back(printLayerPlan(sweep.candidate(scheme)));
     if (fisher != nullptr) {
       rows.front().push_back("FISHER");
     }
@@ -287,7 +236,7 @@ std::string sweepText(const Sensitivity& sweep, const FisherEstimate* fisher) {
                      std::to_string(sweep.samples) + " of " + displayText(sweep.origin.description) + "\n";
   for (std::size_t scheme = 0; scheme < sweep.schemes.size(); ++scheme) {
     const double rho = reliabilityOf(sweep, scheme).splitHalf;
-    text += printScheme(sweep.schemes[scheme]) + ": split-half rank correlation " +
+    text += printLayerPlan(sweep.candidate(scheme)) + ": split-half rank correlation " +
             (std::isnan(rho) ? "unknown (too few samples)" : formatReal(rho)) + "\n";
   }
   if (fisher != nullptr) {
@@ -323,7 +272,15 @@ Result<void> sweepNetwork(Environment& environment, const SensitivityCommandOpti
   HALFSTEP_TRY(const auto samples, samplesFor(environment, *model, given.data));
   HALFSTEP_TRY(SensitivityOptions options, sweepOptions(given, *samples));
   HALFSTEP_TRY(const Executor executor, Executor::create(model));
-  const Simulation simulation(model, nullptr);
+  if (!given.estimate.empty() && !options.activations.empty()) {
+    return Error{ErrorKind::usage, "--estimate fisher: it is of weights alone, not of " + given.schemes};
+  }
+  HALFSTEP_TRY(const SchemeList list, schemeList("--schemes", given.schemes));
+  std::shared_ptr<const Calibration> calibration;
+  if (list.needsCalibration()) {
+    HALFSTEP_TRY(calibration, calibrate(executor, *samples, {}, context.part(0.02, 0.05)));
+  }
+  const Simulation simulation(model, calibration);
   Beside beside;
   if (!given.estimate.empty()) {
     FisherOptions wanted;
@@ -348,7 +305,7 @@ Result<void> sweepNetwork(Environment& environment, const SensitivityCommandOpti
     HALFSTEP_TRY(const auto file, MappedFile::open(model->path));
     HALFSTEP_TRY(hash, sha256(file->bytes(), context));
   }
-  Journal journal(given.journal, hash);
+  SweepJournal journal(given.journal, hash);
   HALFSTEP_CHECK(journal.load());
   options.onLayer = [&](const Sensitivity& sweep, std::size_t layer) { journal.note(sweep, layer); };
   const auto start = std::chrono::steady_clock::now();

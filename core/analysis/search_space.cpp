@@ -186,8 +186,8 @@ Result<SearchSpace> makeSearchSpace(const Model& model, const Sensitivity& sensi
   SearchSpace space;
   space.metric = additiveMetric(sensitivity.metric);
   space.layers = sensitivity.layers;
-  for (const Scheme& scheme : sensitivity.schemes) {
-    space.candidates.push_back({scheme, {}});
+  for (std::size_t scheme = 0; scheme < sensitivity.schemes.size(); ++scheme) {
+    space.candidates.push_back(sensitivity.candidate(scheme));
   }
   if (options.keepFloat) {
     space.candidates.push_back(floatPlan());

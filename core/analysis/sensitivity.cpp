@@ -244,10 +244,9 @@ private:
     std::vector<std::vector<OutputFigures>> measured(result.schemes.size());
     for (std::size_t scheme = 0; scheme < result.schemes.size(); ++scheme) {
       RunOptions options;
-      LayerPlan plan;
-      plan.weights = result.schemes[scheme];
-      HALFSTEP_TRY(const Simulation::Applied applied, m_simulation.apply(layer, plan, options, m_job));
-      if (!applied.left.empty()) {
+      HALFSTEP_TRY(const Simulation::Applied applied,
+                   m_simulation.apply(layer, result.candidate(scheme), options, m_job));
+      if (!applied.left.empty() && !applied.weights) { // an input that cannot be quantized stays float
         result.left[layer] = applied.left;
         return {};
       }
@@ -293,6 +292,7 @@ Sensitivity blank(const Model& model, const SampleSource& samples, const Sensiti
   made.metric = options.metric.value_or(standardMetric(model));
   made.seed = job.seed();
   made.schemes = options.schemes;
+  made.activations = options.activations;
   for (const Layer& layer : model.layers) {
     made.layers.push_back(layer.name);
   }
@@ -340,6 +340,7 @@ measureSensitivity(const Executor& executor, const Simulation& simulation, const
   }
   if (previous != nullptr) {
     if (previous->layers != result->layers || previous->schemes != result->schemes ||
+        previous->activations != result->activations ||
         previous->origin.fingerprint != result->origin.fingerprint || previous->metric != result->metric) {
       return Error{ErrorKind::usage,
                    "the saved sweep is of other layers, schemes, samples or another metric"};

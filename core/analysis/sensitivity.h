@@ -23,14 +23,20 @@ struct Sensitivity {
   SampleOrigin origin;
   std::size_t samples = 0; ///< how many it is to be measured on
   OutputMetric metric = OutputMetric::kl;
-  std::uint64_t seed = 0; ///< of the bootstrap
-  std::vector<Scheme> schemes;
+  std::uint64_t seed = 0;      ///< of the bootstrap
+  std::vector<Scheme> schemes; ///< of the weights
+  /// What the layer's input is quantized to with each of them; empty: nothing is.
+  std::vector<ActivationScheme> activations;
   std::vector<std::string> layers;
   std::vector<std::string> left;      ///< for every layer why it cannot be measured; empty where it can
   std::vector<SensitivityCell> cells; ///< layers × schemes, row by row
 
   const SensitivityCell& cell(std::size_t layer, std::size_t scheme) const {
     return cells[layer * schemes.size() + scheme];
+  }
+  /// Weights and input of one of the schemes.
+  LayerPlan candidate(std::size_t scheme) const {
+    return {schemes[scheme], activations.empty() ? ActivationScheme() : activations[scheme]};
   }
   /// In the metric's own unit; NaN where nothing was measured.
   double value(std::size_t layer, std::size_t scheme) const;
@@ -64,7 +70,8 @@ Result<std::vector<double>> screenWeights(const Model& model, const std::vector<
                                           const JobContext& job);
 
 struct SensitivityOptions {
-  std::vector<Scheme> schemes; ///< of the weights
+  std::vector<Scheme> schemes;               ///< of the weights
+  std::vector<ActivationScheme> activations; ///< as many, or none: see Sensitivity
   std::size_t samples = 16;
   std::optional<OutputMetric> metric;                ///< the standard one where empty
   std::size_t memoryBudget = std::size_t{512} << 20; ///< bytes of kept values, all samples at once

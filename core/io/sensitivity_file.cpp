@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <sstream>
 #include <system_error>
 
@@ -56,8 +57,8 @@ Json encodeLayer(const Sensitivity& sweep, std::size_t layer) {
 
 Json encodeHead(const Sensitivity& sweep, const std::string& modelSha256) {
   Json schemes = Json::array();
-  for (const Scheme& scheme : sweep.schemes) {
-    schemes.push_back(printScheme(scheme));
+  for (std::size_t scheme = 0; scheme < sweep.schemes.size(); ++scheme) {
+    schemes.push_back(printLayerPlan(sweep.candidate(scheme)));
   }
   return {{"halfstep_sensitivity", 1},
           {"model", modelSha256},
@@ -91,8 +92,13 @@ Result<Sensitivity> decodeHead(const Json& head, const std::string& modelSha256)
   sweep.metric = *metric;
   sweep.seed = head.at("seed");
   for (const Json& scheme : head.at("schemes")) {
-    HALFSTEP_TRY(const Scheme parsed, parseScheme(scheme.get<std::string>()));
-    sweep.schemes.push_back(parsed);
+    HALFSTEP_TRY(const LayerPlan parsed, parseLayerPlan(scheme.get<std::string>()));
+    sweep.schemes.push_back(parsed.weights);
+    sweep.activations.push_back(parsed.activations);
+  }
+  const auto isFloat = [](const ActivationScheme& one) { return one == ActivationScheme(); };
+  if (std::all_of(sweep.activations.begin(), sweep.activations.end(), isFloat)) {
+    sweep.activations.clear();
   }
   sweep.layers = head.at("layers").get<std::vector<std::string>>();
   sweep.left.resize(sweep.layers.size());

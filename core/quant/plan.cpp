@@ -27,4 +27,21 @@ Result<ActivationScheme> parseActivationScheme(std::string_view text) {
   return activations;
 }
 
+std::string printLayerPlan(const LayerPlan& plan) {
+  const std::string weights = printScheme(plan.weights);
+  return plan.activations.scheme.format == NumberFormat::fp32
+             ? weights
+             : weights + "/" + printActivationScheme(plan.activations);
+}
+
+Result<LayerPlan> parseLayerPlan(std::string_view text) {
+  LayerPlan plan;
+  const std::size_t slash = text.find('/');
+  HALFSTEP_TRY(plan.weights, parseScheme(text.substr(0, slash)));
+  if (slash != std::string_view::npos) {
+    HALFSTEP_TRY(plan.activations, parseActivationScheme(text.substr(slash + 1)));
+  }
+  return plan;
+}
+
 } // namespace halfstep

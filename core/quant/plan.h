@@ -37,5 +37,8 @@ struct Plan {
 /// "fp32", a scheme, or "dynamic:SCHEME".
 std::string printActivationScheme(const ActivationScheme& activations);
 Result<ActivationScheme> parseActivationScheme(std::string_view text);
+/// "int8", or "int8/uint8:tensor" with what the layer's input is quantized to behind a slash.
+std::string printLayerPlan(const LayerPlan& plan);
+Result<LayerPlan> parseLayerPlan(std::string_view text);
 
 } // namespace halfstep

@@ -133,6 +133,21 @@ def differences(folder, model):
     check("what is neither is refused", "neither" in run("diff", model, first, status=3))
 
 
+def activations(model, data):
+    arguments = ["--data", data, "--samples", "16"]
+    sweep = run("sensitivity", model, *arguments, "--schemes", "int8,int8/uint8:tensor,int8/uint2:tensor")
+    check("candidates have inputs", sweep["schemes"] == ["int8", "int8/uint8:tensor", "int8/uint2:tensor"])
+    whole = [sum(layer["values"][i] for layer in sweep["layers"]) for i in range(3)]
+    check("coarser inputs damage more", whole[0] < whole[1] < whole[2])
+    found = run("search", model, *arguments, "--schemes", "int8,int8/uint8:tensor,int4:mse/uint8:tensor,int4:mse",
+                "--budget", "bops=3%", "--no-float", "--trials", "40")
+    inputs = {layer["activations"] for layer in found["layers"]}
+    check("bit operations are saved by quantizing inputs", "uint8:tensor" in inputs and
+          found["measured"]["damage"]["value"] > 0)
+    check("the Fisher estimate does not claim them", "weights alone" in run(
+        "sensitivity", model, *arguments, "--schemes", "int8/uint8:tensor", "--estimate", "fisher", status=2))
+
+
 def main():
     cnn = os.path.join(SAMPLES, "digits_cnn.onnx")
     mlp = os.path.join(SAMPLES, "digits_mlp.onnx")
@@ -140,6 +155,7 @@ def main():
         within_budget(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
         exhaustive(mlp, os.path.join(SAMPLES, "data", "digits_mlp"))
         differences(folder, cnn)
+        activations(cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
         constraints(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
     sys.exit(1 if failures else 0)
 

@@ -92,8 +92,10 @@ QWidget* SensitivityPanel::controls() {
   layout->setSpacing(kSpace);
   m_schemes->setObjectName(QStringLiteral("sensitivity_schemes"));
   m_schemes->setAccessibleName(tr("Schemes to try"));
-  m_schemes->setToolTip(tr("The weight schemes that every layer is tried with, separated by commas:\n"
-                           "int8, int4:asym:group64:mse, fp8e4m3"));
+  m_schemes->setToolTip(
+      tr("The weight schemes that every layer is tried with, separated by commas:\n"
+         "int8, int4:asym:group64:mse, fp8e4m3; behind a slash what the layer's input is quantized to:\n"
+         "int8/uint8:tensor, int8/dynamic:int8"));
   m_schemes->setMinimumWidth(120);
   m_samples->setObjectName(QStringLiteral("sensitivity_samples"));
   m_samples->setAccessibleName(tr("Samples"));
@@ -219,22 +221,12 @@ void SensitivityPanel::showEvent(QShowEvent* event) {
 }
 
 std::optional<SweepRequest> SensitivityPanel::request() {
-  SweepRequest made;
-  for (const QString& part : m_schemes->text().toLower().split(',', Qt::SkipEmptyParts)) {
-    const auto scheme = parseScheme(part.trimmed().toStdString());
-    const auto supported = scheme ? checkSupported(*scheme) : Result<void>(scheme.error());
-    if (!supported) {
-      m_cost->setText(QString::fromStdString(supported.error().message()));
-      return {};
-    }
-    if (std::find(made.schemes.begin(), made.schemes.end(), *scheme) == made.schemes.end()) {
-      made.schemes.push_back(*scheme);
-    }
-  }
-  if (made.schemes.empty()) {
-    m_cost->setText(tr("Name at least one scheme."));
+  auto parsed = sweepRequest(m_schemes->text());
+  if (!parsed) {
+    m_cost->setText(QString::fromStdString(parsed.error().message()));
     return {};
   }
+  SweepRequest made = std::move(*parsed);
   made.samples = static_cast<std::size_t>(m_samples->value());
   made.metric = metricFromName(m_metric->currentData().toString().toStdString());
   return made;
@@ -340,7 +332,7 @@ void SensitivityPanel::showDetails() {
   const Sensitivity& sweep = *view->sweep;
   const auto row = static_cast<std::size_t>(layer);
   const auto scheme = static_cast<std::size_t>(m_model.scheme());
-  const QString schemeName = QString::fromStdString(printScheme(sweep.schemes[scheme]));
+  const QString schemeName = QString::fromStdString(printLayerPlan(sweep.candidate(scheme)));
   m_detailTitle->setText(QString::fromStdString(sweep.layers[row]));
   m_use->setText(tr("Use %1 here").arg(schemeName));
   m_use->setToolTip(tr("Gives this layer the scheme %1 in the plan").arg(schemeName));
@@ -386,7 +378,11 @@ void SensitivityPanel::useScheme() {
   const auto& view = m_analysis.sweep();
   const int layer = m_selection.currentLayer();
   if (view && layer >= 0) {
-    m_document.setSchemes({layer}, view->sweep->schemes[static_cast<std::size_t>(m_model.scheme())]);
+    const auto scheme = static_cast<std::size_t>(m_model.scheme());
+    m_document.setSchemes({layer}, view->sweep->schemes[scheme]);
+    if (!view->sweep->activations.empty()) {
+      m_document.setActivations({layer}, view->sweep->activations[scheme]);
+    }
   }
 }
 

@@ -1,6 +1,5 @@
 #include "widgets/panels/trade_off_panel.h"
 
-#include "core/quant/scheme_grammar.h"
 #include "core/support/units.h"
 #include "widgets/panels/card.h"
 #include "widgets/panels/segmented_control.h"
@@ -292,19 +291,14 @@ void TradeOffPanel::measure() {
     m_tradeOff.measurePlans();
     return;
   }
-  SweepRequest request;
-  request.samples = kSamples;
-  for (const QString& part : m_schemes->text().toLower().split(',', Qt::SkipEmptyParts)) {
-    const auto scheme = parseScheme(part.trimmed().toStdString());
-    const auto supported = scheme ? checkSupported(*scheme) : Result<void>(scheme.error());
-    if (!supported) {
-      emit failed(QString::fromStdString(supported.error().message()));
-      return;
-    }
-    request.schemes.push_back(*scheme);
+  auto request = sweepRequest(m_schemes->text());
+  if (!request) {
+    emit failed(QString::fromStdString(request.error().message()));
+    return;
   }
+  request->samples = kSamples;
   m_plansNext = true;
-  m_analysis.startSweep(request);
+  m_analysis.startSweep(*request);
 }
 
 void TradeOffPanel::choosePreset(const QString& name) {

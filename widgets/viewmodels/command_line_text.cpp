@@ -88,8 +88,8 @@ QString sweepWords(const NetworkAnalysis& analysis) {
     return {};
   }
   QStringList schemes;
-  for (const Scheme& scheme : view->sweep->schemes) {
-    schemes << text(printScheme(scheme));
+  for (std::size_t scheme = 0; scheme < view->sweep->schemes.size(); ++scheme) {
+    schemes << text(printLayerPlan(view->sweep->candidate(scheme)));
   }
   return QStringLiteral(" --schemes %1 --metric %2")
              .arg(shellQuoted(schemes.join(',')), text(std::string(metricName(view->sweep->metric)))) +

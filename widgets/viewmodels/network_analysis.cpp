@@ -7,6 +7,7 @@
 
 #include <QDir>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <mutex>
@@ -75,6 +76,10 @@ std::shared_ptr<const SweepView> viewOf(std::shared_ptr<const Sensitivity> sweep
 /// Adds the Fisher estimate, or why there is none: the sweep's own figures stand without it.
 Result<void> addFisher(const Executor& executor, const Simulation& simulation, const SampleSource& samples,
                        const SweepRequest& request, const JobContext& context, BesideSweep& beside) {
+  if (!request.activations.empty()) {
+    beside.fisherProblem = "it is of weights alone";
+    return {};
+  }
   FisherOptions options;
   options.schemes = request.schemes;
   options.samples = request.samples;
@@ -91,6 +96,31 @@ Result<void> addFisher(const Executor& executor, const Simulation& simulation, c
 }
 
 } // namespace
+
+Result<SweepRequest> sweepRequest(const QString& schemes) {
+  SweepRequest request;
+  std::vector<LayerPlan> candidates;
+  for (const QString& part : schemes.toLower().split(',', Qt::SkipEmptyParts)) {
+    HALFSTEP_TRY(const LayerPlan candidate, parseLayerPlan(part.trimmed().toStdString()));
+    HALFSTEP_CHECK(checkSupported(candidate.weights));
+    HALFSTEP_CHECK(checkSupportedForActivations(candidate.activations.scheme, candidate.activations.dynamic));
+    if (std::find(candidates.begin(), candidates.end(), candidate) == candidates.end()) {
+      candidates.push_back(candidate);
+      request.schemes.push_back(candidate.weights);
+      request.activations.push_back(candidate.activations);
+    }
+  }
+  if (candidates.empty()) {
+    return Error{ErrorKind::usage, NetworkAnalysis::tr("Name at least one scheme.").toStdString()};
+  }
+  const bool weightsOnly = std::all_of(candidates.begin(), candidates.end(), [](const LayerPlan& one) {
+    return one.activations == ActivationScheme();
+  });
+  if (weightsOnly) {
+    request.activations.clear();
+  }
+  return request;
+}
 
 /// What runs the open model. Any thread.
 class NetworkAnalysis::Lab {
@@ -213,6 +243,7 @@ void NetworkAnalysis::estimateSweep(const SweepRequest& request) {
         HALFSTEP_TRY(const Executor* executor, lab->executor());
         SensitivityOptions options;
         options.schemes = request.schemes;
+        options.activations = request.activations;
         options.samples = request.samples;
         HALFSTEP_TRY(const SensitivityCost cost, sensitivityCost(*executor, *samples, options, context));
         HALFSTEP_TRY(const auto inputs, samples->inputs(0));
@@ -241,6 +272,9 @@ std::string NetworkAnalysis::sweepFile(const SweepRequest& request) const {
   for (const Scheme& scheme : request.schemes) {
     key += " " + printScheme(scheme);
   }
+  for (const ActivationScheme& activations : request.activations) {
+    key += "/" + printActivationScheme(activations);
+  }
   const auto name = sha256(std::as_bytes(std::span(key)), {});
   return name ? (m_sweepFolder + QStringLiteral("/") + QString::fromStdString(name->substr(0, 16)) +
                  QStringLiteral(".jsonl"))
@@ -261,11 +295,21 @@ void NetworkAnalysis::startSweep(const SweepRequest& request) {
       }
     });
   };
-  const auto work =
-      [lab = m_lab, samples = m_samples, request, publish, file = sweepFile(request),
-       hash = m_document.modelHash()](const JobContext& context) -> Result<std::shared_ptr<const SweepView>> {
+  const auto work = [lab = m_lab, samples = m_samples, request, publish, file = sweepFile(request),
+                     hash = m_document.modelHash(), calibration = m_calibration](
+                        const JobContext& context) -> Result<std::shared_ptr<const SweepView>> {
     HALFSTEP_TRY(const Executor* executor, lab->executor());
-    const Simulation simulation(lab->model(), nullptr);
+    const bool isStatic =
+        std::any_of(request.activations.begin(), request.activations.end(), [](const ActivationScheme& one) {
+          return !one.dynamic && one.scheme.format != NumberFormat::fp32;
+        });
+    std::shared_ptr<const Calibration> ranges = calibration;
+    if (isStatic && !ranges) {
+      CalibrationOptions first;
+      first.samples = request.samples;
+      HALFSTEP_TRY(ranges, calibrate(*executor, *samples, first, context.part(0.0, 0.05)));
+    }
+    const Simulation simulation(lab->model(), ranges);
     BesideSweep beside;
     HALFSTEP_TRY(beside.screening, screenWeights(*lab->model(), request.schemes, context.part(0.0, 0.05)));
     std::optional<Sensitivity> previous;
@@ -277,6 +321,7 @@ void NetworkAnalysis::startSweep(const SweepRequest& request) {
     std::optional<SensitivityJournal> journal;
     SensitivityOptions options;
     options.schemes = request.schemes;
+    options.activations = request.activations;
     options.samples = request.samples;
     options.metric = request.metric;
     Pace pace;

@@ -53,9 +53,13 @@ struct SweepCost {
 
 struct SweepRequest {
   std::vector<Scheme> schemes;
+  std::vector<ActivationScheme> activations; ///< as many, or none: see Sensitivity
   std::size_t samples = 16;
   std::optional<OutputMetric> metric;
 };
+
+/// "int8, int4:group64:mse, int8/uint8:tensor": each once. Errors name the scheme that cannot be computed.
+Result<SweepRequest> sweepRequest(const QString& schemes);
 
 class NetworkAnalysis : public QObject {
   Q_OBJECT

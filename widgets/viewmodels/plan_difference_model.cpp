@@ -17,18 +17,10 @@ QString signedText(const QString& magnitude, double value) {
 
 } // namespace
 
-QString shortSchemeText(const Scheme& scheme) {
-  QString text = QString::fromStdString(printScheme(scheme));
+QString shortSchemeText(const LayerPlan& plan) {
+  QString text = QString::fromStdString(printLayerPlan(plan));
   text.replace(QLatin1String(":group"), QLatin1String(" g"));
   return text.replace(':', ' ');
-}
-
-QString layerPlanText(const LayerPlan& plan) {
-  QString text = QString::fromStdString(printScheme(plan.weights));
-  if (plan.activations.scheme.format != NumberFormat::fp32) {
-    text += QStringLiteral(" · ") + QString::fromStdString(printActivationScheme(plan.activations));
-  }
-  return text;
 }
 
 void PlanDifferenceModel::setPlans(const Model& model, const Plan& from, const Plan& to,
@@ -77,8 +69,8 @@ QVariant PlanDifferenceModel::data(const QModelIndex& index, int role) const {
   }
   if (role == Qt::ToolTipRole && index.column() <= toColumn) {
     return index.column() == layerColumn  ? row.name
-           : index.column() == fromColumn ? layerPlanText(row.from)
-                                          : layerPlanText(row.to);
+           : index.column() == fromColumn ? QString::fromStdString(printLayerPlan(row.from))
+                                          : QString::fromStdString(printLayerPlan(row.to));
   }
   const bool sorting = role == sortRole;
   if (role != Qt::DisplayRole && !sorting) {
@@ -88,9 +80,9 @@ QVariant PlanDifferenceModel::data(const QModelIndex& index, int role) const {
   case layerColumn:
     return sorting ? QVariant(row.layer) : QVariant(row.name);
   case fromColumn:
-    return shortSchemeText(row.from.weights);
+    return shortSchemeText(row.from);
   case toColumn:
-    return shortSchemeText(row.to.weights);
+    return shortSchemeText(row.to);
   case sizeColumn:
     return sorting ? QVariant(row.size)
                    : QVariant(signedText(

@@ -44,8 +44,6 @@ private:
 };
 
 /// A scheme in few letters, for cells: "int3 g64 mse"; what is the grammar's default is left out.
-QString shortSchemeText(const Scheme& scheme);
-/// "int8", with "· uint8:tensor" behind it where the layer's input is quantized as well.
-QString layerPlanText(const LayerPlan& plan);
+QString shortSchemeText(const LayerPlan& plan);
 
 } // namespace halfstep

@@ -66,6 +66,7 @@ int SensitivityModel::schemeCount() const {
 
 void SensitivityModel::setView(std::shared_ptr<const SweepView> view) {
   const bool same = m_view && view && m_view->sweep->schemes == view->sweep->schemes &&
+                    m_view->sweep->activations == view->sweep->activations &&
                     m_view->sweep->layers == view->sweep->layers;
   if (same) {
     m_view = std::move(view);
@@ -235,7 +236,7 @@ QString SensitivityModel::tooltipOf(int layer, int scheme) const {
   const auto column = static_cast<std::size_t>(scheme);
   const Estimate& estimate = m_view->estimates[row * sweep.schemes.size() + column];
   const auto& samples = sweep.cell(row, column).samples;
-  QString text = tr("%1 at %2").arg(name, QString::fromStdString(printScheme(sweep.schemes[column])));
+  QString text = tr("%1 at %2").arg(name, QString::fromStdString(printLayerPlan(sweep.candidate(column))));
   if (samples.empty()) {
     return text + QStringLiteral("\n") + tr("not measured yet");
   }
@@ -288,7 +289,7 @@ QVariant SensitivityModel::headerData(int section, Qt::Orientation orientation, 
     return {};
   }
   const auto schemeText = [&](int scheme) {
-    return QString::fromStdString(printScheme(m_view->sweep->schemes[static_cast<std::size_t>(scheme)]));
+    return QString::fromStdString(printLayerPlan(m_view->sweep->candidate(static_cast<std::size_t>(scheme))));
   };
   if (role == Qt::ToolTipRole && section > 0 && section <= schemeCount()) {
     return tr("Every layer alone at %1. Click to sort.").arg(schemeText(section - 1));

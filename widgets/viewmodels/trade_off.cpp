@@ -318,7 +318,7 @@ void TradeOff::measurePlans() {
     }
     TradeOffPoint uniform;
     uniform.kind = Kind::uniform;
-    uniform.name = tr("all %1").arg(QString::fromStdString(printScheme(candidate.weights)));
+    uniform.name = tr("all %1").arg(QString::fromStdString(printLayerPlan(candidate)));
     uniform.plan.fallback = candidate;
     uniform.plan.layers = space.fixed;
     wanted.push_back(std::move(uniform));
