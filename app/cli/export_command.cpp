@@ -1,16 +1,23 @@
-// halfstep-cli export: writes a plan for a toolchain; says first what the toolchain cannot express.
-#include "app/cli/plan_options.h"
-#include "core/io/plan_file.h"
+// halfstep-cli export: writes a plan for a toolchain; says first what the toolchain cannot express. A model
+// that was written is opened again and run beside the forecast.
+#include "app/cli/data_options.h"
+#include "app/cli/export_input.h"
+#include "core/analysis/forecast_check.h"
+#include "core/support/units.h"
+
+#include <algorithm>
+#include <cmath>
 
 namespace halfstep::cli {
 
 namespace {
 
 struct ExportOptions {
-  std::string file;
-  PlanOptions plan;
-  std::string format;
+  ExportInputOptions input;
   std::string out;
+  std::uint64_t externalAbove = ExportInput{}.externalDataAbove;
+  std::size_t checkSamples = 16;
+  bool noCheck = false;
   bool list = false;
 };
 
@@ -32,7 +39,7 @@ Result<void> listFormats(Environment& environment) {
 
 Result<void> checkComplete(const ExportOptions& options) {
   for (const auto& [value, name] :
-       {std::pair(&options.file, "MODEL"), {&options.format, "--to"}, {&options.out, "--out"}}) {
+       {std::pair(&options.input.file, "MODEL"), {&options.input.format, "--to"}, {&options.out, "--out"}}) {
     if (value->empty()) {
       return Error{ErrorKind::usage, std::string(name) + " is required (or --list)"};
     }
@@ -40,33 +47,74 @@ Result<void> checkComplete(const ExportOptions& options) {
   return {};
 }
 
+/// Opens what was written and runs it beside the forecast.
+Result<ForecastCheck> compared(Environment& environment, PreparedExport& prepared, const ExportReport& report,
+                               std::size_t count) {
+  const JobContext& context = environment.context();
+  HALFSTEP_TRY(const auto written, environment.plugins().loadModel(report.files.front(), {}));
+  HALFSTEP_TRY(const Executor executor, Executor::create(written));
+  HALFSTEP_TRY(const Executor original, Executor::create(prepared.input.model));
+  const Simulation simulation(prepared.input.model, prepared.input.measured.calibration);
+  HALFSTEP_TRY(const SampleSource* samples, prepared.samplesOf(environment));
+  return checkForecast(original, simulation, *report.written, executor, *samples, count,
+                       context.part(0.7, 1.0));
+}
+
+Json checkJson(const ForecastCheck& check) {
+  return {{"samples", check.samples},
+          {"data", check.origin.description},
+          {"synthetic", check.origin.synthetic},
+          {"sqnr_db", jsonNumber(check.sqnr)},
+          {"exact", check.largestRelative == 0.0},
+          {"max_relative", jsonNumber(check.largestRelative)},
+          {"top1", jsonNumber(check.top1)}};
+}
+
+std::string checkText(const ForecastCheck& check) {
+  std::string text = "opened it again and compared it with the forecast on " + std::to_string(check.samples) +
+                     " of " + displayText(check.origin.description) + ": ";
+  text += std::isinf(check.sqnr) ? "equal"
+                                 : formatReal(check.sqnr) + " dB, at most " +
+                                       formatReal(check.largestRelative) + " of the largest output apart";
+  return text + (std::isnan(check.top1) ? "\n" : ", same class in " + formatShare(check.top1) + "\n");
+}
+
 Result<void> exportPlan(Environment& environment, const ExportOptions& options) {
   if (options.list) {
     return listFormats(environment);
   }
   HALFSTEP_CHECK(checkComplete(options));
-  HALFSTEP_TRY(const Exporter* exporter, environment.plugins().exporterFor(options.format));
-  HALFSTEP_TRY(auto model, environment.loadModel(options.file, 0.1));
-  HALFSTEP_TRY(Plan plan, planFor(*model, options.plan, true, environment.context()));
-  const ExportInput input{std::move(model), std::move(plan), HALFSTEP_VERSION};
-  const auto losses = exporter->losses(input);
+  HALFSTEP_TRY(const Exporter* exporter, environment.plugins().exporterFor(options.input.format));
+  HALFSTEP_TRY(PreparedExport prepared, prepareExport(environment, options.input, *exporter, 0.4));
+  prepared.input.externalDataAbove = options.externalAbove;
+  const auto losses = exporter->losses(prepared.input);
   for (const ExportLoss& loss : losses) { // before anything is written
     printWarning(loss.layer + ": " + loss.what);
   }
   HALFSTEP_TRY(const ExportReport report,
-               exporter->write(input, options.out, environment.context().part(0.1, 1.0)));
-  Json files = Json::array();
-  Json lost = Json::array();
+               exporter->write(prepared.input, options.out, environment.context().part(0.4, 0.7)));
+  Json json = {{"model", options.input.file}, {"format", options.input.format}, {"files", Json::array()}};
   std::string text;
   for (const auto& file : report.files) {
-    files.push_back(file.string());
+    json["files"].push_back(file.string());
     text += "wrote " + displayText(file.string()) + "\n";
   }
+  json["lost"] = Json::array();
   for (const ExportLoss& loss : report.lost) {
-    lost.push_back({{"layer", loss.layer}, {"what", loss.what}});
+    json["lost"].push_back({{"layer", loss.layer}, {"what", loss.what}});
+    const bool isKnown = std::any_of(losses.begin(), losses.end(), [&](const ExportLoss& known) {
+      return known.layer == loss.layer && known.what == loss.what;
+    });
+    if (!isKnown) { // what only writing told
+      printWarning(loss.layer + ": " + loss.what);
+    }
   }
-  environment.output().document(
-      {{"model", options.file}, {"format", options.format}, {"files", files}, {"lost", lost}});
+  if (exporter->writesModel() && report.written && !options.noCheck) {
+    HALFSTEP_TRY(const ForecastCheck check, compared(environment, prepared, report, options.checkSamples));
+    json["verified"] = checkJson(check);
+    text += checkText(check);
+  }
+  environment.output().document(json);
   environment.output().text(text + displayText(exporter->explanation()) + "\n");
   return {};
 }
@@ -76,14 +124,19 @@ Result<void> exportPlan(Environment& environment, const ExportOptions& options) 
 Command exportCommand(CLI::App& main) {
   auto options = std::make_shared<ExportOptions>();
   CLI::App* parser = main.add_subcommand("export", "Write a plan in the format of a toolchain");
-  parser->add_option("MODEL", options->file, "The model file");
-  addPlanOptions(*parser, options->plan);
-  parser->add_option("--to", options->format, "The format; --list names them");
+  addExportInputOptions(*parser, options->input);
   parser->add_option("--out", options->out, "The file to write");
+  parser->add_option("--external-above", options->externalAbove,
+                     "A model file of more bytes keeps its weights in a second file, FILE.data");
+  parser->add_option("--check-samples", options->checkSamples,
+                     "Samples on which a written model is compared with its forecast (16; 0 for all)");
+  parser->add_flag("--no-check", options->noCheck, "Do not open and run the model that was written");
   parser->add_flag("--list", options->list, "List the formats");
   parser->footer(
       "Examples:\n  halfstep-cli export --list\n"
-      "  halfstep-cli export model.onnx --plan plan.halfstep.json --to report-csv --out report.csv");
+      "  halfstep-cli export model.onnx --plan plan.halfstep.json --to report-csv --out report.csv\n"
+      "  halfstep-cli export model.onnx --weights int8 --activations uint8:tensor --data photos "
+      "--to onnx-qdq --out q.onnx");
   return {parser, [options](Environment& environment) { return exportPlan(environment, *options); }};
 }
 

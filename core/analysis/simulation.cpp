@@ -42,15 +42,12 @@ void append(InputEdit& edit, InputEdit second) {
   };
 }
 
-/// Rounds a bias to multiples of the input's scale times its channel's weight scale: what an int32 bias
-/// holds.
+/// What an int32 bias holds, decoded.
 Result<Tensor> roundedBias(const Tensor& bias, float inputScale, std::span<const float> weightScales) {
-  HALFSTEP_TRY(std::vector<float> values, toFloats(bias, {}));
+  HALFSTEP_TRY(const IntegerBias made, integerBias(bias, inputScale, weightScales));
+  std::vector<float> values(made.codes.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const double scale = double(inputScale) * weightScales[weightScales.size() == values.size() ? i : 0];
-    constexpr double kLimit = 2147483647.0;
-    const double code = std::clamp(std::nearbyint(values[i] / scale), -kLimit - 1.0, kLimit);
-    values[i] = static_cast<float>(code * scale);
+    values[i] = static_cast<float>(made.codes[i] * made.scales[i]);
   }
   return tensorOf(values, bias.shape(), bias.type());
 }
@@ -99,6 +96,30 @@ Result<Tensor> simulatedActivation(const Tensor& tensor, const Scheme& scheme, c
   HALFSTEP_TRY(const QuantizationParameters parameters, chooseParameters(*matrix, own, job));
   HALFSTEP_TRY(const QuantizedValues quantized, quantizeValues(*matrix, parameters, job));
   return tensorOf(quantized.dequantized, tensor.shape(), tensor.type());
+}
+
+Result<QuantizationParameters> staticActivationParameters(const Scheme& scheme, const ValueRange& range,
+                                                          const JobContext& job) {
+  return chooseParameters(*WeightMatrix::fromRows({0.0f}, 1), withRange(scheme, range), job);
+}
+
+bool hasIntegerBias(const Layer& layer, const Node& node, const LayerPlan& plan, const ValueRange& range) {
+  return node.inputs.size() > kBiasInput && !node.inputs[kBiasInput].empty() &&
+         (layer.op == "Conv" || layer.op == "ConvTranspose" || layer.op == "Gemm") && range.lo < range.hi &&
+         isIntegerOf8Bits(plan.activations.scheme) && isIntegerOf8Bits(plan.weights) &&
+         plan.weights.granularity.kind != Granularity::Kind::group;
+}
+
+Result<IntegerBias> integerBias(const Tensor& bias, float inputScale, std::span<const float> weightScales) {
+  HALFSTEP_TRY(const std::vector<float> values, toFloats(bias, {}));
+  IntegerBias made{std::vector<std::int32_t>(values.size()), std::vector<double>(values.size())};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    made.scales[i] = double(inputScale) * weightScales[weightScales.size() == values.size() ? i : 0];
+    constexpr double kLimit = 2147483647.0;
+    const double code = std::nearbyint(values[i] / made.scales[i]);
+    made.codes[i] = std::isnan(code) ? 0 : static_cast<std::int32_t>(std::clamp(code, -kLimit - 1.0, kLimit));
+  }
+  return made;
 }
 
 bool hasStaticActivations(const Model& model, const Plan& plan) {
@@ -161,14 +182,10 @@ Result<void> Simulation::applyActivations(std::size_t index, const LayerPlan& pl
     const ValueRange range = activationRange(*statistics, scheme);
     std::vector<float> weightScales;
     float inputScale = 0.0f;
-    const bool hasBias = use.node->inputs.size() > kBiasInput && !use.node->inputs[kBiasInput].empty() &&
-                         (layer.op == "Conv" || layer.op == "ConvTranspose" || layer.op == "Gemm");
-    if (hasBias && range.lo < range.hi && isIntegerOf8Bits(scheme) && isIntegerOf8Bits(plan.weights) &&
-        plan.weights.granularity.kind != Granularity::Kind::group) {
+    if (hasIntegerBias(layer, *use.node, plan, range)) {
       HALFSTEP_TRY(const auto matrix, WeightMatrix::fromLayer(layer, job));
       HALFSTEP_TRY(const QuantizationParameters weights, chooseParameters(*matrix, plan.weights, job));
-      const auto one = WeightMatrix::fromRows({0.0f}, 1);
-      HALFSTEP_TRY(const QuantizationParameters input, chooseParameters(*one, withRange(scheme, range), job));
+      HALFSTEP_TRY(const QuantizationParameters input, staticActivationParameters(scheme, range, job));
       weightScales = weights.scales;
       inputScale = input.scales.front();
     }

@@ -6,7 +6,9 @@
 #include "core/model/layer_finder.h"
 #include "core/quant/plan.h"
 
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,22 @@ Result<Tensor> simulatedWeight(const Layer& layer, const Scheme& scheme, const J
 /// granularity is `channel`). `range`: the clipping range; null to find it in the values themselves.
 Result<Tensor> simulatedActivation(const Tensor& tensor, const Scheme& scheme, const ValueRange* range,
                                    const JobContext& job);
+
+/// Scale and zero point that a static scheme gives values of `range`. Precondition: range.lo < range.hi.
+Result<QuantizationParameters> staticActivationParameters(const Scheme& scheme, const ValueRange& range,
+                                                          const JobContext& job);
+
+/// Whether `node`, which uses `layer`, takes its bias as int32 under `plan` where its input has `range`: with
+/// 8-bit integer weights (not in groups) and activations.
+bool hasIntegerBias(const Layer& layer, const Node& node, const LayerPlan& plan, const ValueRange& range);
+
+/// An int32 bias: codes = round(bias / (inputScale·weightScale)), half to even, saturated. `weightScales`:
+/// one per value of the bias; of any other number only the first counts. In double precision.
+struct IntegerBias {
+  std::vector<std::int32_t> codes;
+  std::vector<double> scales; ///< as many
+};
+Result<IntegerBias> integerBias(const Tensor& bias, float inputScale, std::span<const float> weightScales);
 
 /// Whether `plan` gives a layer's input a range that only calibration tells.
 bool hasStaticActivations(const Model& model, const Plan& plan);

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -34,7 +35,29 @@ bool writeAll(int descriptor, std::span<const std::byte> bytes) {
 
 } // namespace
 
-Result<void> writeFileAtomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+AtomicFile::AtomicFile(std::filesystem::path path, std::filesystem::path target, std::string temporary,
+                       int descriptor)
+    : m_path(std::move(path))
+    , m_target(std::move(target))
+    , m_temporary(std::move(temporary))
+    , m_descriptor(descriptor) {}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : m_path(std::move(other.m_path))
+    , m_target(std::move(other.m_target))
+    , m_temporary(std::exchange(other.m_temporary, {}))
+    , m_descriptor(std::exchange(other.m_descriptor, -1)) {}
+
+AtomicFile::~AtomicFile() {
+  if (m_descriptor >= 0) {
+    ::close(m_descriptor);
+  }
+  if (!m_temporary.empty()) {
+    ::unlink(m_temporary.c_str());
+  }
+}
+
+Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
   std::error_code ignored;
   // A link is followed, so that the file it names is replaced and not the link.
   std::filesystem::path target = path;
@@ -47,24 +70,37 @@ Result<void> writeFileAtomically(const std::filesystem::path& path, std::span<co
   if (descriptor < 0) {
     return writeError(path, errno);
   }
+  return AtomicFile(path, std::move(target), std::move(temporary), descriptor);
+}
+
+Result<void> AtomicFile::append(std::span<const std::byte> bytes) {
+  return writeAll(m_descriptor, bytes) ? Result<void>() : writeError(m_path, errno);
+}
+
+Result<void> AtomicFile::sync() {
   struct stat old {};
   const mode_t mask = ::umask(0);
   ::umask(mask);
-  const mode_t mode = ::stat(target.c_str(), &old) == 0 ? (old.st_mode & 0777) : (0666 & ~mask);
-  const bool good =
-      writeAll(descriptor, bytes) && ::fchmod(descriptor, mode) == 0 && ::fsync(descriptor) == 0;
-  int code = errno;
-  if (::close(descriptor) != 0 && good) {
-    code = errno;
-    ::unlink(temporary.c_str());
-    return writeError(path, code);
-  }
-  if (!good || ::rename(temporary.c_str(), target.c_str()) != 0) {
-    code = good ? errno : code;
-    ::unlink(temporary.c_str());
-    return writeError(path, code);
+  const mode_t mode = ::stat(m_target.c_str(), &old) == 0 ? (old.st_mode & 0777) : (0666 & ~mask);
+  if (::fchmod(m_descriptor, mode) != 0 || ::fsync(m_descriptor) != 0) {
+    return writeError(m_path, errno);
   }
   return {};
+}
+
+Result<void> AtomicFile::commit() {
+  HALFSTEP_CHECK(sync());
+  if (::close(std::exchange(m_descriptor, -1)) != 0 || ::rename(m_temporary.c_str(), m_target.c_str()) != 0) {
+    return writeError(m_path, errno);
+  }
+  m_temporary.clear();
+  return {};
+}
+
+Result<void> writeFileAtomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  HALFSTEP_TRY(AtomicFile file, AtomicFile::create(path));
+  HALFSTEP_CHECK(file.append(bytes));
+  return file.commit();
 }
 
 Result<void> writeFileAtomically(const std::filesystem::path& path, std::string_view text) {

@@ -6,9 +6,35 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace halfstep {
+
+/// A file that is written piece by piece, for what is too large for memory. Until commit() the old file is
+/// untouched; a file that is never committed leaves nothing behind. Used on one thread.
+class AtomicFile {
+public:
+  /// Errors (kind `failed`, naming `path`): no such folder, no permission.
+  static Result<AtomicFile> create(const std::filesystem::path& path);
+  ~AtomicFile();
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+
+  Result<void> append(std::span<const std::byte> bytes);
+  /// Writes to the disk what the system still holds, and sets the file's mode: what can fail before commit().
+  Result<void> sync();
+  /// sync(), then takes the old file's place. Call it once.
+  Result<void> commit();
+
+private:
+  AtomicFile(std::filesystem::path path, std::filesystem::path target, std::string temporary, int descriptor);
+
+  std::filesystem::path m_path;   ///< as asked for
+  std::filesystem::path m_target; ///< links followed
+  std::string m_temporary;        ///< empty once committed or given up
+  int m_descriptor = -1;
+};
 
 /// Errors (kind `failed`, naming the file): no such folder, no permission, disk full. The old file is
 /// untouched then, and no temporary file is left.

@@ -7,8 +7,10 @@
 #include "core/analysis/sensitivity.h"
 #include "core/quant/plan.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,8 @@ struct ExportInput {
   Plan plan;
   std::string programVersion;
   MeasuredResults measured = {};
+  /// A model file that would be larger keeps its weights in a second file beside it, for formats that can.
+  std::uint64_t externalDataAbove = 2'000'000'000;
 };
 
 /// A layer whose scheme the target cannot express, and what becomes of it. "*": all of them.
@@ -55,6 +59,7 @@ struct ExportPattern {
 struct ExportReport {
   std::vector<std::filesystem::path> files; ///< written, in order
   std::vector<ExportLoss> lost;
+  std::optional<Plan> written; ///< of a model: what of the plan is in it, to forecast what it computes
 };
 
 class Exporter {

@@ -78,8 +78,8 @@ def run_ours(program, model, inputs, folder):
     return {output["name"]: numpy.load(output["file"]) for output in report["outputs"]}
 
 
-def run_theirs(model, inputs, folder, runtime):
-    job = {"inputs": [], "output": folder}
+def run_theirs(model, inputs, folder, runtime, optimization="all"):
+    job = {"inputs": [], "output": folder, "optimization": optimization}
     for i, (name, array) in enumerate(inputs.items()):
         path = os.path.join(folder, f"in_{i}.bin")
         array.tofile(path)
@@ -200,4 +200,5 @@ def main(program, source, work):
     sys.exit(1 if failures else 0)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

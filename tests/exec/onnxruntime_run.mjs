@@ -1,6 +1,6 @@
 // Runs one model in ONNX Runtime: onnxruntime_run.mjs FOLDER MODEL JOB.json
 // FOLDER holds node_modules; JOB.json: {"inputs": [{"name", "type", "dims", "file"}], "output": FOLDER}. Files are
-// raw little-endian elements. Prints {"outputs": [{"name", "type", "dims", "file"}], "seconds"} as JSON.
+// raw little-endian elements. "optimization": ONNX Runtime's level, 'all' where it is not said. Prints {"outputs": [{"name", "type", "dims", "file"}], "seconds"} as JSON.
 import { createRequire } from 'node:module';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -18,7 +18,9 @@ for (const input of job.inputs) {
   const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
   feeds[input.name] = new ort.Tensor(input.type, new arrays[input.type](buffer), input.dims);
 }
-const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 2, logSeverityLevel: 4 });
+const session = await ort.InferenceSession.create(model, {
+  intraOpNumThreads: 2, logSeverityLevel: 4, graphOptimizationLevel: job.optimization ?? 'all',
+});
 let seconds = Infinity;
 let results;
 for (let i = 0; i < (job.runs ?? 1); ++i) {
