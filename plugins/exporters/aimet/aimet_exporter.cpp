@@ -1,6 +1,5 @@
 // aimet: encodings of weights and activations, with the scales that Halfstep shows, in the forms 1.0.0 (the
 // file asked for), 0.6.1 and 2.0.0 (beside it).
-#include "core/analysis/simulation.h"
 #include "core/quant/scheme_grammar.h"
 #include "plugins/api/exporter_factory.h"
 #include "plugins/exporters/aimet/aimet_encodings.h"

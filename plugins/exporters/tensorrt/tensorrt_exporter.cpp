@@ -1,7 +1,6 @@
 // tensorrt: what TensorRT 8 to 10 reads: a calibration cache, and a script with trtexec's flags for the
 // precision of every layer. Source: NVIDIA/TensorRT samples/common/sampleOptions.{h,cpp} (v10.13.0), python
 // calibrators.
-#include "core/analysis/simulation.h"
 #include "plugins/api/exporter_factory.h"
 #include "plugins/exporters/shared/exporter_plugin.h"
 #include "plugins/exporters/shared/target_plan.h"
