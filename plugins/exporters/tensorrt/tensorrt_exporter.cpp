@@ -158,10 +158,10 @@ public:
     TargetPlan plan = targetPlan(input);
     const TensorActivations found = activations(input, plan);
     for (const ExportLoss& loss : found.losses) {
-      const bool said = std::any_of(plan.losses.begin(), plan.losses.end(), [&](const ExportLoss& other) {
-        return other.layer == loss.layer || other.layer == "*";
+      const bool inFloat = std::any_of(plan.layers.begin(), plan.layers.end(), [&](const TargetLayer& layer) {
+        return layer.layer->name == loss.layer && layer.setting != "int8";
       });
-      if (!said) {
+      if (!inFloat) { // or it has been said already
         plan.losses.push_back(loss);
       }
     }
