@@ -1,5 +1,6 @@
 // ai-edge: a recipe for the AI Edge Quantizer: rules on the names of the operators' output tensors. Sources:
 // ai-edge-quantizer ai_edge_quantizer/{qtyping,recipe_manager,quantizer}.py, recipes/*.json (0.10.0).
+#include "core/model/layer_finder.h"
 #include "plugins/api/exporter_factory.h"
 #include "plugins/exporters/shared/exporter_plugin.h"
 #include "plugins/exporters/shared/target_plan.h"
@@ -8,6 +9,7 @@
 #include <QObject>
 
 #include <algorithm>
+#include <set>
 
 namespace halfstep {
 
@@ -19,14 +21,13 @@ constexpr TextTarget kTarget = {
     "\"FILE.json\").quantize(calibration_result).export_model(\"QUANTIZED.tflite\").",
     "json"};
 
-/// The operator of TFLite that a converter makes of a layer; empty for none.
+/// The operator of TFLite that a converter makes of a layer, convolutions in groups aside; empty for none.
 std::string operationOf(const Layer& layer) {
   if (layer.op == "Gemm" || layer.op == "MatMul") {
     return isLinearLayer(layer) ? "FULLY_CONNECTED" : "BATCH_MATMUL";
   }
   if (layer.op == "Conv") {
-    const Shape& shape = layer.weight.shape();
-    return shape.size() == 4 && shape[1] == 1 && shape[0] > 1 ? "DEPTHWISE_CONV_2D" : "CONV_2D";
+    return "CONV_2D";
   }
   if (layer.op == "ConvTranspose") {
     return "CONV_2D_TRANSPOSE";
@@ -130,13 +131,32 @@ std::string namePattern(const std::string& tensor) {
   return "^" + regexEscaped(tensor) + "(;|$)";
 }
 
-OrderedJson recipe(const TargetPlan& plan) {
+/// Layers that convolve every channel by itself, which TFLite has an operator for.
+std::set<const Layer*> depthwiseLayers(const Model& model) {
+  std::set<const Layer*> found;
+  const auto uses = findLayerUses(model);
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    const Layer& layer = model.layers[i];
+    const bool isGrouped = std::any_of(uses[i].begin(), uses[i].end(), [](const LayerUse& use) {
+      return use.node->opType == "Conv" && use.node->integer("group", 1) > 1;
+    });
+    if (isGrouped && layer.weight.shape().size() > 1 && layer.weight.shape()[1] == 1) {
+      found.insert(&layer);
+    }
+  }
+  return found;
+}
+
+OrderedJson recipe(const Model& model, const TargetPlan& plan) {
+  const std::set<const Layer*> depthwise = depthwiseLayers(model);
   OrderedJson rules = OrderedJson::array();
   rules.push_back({{"regex", ".*"}, {"operation", "*"}});
   rules.back().update(rule("no_quantize", OrderedJson::object()));
   for (const TargetLayer& layer : plan.layers) {
     if (!layer.setting.is_null()) {
-      rules.push_back({{"regex", namePattern(layer.name)}, {"operation", operationOf(*layer.layer)}});
+      rules.push_back(
+          {{"regex", namePattern(layer.name)},
+           {"operation", depthwise.contains(layer.layer) ? "DEPTHWISE_CONV_2D" : operationOf(*layer.layer)}});
       rules.back().update(layer.setting);
     }
   }
@@ -168,7 +188,7 @@ public:
 protected:
   Result<std::vector<TextFile>> texts(const ExportInput& input, const std::filesystem::path& path,
                                       const JobContext&) const override {
-    return std::vector<TextFile>{{path, jsonText(recipe(targetPlan(input)))}};
+    return std::vector<TextFile>{{path, jsonText(recipe(*input.model, targetPlan(input)))}};
   }
 };
 

@@ -38,7 +38,12 @@ std::string formatObstacle(const Scheme& scheme) {
 TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
   const Scheme& weights = plan.weights;
   if (weights.format == NumberFormat::fp16 || weights.format == NumberFormat::bf16) {
-    return {std::string(weights.format == NumberFormat::fp16 ? "fp16" : "bf16"), {}, {}};
+    TargetSetting setting{std::string(formatFacts(weights.format).name), {}, {}};
+    if (!isWeightOnly(plan) && plan.activations.scheme.format != weights.format) {
+      setting.differences.push_back(meaningOf(plan) +
+                                    ": TensorRT runs the layer in one precision, that of the weights");
+    }
+    return setting;
   }
   const std::string name = meaningOf(plan);
   if (!isInteger(weights) || bitsOf(weights) != 8 || !isInteger(plan.activations.scheme) ||
