@@ -44,7 +44,11 @@ def load_yaml(text):
         import yaml
         return yaml.safe_load(text)
     except ImportError:
-        return read_blocks([line for line in text.splitlines() if line.strip() and not line.startswith("#")], 0)[0]
+        return read_yaml_alone(text)
+
+
+def read_yaml_alone(text):
+    return read_blocks([line for line in text.splitlines() if line.strip() and not line.startswith("#")], 0)[0]
 
 
 def read_blocks(lines, indent):

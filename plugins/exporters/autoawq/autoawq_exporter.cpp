@@ -17,6 +17,9 @@ constexpr TextTarget kTarget = {"awq", "AutoAWQ quant_config",
                                 "the same as a quantization_config of transformers (config.json).",
                                 "json"};
 
+/// There is no default that leaves modules alone.
+constexpr const char* kUnnamed = "gets the scheme of the others if it is a Linear module there";
+
 TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
   const std::optional<int> groupSize = groupSizeOf(plan.weights);
   const std::string name = meaningOf(plan);
@@ -42,15 +45,11 @@ struct Decided {
   SkipList skipped;
 };
 Decided decide(const ExportInput& input) {
-  Decided decided{targetPlanFor(input, {"AutoAWQ", moduleName, settingOf, true}), {}, {}};
+  Decided decided{targetPlanFor(input, {"AutoAWQ", moduleName, settingOf, true, kUnnamed}), {}, {}};
   decided.setting = decided.plan.mostCommon();
   decided.skipped = skipListFor(decided.plan, decided.setting, MatchRule::substring, "AutoAWQ");
   if (!decided.setting.is_null()) {
     addLoss(decided.plan.losses, "*", "AutoAWQ scales weights by its own search before it rounds them");
-    if (!decided.plan.allNamed()) {
-      addLoss(decided.plan.losses, "*",
-              "what has no name here, but is a Linear module there, is quantized by the one scheme");
-    }
   }
   return decided;
 }

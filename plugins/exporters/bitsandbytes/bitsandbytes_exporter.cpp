@@ -19,6 +19,9 @@ constexpr TextTarget kTarget = {
 
 constexpr int kBlock = 64; ///< of its 4-bit formats
 
+/// There is no default that leaves modules alone.
+constexpr const char* kUnnamed = "gets the scheme of the others if it is a Linear module there";
+
 TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
   const Scheme& weights = plan.weights;
   const std::string name = meaningOf(plan);
@@ -57,13 +60,9 @@ struct Decided {
   SkipList skipped;
 };
 Decided decide(const ExportInput& input) {
-  Decided decided{targetPlanFor(input, {"bitsandbytes", moduleName, settingOf, true}), {}, {}};
+  Decided decided{targetPlanFor(input, {"bitsandbytes", moduleName, settingOf, true, kUnnamed}), {}, {}};
   decided.setting = decided.plan.mostCommon();
   decided.skipped = skipListFor(decided.plan, decided.setting, MatchRule::pythonMatchOrTail, "bitsandbytes");
-  if (!decided.setting.is_null() && !decided.plan.allNamed()) {
-    addLoss(decided.plan.losses, "*",
-            "what has no name here, but is a Linear module there, is quantized by the one scheme");
-  }
   return decided;
 }
 

@@ -17,6 +17,9 @@ constexpr TextTarget kTarget = {
     "QuantizeConfig.from_pretrained(FOLDER)).quantize(calibration_dataset).",
     "json"};
 
+/// There is no default that leaves modules alone.
+constexpr const char* kUnnamed = "gets the scheme of the others if it is a Linear module there";
+
 TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
   const std::optional<int> groupSize = groupSizeOf(plan.weights);
   const std::string name = meaningOf(plan);
@@ -40,17 +43,11 @@ TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
 }
 
 TargetPlan targetPlan(const ExportInput& input) {
-  TargetPlan plan = targetPlanFor(input, {"GPTQModel", moduleName, settingOf, true});
+  TargetPlan plan = targetPlanFor(input, {"GPTQModel", moduleName, settingOf, true, kUnnamed});
   if (plan.mostCommon().is_null()) {
     return plan;
   }
   addLoss(plan.losses, "*", "codes are chosen by GPTQ on calibration data, not by rounding to nearest");
-  if (!plan.allNamed()) {
-    addLoss(
-        plan.losses, "*",
-        "what has no name here, but is a Linear module there, is quantized by the default: GPTQModel has no "
-        "default that leaves modules alone");
-  }
   return plan;
 }
 

@@ -133,7 +133,8 @@ TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
 }
 
 TargetPlan targetPlan(const ExportInput& input) {
-  return targetPlanFor(input, {"llama.cpp", ggufName, settingOf, false});
+  return targetPlanFor(input,
+                       {"llama.cpp", ggufName, settingOf, false, "gets the default of llama-quantize"});
 }
 
 std::string namePattern(const std::string& tensor) {

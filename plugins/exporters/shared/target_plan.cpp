@@ -40,7 +40,7 @@ void decide(TargetLayer& decided, const TargetRules& rules, std::vector<ExportLo
     return;
   }
   if (decided.name.empty()) {
-    addLoss(losses, layer.name, rules.tool + " has no name for it: " + name.missing + "; left in float");
+    addLoss(losses, layer.name, rules.tool + " has no name for it: " + name.missing + "; " + rules.unnamed);
     return;
   }
   TargetSetting setting = rules.settingOf(layer, *decided.plan);

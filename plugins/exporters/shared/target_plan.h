@@ -37,6 +37,7 @@ struct TargetRules {
   /// Of layers that the plan quantizes and the file does not hold quantized already.
   std::function<TargetSetting(const Layer&, const LayerPlan&)> settingOf;
   bool findsRanges = true; ///< by itself, from the smallest and largest value; it gets no scales from us
+  std::string unnamed = "left in float"; ///< what becomes of layers without a name
 };
 
 struct TargetPlan {
