@@ -59,7 +59,7 @@ def matmul_model(path, weights):
 
 
 # Modules whose names are prefixes, wildcards and substrings of each other.
-TRICKY = [("layers.1.weight", "n1", 64, 64), ("layers.10.weight", "n10", 64, 64), ("layersx1.weight", "nx1", 64, 64),
+TRICKY = [("layers.1.weight", "n1", 64, 64), ("layers.10.weight", "n10", 64, 64), ("layersx1.weight", "n.0", 64, 64),
           ("layers.2.weight", "/layers/2/MatMul", 64, 64), ("model.layers.2.weight", "n,2:a", 64, 64),
           ("onnx::MatMul_7", "/enc/enc.0/fc/MatMul", 64, 64), ("onnx::MatMul_8", "/MatMul_8", 64, 64),
           ("lm_head.weight", "head", 64, 32)]
@@ -370,7 +370,7 @@ class TextExports(unittest.TestCase):
         np.savez(samples / "0.npz", x=np.zeros((2, 64), np.float32))
         export = self.check_patterns(self.export(
             self.tricky, "nncf", "--weights", "int4:asym:group32", "--set", "n10=int8", "--set", "n1=fp32", "--set",
-            "head=int8:asym", "--set", "nx1=int4:group64", "--set", "/MatMul_8=int3"))
+            "head=int8:asym", "--set", "n.0=int4:group64", "--set", "/MatMul_8=int3"))
         calls = []
         keys = {"IgnoredScope": {"names", "patterns", "types", "subgraphs", "validate"},
                 "QuantizationParameters": {"num_bits", "mode", "signedness_to_force", "per_channel", "narrow_range"}}
@@ -415,7 +415,8 @@ class TextExports(unittest.TestCase):
     # ------------------------------------------------------------------------------------ Neural Compressor
 
     def test_neural_compressor(self):
-        export = self.check_patterns(self.export(self.tricky, "inc", *self.MIXED, "--set", "nx1=uint3"))
+        export = self.check_patterns(self.export(self.tricky, "inc", *self.MIXED, "--set", "n.0=uint3", "--set",
+                                                 "n1=int8"))
         rtn = SCHEMAS["inc-rtn"](json.loads(export.text()))
         modules = {name for name in export.names().values() if name}
 
@@ -429,7 +430,7 @@ class TextExports(unittest.TestCase):
             result[name] = scheme(found[0] if found else rtn["global"])
         self.assertEqual(rtn["global"], {"dtype": "fp32"})  # one layer has no name: a default would reach it
         export.told["lost"] = [loss for loss in export.told["lost"] if loss["what"].startswith("3.x")]
-        self.assertEqual(self.compare(export, result, Scheme.same_grid), 6)
+        self.assertEqual(self.compare(export, result, Scheme.same_grid), 7)
         calls = []
         parameters = {"approach", "op_name_dict"}
         package = self.recorder("neural_compressor", calls, PostTrainingQuantConfig=None,
@@ -477,7 +478,7 @@ class TextExports(unittest.TestCase):
     def test_modelopt(self):
         export = self.check_patterns(self.export(
             self.tricky, "modelopt", "--weights", "int4:group32", "--activations", "dynamic:int8:tensor", "--set",
-            "n10=int8", "--set", "nx1=fp8e4m3:tensor", "--set", "head=uint4"))
+            "n10=int8", "--set", "n.0=fp8e4m3:tensor", "--set", "head=uint4"))
         rules = SCHEMAS["modelopt-list"](load_yaml(export.text()))
         namespace = {}
         exec(compile(ast.parse(export.text(1)), "m.py", "exec"), namespace)
@@ -505,7 +506,7 @@ class TextExports(unittest.TestCase):
 
     def test_compressed_tensors(self):
         export = self.check_patterns(self.export(
-            self.tricky, "compressed-tensors", *self.MIXED, "--set", "nx1=int8:halfstep", "--set", "n,2:a=fp8e4m3"))
+            self.tricky, "compressed-tensors", *self.MIXED, "--set", "n.0=int8:halfstep", "--set", "n,2:a=fp8e4m3"))
         recipe = SCHEMAS["llm-compressor"](load_yaml(export.text()))
         config = SCHEMAS["compressed-tensors"](json.loads(export.text(1)))
         self.assertEqual(config["format"], "mixed-precision")
@@ -520,7 +521,7 @@ class TextExports(unittest.TestCase):
                         "channel": -1, "tensor": None, "group": weights.get("group_size")}[weights["strategy"]])
             self.assertEqual(self.compare(export, result), 6)
         self.assertTrue(any("halfstep" in what for what in export.lost("n10")))
-        self.assertFalse(any("halfstep" in what for what in export.lost("nx1")))
+        self.assertFalse(any("halfstep" in what for what in export.lost("n.0")))
         export = self.export(self.tricky, "compressed-tensors", "--weights", "int8", "--activations",
                              "dynamic:int8:channel")
         config = SCHEMAS["compressed-tensors"](json.loads(export.text(1)))
@@ -529,7 +530,7 @@ class TextExports(unittest.TestCase):
                          {"num_bits": 8, "type": "int", "symmetric": True, "strategy": "token", "dynamic": True})
 
     def test_gptqmodel(self):
-        export = self.check_patterns(self.export(self.tricky, "gptqmodel", *self.MIXED, "--set", "nx1=int2:group64"))
+        export = self.check_patterns(self.export(self.tricky, "gptqmodel", *self.MIXED, "--set", "n.0=int2:group64"))
         config = SCHEMAS["gptqmodel"](json.loads(export.text()))
         self.assertTrue(config["lm_head"])
         result = {}
@@ -557,7 +558,7 @@ class TextExports(unittest.TestCase):
         # With n10 in the plan, too, leaving out layers.1 leaves it out: that is a loss.
         export = self.export(self.tricky, "awq", "--weights", "int4:group32", "--set", "n1=fp32")
         self.assertTrue(any("layers.1" in what and "left in float" in what for what in export.lost("n10")))
-        self.assertFalse(any("left in float" in what for what in export.lost("nx1")))
+        self.assertFalse(any("left in float" in what for what in export.lost("n.0")))
 
     def test_bitsandbytes(self):
         export = self.check_patterns(self.export(self.tricky, "bitsandbytes", "--weights", "int8", "--set", "n10=int4",
@@ -571,7 +572,7 @@ class TextExports(unittest.TestCase):
         self.assertTrue(any("layers.2" in what for what in export.lost("n,2:a")))  # model.layers.2 ends in it
 
     def test_torchao(self):
-        export = self.check_patterns(self.export(self.tricky, "torchao", *self.MIXED, "--set", "nx1=int3"))
+        export = self.check_patterns(self.export(self.tricky, "torchao", *self.MIXED, "--set", "n.0=int3"))
         modules = SCHEMAS["torchao"](json.loads(export.text()))
         result = {}
         for name, words in modules.items():
