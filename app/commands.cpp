@@ -1,6 +1,7 @@
 #include "app/commands.h"
 
 #include "widgets/panels/data_dialog.h"
+#include "widgets/panels/export_dialog.h"
 #include "widgets/style/theme.h"
 #include "widgets/viewmodels/command_line_text.h"
 
@@ -17,6 +18,7 @@ namespace halfstep {
 
 namespace {
 
+constexpr std::size_t kCalibrationSamples = 64;
 const QString kPlanSuffix = QStringLiteral(".halfstep.json");
 
 QMessageBox* box(QWidget& parent, QMessageBox::Icon icon, const QString& text, const QString& more) {
@@ -63,9 +65,11 @@ Commands::Commands(Session& session, QWidget& window)
         fewLines(lines))
         ->open();
   });
-  connect(&m_session, &Session::exported, this, [this](const QStringList& files) {
-    emit message(tr("Wrote %1").arg(files.join(QStringLiteral(", "))));
-  });
+  connect(&m_session.exporting(), &Exporting::exported, this,
+          [this](const QStringList& files, const QStringList&, const QString& agreement) {
+            emit message(tr("Wrote %1").arg(files.join(QStringLiteral(", "))) +
+                         (agreement.isEmpty() ? QString() : QStringLiteral(" · ") + agreement));
+          });
   connect(&m_session, &Session::planSaved, this,
           [this](const QString& path) { emit message(tr("Saved %1").arg(path)); });
   updateActions();
@@ -217,6 +221,13 @@ void Commands::fillRecent() {
 }
 
 void Commands::fillExports() {
+  if (m_session.plugins().exporters().empty()) {
+    return;
+  }
+  m_export->addAction(add(QStringLiteral("export"), tr("Export…"), QKeySequence(Qt::CTRL | Qt::Key_E),
+                          tr("What every format would hold and lose, and the text as it would be written"),
+                          [this] { exportDialog(*m_session.plugins().exporters().front()); }));
+  m_export->addSeparator();
   for (const auto& exporter : m_session.plugins().exporters()) {
     QAction* action = m_export->addAction(QString::fromStdString(exporter->title()) + QStringLiteral("…"));
     action->setObjectName(QStringLiteral("action_export_") + QString::fromStdString(exporter->formatName()));
@@ -341,42 +352,42 @@ void Commands::openPlanDialog() {
 }
 
 void Commands::exportDialog(const Exporter& exporter) {
+  std::vector<const Exporter*> exporters;
+  for (const auto& one : m_session.plugins().exporters()) {
+    exporters.push_back(one.get());
+  }
+  auto* dialog = new ExportDialog(
+      std::move(exporters),
+      [&exporting = m_session.exporting()](const Exporter& asked, auto done) {
+        exporting.preview(asked, std::move(done));
+      },
+      &m_window);
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  connect(dialog, &ExportDialog::exportRequested, this, &Commands::exportFileDialog);
+  connect(dialog, &ExportDialog::calibrationRequested, this,
+          [this] { m_session.analysis().startCalibration(kCalibrationSamples); });
+  connect(&m_session.analysis(), &NetworkAnalysis::calibrationChanged, dialog, [this, dialog] {
+    if (m_session.analysis().calibration()) {
+      dialog->refresh();
+    }
+  });
+  dialog->chooseFormat(QString::fromStdString(exporter.formatName()));
+  dialog->open();
+}
+
+void Commands::exportFileDialog(const Exporter& exporter) {
   const auto& model = *m_session.document().model();
-  const QString proposed = QString::fromStdString((model.path.parent_path() / model.path.stem()).string() +
-                                                  "." + exporter.suffix());
+  const std::string suffix = (exporter.writesModel() ? ".quantized." : ".") + exporter.suffix();
+  const QString proposed =
+      QString::fromStdString((model.path.parent_path() / model.path.stem()).string() + suffix);
   auto* dialog =
       new QFileDialog(&m_window, tr("Export: %1").arg(QString::fromStdString(exporter.title())), proposed,
                       QStringLiteral("*.%1").arg(QString::fromStdString(exporter.suffix())));
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setAcceptMode(QFileDialog::AcceptSave);
   connect(dialog, &QFileDialog::fileSelected, this,
-          [this, raw = &exporter](const QString& path) { confirmLosses(*raw, path); });
+          [this, raw = &exporter](const QString& path) { m_session.exporting().write(*raw, path); });
   dialog->open();
-}
-
-void Commands::confirmLosses(const Exporter& exporter, const QString& path) {
-  const QString format = QString::fromStdString(exporter.formatName());
-  QStringList lines;
-  for (const ExportLoss& loss :
-       exporter.losses({m_session.document().model(), m_session.document().plan(), {}})) {
-    lines << QString::fromStdString(loss.layer + ": " + loss.what);
-  }
-  if (lines.isEmpty()) {
-    m_session.exportPlan(format, path);
-    return;
-  }
-  auto* question =
-      box(m_window, QMessageBox::Question,
-          tr("%1 cannot express everything in this plan.").arg(QString::fromStdString(exporter.title())),
-          fewLines(lines));
-  question->setStandardButtons(QMessageBox::Save | QMessageBox::Cancel);
-  question->button(QMessageBox::Save)->setText(tr("Export all the same"));
-  connect(question, &QMessageBox::finished, this, [this, format, path](int answer) {
-    if (answer == QMessageBox::Save) {
-      m_session.exportPlan(format, path);
-    }
-  });
-  question->open();
 }
 
 void Commands::copyCommand() {

@@ -49,7 +49,7 @@ private:
   void savePlanAs(const std::function<void()>& afterwards = {});
   void openPlanDialog();
   void exportDialog(const Exporter& exporter);
-  void confirmLosses(const Exporter& exporter, const QString& path);
+  void exportFileDialog(const Exporter& exporter);
   void copyCommand();
   void showAbout();
   void openDataDialog();

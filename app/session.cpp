@@ -47,7 +47,8 @@ Session::Session(const QString& settingsFile, QObject* parent)
     , m_explorer(m_document, m_selection, m_jobs)
     , m_quantizer(m_document, m_jobs)
     , m_analysis(m_document, m_jobs)
-    , m_tradeOff(m_document, m_analysis, m_jobs) {
+    , m_tradeOff(m_document, m_analysis, m_jobs)
+    , m_exporting(m_document, m_analysis, m_plugins, m_jobs) {
   if (settingsFile.isEmpty()) { // a person's own session goes on with half-done sweeps
     m_analysis.setSweepFolder(QStandardPaths::writableLocation(QStandardPaths::CacheLocation) +
                               QStringLiteral("/sweeps"));
@@ -63,6 +64,13 @@ Session::Session(const QString& settingsFile, QObject* parent)
   connect(&m_jobs, &JobRunner::jobFailed, this, [this](const QString& title, const QString& message) {
     m_log.add(LogModel::Level::error, title + QStringLiteral(": ") + message);
   });
+  connect(&m_exporting, &Exporting::failed, this, &Session::failed);
+  connect(&m_exporting, &Exporting::exported, this,
+          [this](const QStringList& files, const QStringList&, const QString& agreement) {
+            m_log.add(LogModel::Level::information,
+                      tr("Exported %1").arg(files.join(QStringLiteral(", "))) +
+                          (agreement.isEmpty() ? QString() : QStringLiteral(": ") + agreement));
+          });
   connect(this, &Session::failed, this,
           [this](const QString& message) { m_log.add(LogModel::Level::error, message); });
 }
@@ -298,42 +306,6 @@ void Session::savePlan(const QString& path) {
         m_document.markSaved(path);
         m_log.add(LogModel::Level::information, tr("Saved the plan to %1").arg(path));
         emit planSaved(path);
-      });
-}
-
-void Session::exportPlan(const QString& format, const QString& path) {
-  const auto exporter = m_plugins.exporterFor(format.toStdString());
-  if (!exporter) {
-    emit failed(QString::fromStdString(exporter.error().message()));
-    return;
-  }
-  ExportInput input{m_document.model(), m_document.plan(),
-                    QCoreApplication::applicationVersion().toStdString()};
-  m_jobs.start<ExportReport>(
-      {Lane::batch, tr("Export %1").arg(QFileInfo(path).fileName()), QStringLiteral("export"), false},
-      [input = std::move(input), exporter = *exporter,
-       path](const JobContext& context) mutable -> Result<ExportReport> {
-        if (input.plan.modelSha256.empty()) {
-          HALFSTEP_TRY(input.plan.modelSha256, hashOf(input.model->path, context));
-        }
-        return exporter->write(input, path.toStdString(), context);
-      },
-      this,
-      [this](Result<ExportReport> report) {
-        if (!report) {
-          emit failed(QString::fromStdString(report.error().message()));
-          return;
-        }
-        QStringList files;
-        for (const auto& file : report->files) {
-          files << QString::fromStdString(file.string());
-        }
-        QStringList losses;
-        for (const ExportLoss& loss : report->lost) {
-          losses << QString::fromStdString(loss.layer + ": " + loss.what);
-        }
-        m_log.add(LogModel::Level::information, tr("Exported %1").arg(files.join(QStringLiteral(", "))));
-        emit exported(files, losses);
       });
 }
 

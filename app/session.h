@@ -2,6 +2,7 @@
 // once (open, save, export). Hands out references; knows no widget. UI thread.
 #pragma once
 
+#include "app/exporting.h"
 #include "core/io/device_profile.h"
 #include "plugins/host/plugin_host.h"
 #include "widgets/jobs/job_runner.h"
@@ -33,6 +34,7 @@ public:
   LayerExplorer& explorer() { return m_explorer; }
   NetworkAnalysis& analysis() { return m_analysis; }
   TradeOff& tradeOff() { return m_tradeOff; }
+  Exporting& exporting() { return m_exporting; }
   LogModel& log() { return m_log; }
   const PluginHost& plugins() const { return m_plugins; }
   QSettings& settings() { return *m_settings; }
@@ -56,8 +58,6 @@ public:
   /// Reads a plan for the open model: one undo step. What does not match is told by planMismatched().
   void openPlan(const QString& path);
   void savePlan(const QString& path);
-  /// Writes with the exporter called `format`; ends in exported() or failed().
-  void exportPlan(const QString& format, const QString& path);
 
   QStringList recentFiles() const;
   /// The folder of the sample models; empty where they are not installed.
@@ -76,7 +76,6 @@ signals:
   void planSaved(const QString& path);
   void dataOpened();
   void calibrationSaved(const QString& path);
-  void exported(const QStringList& files, const QStringList& losses);
   void failed(const QString& message);
   void recentFilesChanged();
 
@@ -96,6 +95,7 @@ private:
   PlanQuantizer m_quantizer;
   NetworkAnalysis m_analysis;
   TradeOff m_tradeOff;
+  Exporting m_exporting;
 };
 
 } // namespace halfstep

@@ -21,12 +21,8 @@ struct Verdict {
   std::string why;
 };
 
-/// Empty where `got` is what was expected.
-std::string difference(const Value& got, const Tensor& expected) {
-  if (!got.isTensor()) {
-    return "it is no tensor";
-  }
-  const Tensor& tensor = got.tensor();
+/// Empty where `tensor` is what was expected.
+std::string difference(const Tensor& tensor, const Tensor& expected) {
   if (tensor.type() != expected.type()) {
     return "its type is " + std::string(elementTypeName(tensor.type())) + ", expected " +
            std::string(elementTypeName(expected.type()));
@@ -57,18 +53,44 @@ std::string difference(const Value& got, const Tensor& expected) {
   return {};
 }
 
+std::string_view kindOf(const Value& value) {
+  return value.isAbsent() ? "empty" : (value.isSequence() ? "a sequence" : "a tensor");
+}
+
+std::string difference(const Value& got, const Value& expected) {
+  if (kindOf(got) != kindOf(expected)) {
+    return "it is " + std::string(kindOf(got)) + ", expected " + std::string(kindOf(expected));
+  }
+  if (got.isTensor()) {
+    return difference(got.tensor(), expected.tensor());
+  }
+  if (got.isAbsent()) {
+    return {};
+  }
+  if (got.items().size() != expected.items().size()) {
+    return "it has " + std::to_string(got.items().size()) + " items, expected " +
+           std::to_string(expected.items().size());
+  }
+  for (std::size_t i = 0; i < got.items().size(); ++i) {
+    if (const std::string wrong = difference(got.items()[i], expected.items()[i]); !wrong.empty()) {
+      return "item " + std::to_string(i) + ": " + wrong;
+    }
+  }
+  return {};
+}
+
 Verdict verdictOf(const Error& error) {
   return {error.kind == ErrorKind::unsupported ? Verdict::Kind::unsupported : Verdict::Kind::failed,
           error.what + (error.where.empty() ? "" : " (" + error.where + ")")};
 }
 
 /// NumPy has no bfloat16: test cases keep such values as uint16, and only the model says what they are.
-Tensor asDeclared(Tensor tensor, ElementType declared) {
-  if (declared == ElementType::bfloat16 && tensor.type() == ElementType::uint16) {
-    const auto owner = std::make_shared<Tensor>(tensor);
-    return Tensor::share(declared, tensor.shape(), owner, owner->bytes()).value();
+Value asDeclared(Value value, ElementType declared) {
+  if (declared == ElementType::bfloat16 && value.isTensor() && value.tensor().type() == ElementType::uint16) {
+    const auto owner = std::make_shared<Tensor>(value.tensor());
+    return Tensor::share(declared, owner->shape(), owner, owner->bytes()).value();
   }
-  return tensor;
+  return value;
 }
 
 std::vector<fs::path> foldersIn(const fs::path& folder, const std::string& prefix) {
@@ -93,14 +115,11 @@ Verdict runSet(const ModelLoader& loader, const Executor& executor, const fs::pa
     if (!fs::exists(file)) {
       continue;
     }
-    if (!graph.inputs[i].container.empty()) {
-      return {Verdict::Kind::unsupported, "an input is no tensor"};
+    auto value = loader.loadValue(file, graph.inputs[i].container);
+    if (!value) {
+      return verdictOf(value.error());
     }
-    auto tensor = loader.loadTensor(file);
-    if (!tensor) {
-      return verdictOf(tensor.error());
-    }
-    inputs[graph.inputs[i].name] = asDeclared(std::move(*tensor), graph.inputs[i].type);
+    inputs[graph.inputs[i].name] = asDeclared(std::move(*value), graph.inputs[i].type);
   }
   const auto outputs = executor.run(inputs, context);
   if (!outputs) {
@@ -111,10 +130,7 @@ Verdict runSet(const ModelLoader& loader, const Executor& executor, const fs::pa
     if (!fs::exists(file)) {
       continue;
     }
-    if (!graph.outputs[i].container.empty()) {
-      return {Verdict::Kind::unsupported, "an output is no tensor"};
-    }
-    const auto expected = loader.loadTensor(file);
+    const auto expected = loader.loadValue(file, graph.outputs[i].container);
     if (!expected) {
       return verdictOf(expected.error());
     }

@@ -51,6 +51,31 @@ std::optional<double> scaled(double number, std::string_view unit, const std::ar
   return found == units.end() ? std::nullopt : std::optional(number * found->factor);
 }
 
+/// Every item with the candidate of the same number (items that have only one with that), within the limits.
+std::vector<SearchSolution> uniformSolutions(const SearchProblem& problem) {
+  std::size_t most = 0;
+  for (const SearchItem& item : problem.items) {
+    most = std::max(most, item.candidates.size());
+  }
+  std::vector<SearchSolution> solutions;
+  for (std::size_t number = 0; number < most; ++number) {
+    SearchSolution solution;
+    bool possible = true;
+    for (const SearchItem& item : problem.items) {
+      solution.choices.push_back(item.candidates.size() == 1 ? 0 : number);
+      possible = possible && solution.choices.back() < item.candidates.size() &&
+                 !item.candidates[solution.choices.back()].empty();
+    }
+    if (possible) {
+      solution.totals = totalsOf(problem, solution.choices);
+      if (isWithinLimits(problem, solution.totals)) {
+        solutions.push_back(std::move(solution));
+      }
+    }
+  }
+  return solutions;
+}
+
 /// Tells the three ways of solving apart by what they reach.
 Result<FoundPlan> predict(const SearchProblem& problem, const FindOptions& options, const JobContext& job) {
   FoundPlan found;
@@ -73,11 +98,16 @@ Result<FoundPlan> leastDamage(const SearchProblem& problem, PlanTrials& trials, 
   HALFSTEP_TRY(TriedPlan first, trials.run(found.solution, job));
   found.predicted = first;
   starts.push_back(std::move(first));
-  for (const auto& other : {solveFast(problem, job), solveGreedily(problem, job)}) {
-    if (other && std::none_of(starts.begin(), starts.end(), [&](const TriedPlan& known) {
-          return known.solution.choices == other->choices;
-        })) {
-      HALFSTEP_TRY(TriedPlan tried, trials.run(*other, job));
+  std::vector<SearchSolution> others = uniformSolutions(problem);
+  for (auto& other : {solveFast(problem, job), solveGreedily(problem, job)}) {
+    if (other) {
+      others.push_back(*other);
+    }
+  }
+  for (const SearchSolution& other : others) {
+    if (std::none_of(starts.begin(), starts.end(),
+                     [&](const TriedPlan& known) { return known.solution.choices == other.choices; })) {
+      HALFSTEP_TRY(TriedPlan tried, trials.run(other, job));
       starts.push_back(std::move(tried));
     }
   }
@@ -99,7 +129,7 @@ Result<FoundPlan> withinDamage(SearchProblem problem, PlanTrials& trials, const 
   double low = 0.0; // predicted damages that were measured to be small enough, and too large
   double high = -1.0;
   std::optional<FoundPlan> best;
-  constexpr int kRounds = 10;
+  constexpr int kRounds = 6;
   for (int round = 0; round < kRounds; ++round) {
     job.reportProgress(round / static_cast<double>(kRounds));
     auto found = predict(problem, options, job);
@@ -134,6 +164,28 @@ Result<FoundPlan> withinDamage(SearchProblem problem, PlanTrials& trials, const 
       break;
     }
     limit->atMost = next;
+  }
+  // The prediction may be too dark as well: plans that are the same everywhere, and steps down from the
+  // smallest plan that holds.
+  SearchProblem open = problem;
+  std::erase_if(open.limits, [](const SearchLimit& one) { return one.quantity == kDamage; });
+  for (const SearchSolution& uniform : uniformSolutions(open)) {
+    HALFSTEP_TRY(TriedPlan tried, trials.run(uniform, job));
+    const bool better =
+        !best || tried.solution.totals[problem.objective] < best->best->solution.totals[problem.objective];
+    if (tried.damage <= asked && better) {
+      FoundPlan found = best ? *best : FoundPlan();
+      if (!best) {
+        found.solution = tried.solution;
+        found.predicted = tried;
+        found.fast = found.greedy = std::nan("");
+      }
+      found.best = std::move(tried);
+      best = std::move(found);
+    }
+  }
+  if (best && options.improve) {
+    HALFSTEP_TRY(best->best, shrinkByDescent(trials, open, *best->best, asked, options.local, job));
   }
   if (!best) {
     return Error{ErrorKind::failed, "no plan was measured within a damage of " + std::to_string(asked)};

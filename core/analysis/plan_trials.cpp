@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <optional>
 #include <random>
 
 namespace halfstep {
@@ -148,6 +149,44 @@ Result<TriedPlan> PlanTrials::run(const Plan& plan, const JobContext& job) {
 
 namespace {
 
+/// A group's candidate that is the next cheaper one, run within the present plan.
+struct CheaperStep {
+  const SearchGroup* group = nullptr;
+  std::size_t number = 0;
+  double saved = 0.0;
+  double damage = 0.0; ///< added
+};
+
+/// Its number, and what it saves of `quantity`.
+std::optional<std::pair<std::size_t, double>> nextCheaper(const SearchGroup& group, std::size_t number,
+                                                          std::size_t quantity) {
+  const auto now = std::find_if(group.candidates.begin(), group.candidates.end(),
+                                [&](const GroupCandidate& one) { return one.number == number; });
+  if (now == group.candidates.end()) {
+    return {};
+  }
+  std::optional<std::pair<std::size_t, double>> next;
+  for (const GroupCandidate& one : group.candidates) {
+    const double saved = now->sums[quantity] - one.sums[quantity];
+    if (saved > 0.0 && (!next || saved < next->second)) {
+      next = {one.number, saved};
+    }
+  }
+  return next;
+}
+
+std::vector<std::size_t> withCandidate(std::vector<std::size_t> choices, const SearchGroup& group,
+                                       std::size_t number) {
+  for (const std::size_t item : group.items) {
+    choices[item] = number;
+  }
+  return choices;
+}
+
+} // namespace
+
+namespace {
+
 /// Climbs from plan to plan by exchanges of steps.
 class Climber {
 public:
@@ -206,10 +245,7 @@ private:
 
   std::vector<std::size_t> with(std::vector<std::size_t> choices, std::size_t group,
                                 std::size_t number) const {
-    for (const std::size_t item : m_groups[group].items) {
-      choices[item] = number;
-    }
-    return choices;
+    return withCandidate(std::move(choices), m_groups[group], number);
   }
 
   SearchSolution solutionFor(std::vector<std::size_t> choices) const {
@@ -338,6 +374,67 @@ Result<TriedPlan> improveByExchange(PlanTrials& trials, const SearchProblem& pro
     }
   }
   return climber.best();
+}
+
+Result<TriedPlan> shrinkByDescent(PlanTrials& trials, const SearchProblem& problem, TriedPlan start,
+                                  double damage, const LocalSearchOptions& options, const JobContext& job) {
+  HALFSTEP_TRY(const auto groups, searchGroups(problem, {0}));
+  const std::size_t from = trials.count();
+  const auto usedUp = [&] { return trials.count() - from >= options.trials; };
+  TriedPlan best = std::move(start);
+  const auto tryOut = [&](std::vector<std::size_t> choices) -> Result<TriedPlan> {
+    SearchSolution solution;
+    solution.totals = totalsOf(problem, choices);
+    solution.choices = std::move(choices);
+    HALFSTEP_TRY(TriedPlan tried, trials.run(std::move(solution), job));
+    if (options.onTrial) {
+      options.onTrial(tried, best);
+    }
+    job.reportProgress(static_cast<double>(trials.count() - from) / static_cast<double>(options.trials));
+    return tried;
+  };
+  while (!usedUp()) {
+    std::vector<CheaperStep> steps;
+    for (const SearchGroup& group : groups) {
+      const auto cheaper = nextCheaper(group, best.solution.choices[group.items.front()], problem.objective);
+      if (!cheaper || usedUp()) {
+        continue;
+      }
+      HALFSTEP_TRY(const TriedPlan tried,
+                   tryOut(withCandidate(best.solution.choices, group, cheaper->first)));
+      if (isWithinLimits(problem, tried.solution.totals)) {
+        steps.push_back({&group, cheaper->first, cheaper->second, tried.damage - best.damage});
+      }
+    }
+    std::stable_sort(steps.begin(), steps.end(), [](const CheaperStep& a, const CheaperStep& b) {
+      return a.damage * b.saved < b.damage * a.saved;
+    });
+    bool shrunk = false;
+    for (std::size_t most = steps.size(); most >= 1 && !shrunk && !usedUp(); most /= 2) {
+      std::vector<std::size_t> choices = best.solution.choices;
+      double expected = best.damage;
+      std::size_t taken = 0;
+      for (const CheaperStep& step : steps) {
+        if (taken < most && expected + step.damage <= damage) {
+          choices = withCandidate(std::move(choices), *step.group, step.number);
+          expected += step.damage;
+          ++taken;
+        }
+      }
+      if (taken == 0) {
+        break;
+      }
+      HALFSTEP_TRY(TriedPlan tried, tryOut(std::move(choices)));
+      if (tried.damage <= damage && isWithinLimits(problem, tried.solution.totals)) {
+        best = std::move(tried);
+        shrunk = true;
+      }
+    }
+    if (!shrunk) {
+      break;
+    }
+  }
+  return best;
 }
 
 } // namespace halfstep

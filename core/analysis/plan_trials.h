@@ -67,4 +67,12 @@ Result<TriedPlan> improveByExchange(PlanTrials& trials, const SearchProblem& pro
                                     std::vector<TriedPlan> starts, const LocalSearchOptions& options,
                                     const JobContext& job);
 
+/// The other way round: makes the problem's objective (not the damage) smaller while the measured damage
+/// stays within `damage`, as `start`'s does. In every round each layer (or tied group) is run one candidate
+/// cheaper; the steps that damage least for what they save are taken together, half as many whenever that is
+/// too much. Ends when no step fits or the trials are used up. Returns the best plan; deterministic. Errors
+/// as above.
+Result<TriedPlan> shrinkByDescent(PlanTrials& trials, const SearchProblem& problem, TriedPlan start,
+                                  double damage, const LocalSearchOptions& options, const JobContext& job);
+
 } // namespace halfstep

@@ -12,12 +12,13 @@ using Key = std::pair<std::string_view, std::string_view>;
 std::map<Key, std::vector<const OperatorEntry*>> indexed() {
   std::map<Key, std::vector<const OperatorEntry*>> index;
   for (const auto& family :
-       {castingOperators(),   contribOperators(),       controlFlowOperators(), convolutionOperators(),
-        detectionOperators(), einsumOperators(),        elementwiseOperators(), experimentalOperators(),
-        functionOperators(),  gatherScatterOperators(), lossesOperators(),      matmulOperators(),
-        movementOperators(),  normalizationOperators(), poolingOperators(),     quantizationOperators(),
-        randomOperators(),    recurrentOperators(),     reductionsOperators(),  resizeOperators(),
-        shapeOperators(),     signalOperators(),        textOperators(),        trainingOperators()}) {
+       {attentionOperators(),    castingOperators(),    contribOperators(),      controlFlowOperators(),
+        convolutionOperators(),  detectionOperators(),  einsumOperators(),       elementwiseOperators(),
+        experimentalOperators(), functionOperators(),   fusedOperators(),        gatherScatterOperators(),
+        lossesOperators(),       matmulOperators(),     movementOperators(),     normalizationOperators(),
+        patchOperators(),        poolingOperators(),    quantizationOperators(), randomOperators(),
+        recurrentOperators(),    reductionsOperators(), resizeOperators(),       rotaryOperators(),
+        shapeOperators(),        signalOperators(),     textOperators(),         trainingOperators()}) {
     for (const OperatorEntry& entry : family) {
       index[{entry.domain, entry.opType}].push_back(&entry);
     }

@@ -6,6 +6,7 @@
 
 namespace halfstep {
 
+std::span<const OperatorEntry> attentionOperators();
 std::span<const OperatorEntry> castingOperators();
 std::span<const OperatorEntry> contribOperators();
 std::span<const OperatorEntry> controlFlowOperators();
@@ -15,17 +16,20 @@ std::span<const OperatorEntry> einsumOperators();
 std::span<const OperatorEntry> elementwiseOperators();
 std::span<const OperatorEntry> experimentalOperators();
 std::span<const OperatorEntry> functionOperators();
+std::span<const OperatorEntry> fusedOperators();
 std::span<const OperatorEntry> gatherScatterOperators();
 std::span<const OperatorEntry> lossesOperators();
 std::span<const OperatorEntry> matmulOperators();
 std::span<const OperatorEntry> movementOperators();
 std::span<const OperatorEntry> normalizationOperators();
+std::span<const OperatorEntry> patchOperators();
 std::span<const OperatorEntry> poolingOperators();
 std::span<const OperatorEntry> quantizationOperators();
 std::span<const OperatorEntry> randomOperators();
 std::span<const OperatorEntry> recurrentOperators();
 std::span<const OperatorEntry> reductionsOperators();
 std::span<const OperatorEntry> resizeOperators();
+std::span<const OperatorEntry> rotaryOperators();
 std::span<const OperatorEntry> shapeOperators();
 std::span<const OperatorEntry> signalOperators();
 std::span<const OperatorEntry> textOperators();

@@ -305,7 +305,9 @@ Result<std::vector<Value>> Run::operation(const PreparedNode& prepared, const No
     OpCall call(node, opset, inputs, m_job, subgraphs);
     call.setMemory(&node == prepared.node ? prepared.memory.get() : nullptr);
     call.setConstants(constantInputs(prepared, frame));
-    const bool relu = !tail.empty() && entry->activation == Activation::fusesRelu;
+    // The tail may be what is left of an earlier operator's, and begin with something else.
+    const bool relu = !tail.empty() && entry->activation == Activation::fusesRelu &&
+                      frame.graph->nodes[tail.front()].node->opType == "Relu";
     call.setEndsInRelu(relu);
     std::optional<Tail> offered;
     // Results of 16 bits are rounded after every node.

@@ -26,7 +26,7 @@ Result<Tensor> narrowed(const Tensor& tensor, ElementType type) {
 Result<ElementType> widenInputs(std::vector<Value>& inputs) {
   ElementType narrow = ElementType::undefined;
   for (Value& input : inputs) {
-    if (!input.isTensor() || input.lazy() != nullptr) { // lazy ones are float32
+    if (!input.isTensor() || input.lazy() != nullptr) { // lazy ones are float32 or integers
       continue;
     }
     const ElementType type = input.tensor().type();

@@ -5,6 +5,7 @@
 #include "core/quant/scheme_grammar.h"
 #include "tests/support/test_case.h"
 #include "widgets/panels/data_dialog.h"
+#include "widgets/panels/export_dialog.h"
 #include "widgets/panels/page_stack.h"
 #include "widgets/style/theme.h"
 #include "widgets/viewmodels/latency_model.h"
@@ -22,11 +23,13 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
+#include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QSlider>
 #include <QSpinBox>
 #include <QTableView>
+#include <QTableWidget>
 #include <QTemporaryDir>
 #include <QToolButton>
 
@@ -309,6 +312,43 @@ private slots:
         QCOMPARE(tradeOff.chosen()->choices[layer], tradeOff.chosen()->choices[tie.front()]);
       }
     }
+  }
+
+  void showsWhatAnExportWouldWrite() {
+    Program program("digits_cnn.onnx");
+    QVERIFY(program.useData(kSamples + "data/digits_cnn"));
+    Document& document = program.session.document();
+    document.setSchemes({2}, parseScheme("int4:group64").value());
+    program.child<QAction>("action_export_ort-overrides")->trigger();
+    auto* dialog = program.child<ExportDialog>("export_dialog");
+    QVERIFY(dialog != nullptr);
+    auto* write = dialog->findChild<QPushButton*>("export_write");
+    QTRY_VERIFY_WITH_TIMEOUT(write->isEnabled(), kPatience);
+    auto* text = dialog->findChild<QPlainTextEdit*>("export_text");
+    QVERIFY(text->toPlainText().contains("scale"));
+    auto* losses = dialog->findChild<QTableWidget*>("export_losses");
+    QVERIFY(losses->rowCount() > 0 &&
+            losses->item(0, 0)->text().contains(QString::fromStdString(document.layer(2).name)));
+    QTest::mouseClick(dialog->findChild<QPushButton*>("export_copy"), Qt::LeftButton);
+    QCOMPARE(QApplication::clipboard()->text(), text->toPlainText());
+    // A model with static ranges: calibrate from here, then write, and hear what running it again gave.
+    document.setActivations({1}, parseActivationScheme("uint8:tensor").value());
+    dialog->chooseFormat("onnx-qdq");
+    auto* calibrate = dialog->findChild<QPushButton*>("export_calibrate");
+    QTRY_VERIFY(calibrate->isVisible());
+    QVERIFY(!write->isEnabled());
+    QTest::mouseClick(calibrate, Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(write->isEnabled(), kPatience);
+    QSignalSpy exported(&program.session.exporting(), &Exporting::exported);
+    const auto exporter = program.session.plugins().exporterFor("onnx-qdq");
+    VERIFY_OK(exporter);
+    const QString file = program.folder.filePath("q.onnx");
+    program.session.exporting().write(**exporter, file);
+    QVERIFY(exported.wait(kPatience));
+    QCOMPARE(exported.front().at(0).toStringList().front(), file);
+    QVERIFY2(exported.front().at(2).toString().contains("forecast"),
+             qPrintable(exported.front().at(2).toString()));
+    dialog->close();
   }
 
   void theListPanelGivesItsRoomToPagesThatListLayers() {

@@ -1,6 +1,7 @@
 // Runs one model in ONNX Runtime: onnxruntime_run.mjs FOLDER MODEL JOB.json
 // FOLDER holds node_modules; JOB.json: {"inputs": [{"name", "type", "dims", "file"}], "output": FOLDER}. Files are
-// raw little-endian elements. "optimization": ONNX Runtime's level, 'all' where it is not said. Prints {"outputs": [{"name", "type", "dims", "file"}], "seconds"} as JSON.
+// raw little-endian elements. "optimization": ONNX Runtime's level, 'all' where it is not said;
+// "optimized": a file for the graph that it makes. Prints {"outputs": [{"name", "type", "dims", "file"}], "seconds"} as JSON.
 import { createRequire } from 'node:module';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -20,6 +21,7 @@ for (const input of job.inputs) {
 }
 const session = await ort.InferenceSession.create(model, {
   intraOpNumThreads: 2, logSeverityLevel: 4, graphOptimizationLevel: job.optimization ?? 'all',
+  ...(job.optimized ? { optimizedModelFilePath: job.optimized } : {}),
 });
 let seconds = Infinity;
 let results;

@@ -66,8 +66,9 @@ Result<std::map<std::string, Value>> run(const std::shared_ptr<const Model>& mod
   return executor.run(inputs, {}, options);
 }
 
-/// Leaves 128 MB to allocate, so that absurd sizes end in an error soon. Not under the sanitizers, which map
-/// far more memory than they use.
+/// Leaves 512 MB to allocate, so that absurd sizes end in an error soon: room for what oneDNN and each
+/// thread's heap reserve, as oneDNN does not survive it where it cannot generate code. Not under the
+/// sanitizers, which map far more memory than they use.
 class MemoryLimit {
 public:
   MemoryLimit() {
@@ -76,7 +77,7 @@ public:
     std::ifstream status("/proc/self/statm");
     rlim_t pages = 0;
     status >> pages;
-    const rlimit limit{pages * 4096 + (rlim_t{128} << 20), m_before.rlim_max};
+    const rlimit limit{pages * 4096 + (rlim_t{512} << 20), m_before.rlim_max};
     setrlimit(RLIMIT_AS, &limit);
 #endif
   }

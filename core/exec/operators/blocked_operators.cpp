@@ -284,4 +284,59 @@ std::optional<OpResult> blockedConcat(const OpCall& call) {
       });
 }
 
+namespace {
+
+/// The layouts in which convolutions of images leave their results.
+std::optional<dnnl::memory::format_tag> usualTag(const dnnl::memory::desc& layout) {
+  using Tag = dnnl::memory::format_tag;
+  if (layout.data.format_kind != dnnl_blocked || layout.data.ndims != 4) {
+    return std::nullopt;
+  }
+  const auto& blocking = layout.data.format_desc.blocking;
+  if (blocking.inner_nblks == 0) {
+    return blocking.strides[1] == 1 ? std::optional(Tag::nhwc) : std::nullopt;
+  }
+  if (blocking.inner_nblks != 1 || blocking.inner_idxs[0] != 1) {
+    return std::nullopt;
+  }
+  switch (blocking.inner_blks[0]) {
+  case 8:
+    return Tag::nChw8c;
+  case 16:
+    return Tag::nChw16c;
+  default:
+    return std::nullopt;
+  }
+}
+
+} // namespace
+
+std::optional<OpResult> blockedPart(const OpCall& call, const Shape& first, const Shape& shape) {
+  const BlockedTensor* input = blockedInput(call, 0);
+  if (input == nullptr || shape[1] != input->shape()[1] ||
+      std::any_of(shape.begin(), shape.end(), [](std::int64_t size) { return size == 0; })) {
+    return std::nullopt;
+  }
+  const dnnl::memory::desc layout = input->memory().get_desc();
+  const auto tag = usualTag(layout);
+  if (!tag || layout.data.offset0 != 0 ||
+      (*tag != dnnl::memory::format_tag::nhwc &&
+       shape[1] % layout.data.format_desc.blocking.inner_blks[0] != 0)) {
+    return std::nullopt;
+  }
+  return blockedResult(
+      call, shape, {layout},
+      [&] {
+        const dnnl::memory::desc result(shape, dnnl::memory::data_type::f32, *tag);
+        const dnnl::reorder::primitive_desc description(onednn::engine(), layout.submemory_desc(shape, first),
+                                                        onednn::engine(), result);
+        return Made{dnnl::reorder(description), result};
+      },
+      [&](Kept&) {
+        const dnnl::memory part(layout.submemory_desc(shape, first), onednn::engine(),
+                                input->memory().get_data_handle());
+        return Arguments{{DNNL_ARG_FROM, part}};
+      });
+}
+
 } // namespace halfstep

@@ -33,4 +33,8 @@ enum class BlockedPool { max, average, averageWithPadding };
 std::optional<OpResult> blockedPool(const OpCall& call, BlockedPool kind, const Windows& windows,
                                     const Shape& shape);
 
+/// The part of `shape` that begins at `first`, one index per axis; all channels of it. Both must lie within
+/// the input.
+std::optional<OpResult> blockedPart(const OpCall& call, const Shape& first, const Shape& shape);
+
 } // namespace halfstep

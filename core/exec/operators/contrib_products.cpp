@@ -1,6 +1,7 @@
 // Matrix products of the domain com.microsoft with floating-point results: packed weights, dynamic
 // quantization, fused transposition. Semantics: ONNX Runtime's docs/ContribOperators.md.
 #include "core/exec/operators/contrib_float.h"
+#include "core/exec/operators/onednn.h"
 #include "core/exec/operators/quantizing.h"
 #include "core/exec/operators/results.h"
 #include "core/exec/rearrange.h"
@@ -29,10 +30,15 @@ struct PackedWeights {
   std::vector<std::int64_t> groups; ///< the block whose scale each element has; empty: its own
 };
 
+/// Element `index` of a stream of `bits` bits each.
 unsigned bitsAt(std::span<const std::byte> bytes, std::size_t index, std::size_t bits) {
-  const std::size_t perByte = 8 / bits;
-  return (std::to_integer<unsigned>(bytes[index / perByte]) >> (index % perByte * bits)) &
-         ((1u << bits) - 1u);
+  const std::size_t first = index * bits / 8;
+  const std::size_t shift = index * bits % 8;
+  unsigned pair = std::to_integer<unsigned>(bytes[first]);
+  if (shift + bits > 8) {
+    pair |= std::to_integer<unsigned>(bytes[first + 1]) << 8;
+  }
+  return (pair >> shift) & ((1u << bits) - 1u);
 }
 
 /// Row `n` of the weights as floats.
@@ -83,7 +89,7 @@ Result<PackedWeights> packedWeights(const OpCall& call) {
   const std::int64_t bits = call.integer("bits", 4);
   const std::int64_t block = call.integer("block_size", 0);
   if (inputs < 1 || outputs < 1 || inputs > kLargest || outputs > kLargest || block < 1 || block > kLargest ||
-      (bits != 2 && bits != 4 && bits != 8)) {
+      bits < 2 || bits > 8) {
     return call.unsupported("weights of " + std::to_string(outputs) + "×" + std::to_string(inputs) +
                             " with " + std::to_string(bits) + " bits in blocks of " + std::to_string(block));
   }
@@ -131,17 +137,17 @@ OpResult matMulNBits(const OpCall& call) {
     HALFSTEP_TRY(bias, floatsAt(call, 5, weights.outputs));
   }
   HALFSTEP_TRY(const auto made, newTensor<float>(shape));
-  const std::size_t rows = x.size() / weights.inputs;
+  HALFSTEP_TRY(const auto unpacked, newTensor<float>({call.integer("N", 0), call.integer("K", 0)}));
   parallelFor(weights.outputs, [&](std::size_t n) {
-    const std::vector<float> w = unpackedRow(weights, n);
-    for (std::size_t m = 0; m < rows; ++m) {
-      double sum = 0;
-      for (std::size_t k = 0; k < w.size(); ++k) {
-        sum += static_cast<double>(x[m * w.size() + k]) * static_cast<double>(w[k]);
-      }
-      made.values[m * weights.outputs + n] = static_cast<float>(sum + static_cast<double>(bias[n]));
-    }
+    const std::vector<float> row = unpackedRow(weights, n);
+    std::copy(row.begin(), row.end(), unpacked.values.data() + n * weights.inputs);
   });
+  const auto rows = static_cast<std::int64_t>(x.size() / weights.inputs);
+  HALFSTEP_CHECK(onednn::product(rows, call.integer("N", 0), call.integer("K", 0), 1.0f, x.data(),
+                                 unpacked.values.data(), true, made.values.data()));
+  for (std::size_t i = 0; call.has(5) && i < made.values.size(); ++i) {
+    made.values[i] += bias[i % weights.outputs];
+  }
   return std::vector<Value>{made.finish()};
 }
 
@@ -167,10 +173,6 @@ OpResult scaledProduct(const OpCall& call, const IntegerProduct& product, std::s
         static_cast<float>(product.values[i]) * scale + (column < bias.size() ? bias[column] : 0.0f);
   }
   return std::vector<Value>{made.finish()};
-}
-
-Result<Tensor> optionalTensor(const OpCall& call, std::size_t index) {
-  return call.has(index) ? call.tensor(index) : Result<Tensor>(Tensor());
 }
 
 } // namespace
@@ -231,7 +233,7 @@ OpResult fusedMatMul(const OpCall& call) {
   if (a.shape().size() < 2 || b.shape().size() < 2 || a.shape().back() != b.shape().end()[-2]) {
     return call.fail("cannot multiply " + shapeText(a.shape()) + " and " + shapeText(b.shape()));
   }
-  const auto alpha = static_cast<double>(call.real("alpha", 1.0f));
+  const float alpha = call.real("alpha", 1.0f);
   HALFSTEP_TRY(Shape shape, broadcastShape({a.shape().begin(), a.shape().end() - 2},
                                            {b.shape().begin(), b.shape().end() - 2}));
   HALFSTEP_TRY(a, batched(a, shape));
@@ -244,19 +246,13 @@ OpResult fusedMatMul(const OpCall& call) {
   HALFSTEP_TRY(const std::vector<float> x, toFloats(a, call.job()));
   HALFSTEP_TRY(const std::vector<float> y, toFloats(b, call.job()));
   HALFSTEP_TRY(const auto made, newTensor<float>(shape));
-  parallelFor(made.values.empty() ? 0 : made.values.size() / columns, [&](std::size_t row) {
-    std::vector<double> sums(columns, 0.0);
-    for (std::size_t k = 0; k < depth; ++k) {
-      const auto factor = static_cast<double>(x[row * depth + k]);
-      const float* from = y.data() + (row / rows * depth + k) * columns;
-      for (std::size_t n = 0; n < columns; ++n) {
-        sums[n] += factor * static_cast<double>(from[n]);
-      }
-    }
-    for (std::size_t n = 0; n < columns; ++n) {
-      made.values[row * columns + n] = static_cast<float>(alpha * sums[n]);
-    }
-  });
+  const std::size_t batches = made.values.empty() ? 0 : made.values.size() / (rows * columns);
+  for (std::size_t i = 0; i < batches; ++i) {
+    HALFSTEP_CHECK(onednn::product(static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns),
+                                   static_cast<std::int64_t>(depth), alpha, x.data() + i * rows * depth,
+                                   y.data() + i * depth * columns, false,
+                                   made.values.data() + i * rows * columns));
+  }
   return std::vector<Value>{made.finish()};
 }
 

@@ -1,7 +1,9 @@
-// Conv and ConvTranspose in float32, by oneDNN.
+// Conv and ConvTranspose: float32 by oneDNN, the rest by their definition.
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
+#include "core/exec/operators/plain_convolution.h"
 #include "core/exec/operators/primitive_tail.h"
+#include "core/exec/operators/results.h"
 #include "core/exec/operators/windows.h"
 
 #include <numeric>
@@ -13,8 +15,10 @@ namespace {
 using onednn::Dims;
 
 struct Operands {
-  OnednnInput input; ///< [N, C, spatial…]
-  Tensor weights;    ///< Conv: [M, C/groups, kernel…]; ConvTranspose: [C, M/groups, kernel…]
+  OnednnInput input;    ///< [N, C, spatial…]
+  bool isPlain = false; ///< not for oneDNN
+  Tensor plainInput;    ///< then the input; otherwise undefined
+  Tensor weights;       ///< Conv: [M, C/groups, kernel…]; ConvTranspose: [C, M/groups, kernel…]
   std::optional<Tensor> bias;
   std::int64_t groups = 1;
   std::vector<std::int64_t> spatial;
@@ -22,17 +26,25 @@ struct Operands {
 
 Result<Operands> operands(const OpCall& call, bool transpose) {
   Operands all;
-  HALFSTEP_TRY(all.input, onednnInput(call, 0));
+  HALFSTEP_TRY(const Shape x, shapeOfInput(call, 0));
   HALFSTEP_TRY(all.weights, call.tensor(1));
-  const Shape& x = all.input.shape;
   const Shape& w = all.weights.shape();
+  const ElementType type = all.weights.type();
   all.groups = call.integer("group", 1);
-  if (all.weights.type() != ElementType::float32) {
-    return call.unsupported("it is supported for float32 and the 16-bit floats only");
+  all.isPlain = type == ElementType::float64 || x.size() > 5;
+  if (all.isPlain) {
+    HALFSTEP_TRY(all.plainInput, call.tensor(0));
+    all.input.shape = x;
+  } else {
+    HALFSTEP_TRY(all.input, onednnInput(call, 0));
   }
-  if (x.size() < 3 || x.size() > 5 || w.size() != x.size()) {
+  if ((type != ElementType::float32 && type != ElementType::float64) ||
+      (all.isPlain && all.plainInput.type() != type)) {
+    return call.fail("it takes an input and weights of one floating-point type");
+  }
+  if (x.size() < 3 || w.size() != x.size()) {
     return call.fail("input " + shapeText(x) + " and weights " + shapeText(w) +
-                     " do not have one to three spatial axes");
+                     " do not have the same spatial axes");
   }
   const bool fits = all.groups >= 1 && x[1] % all.groups == 0 && w[0] % all.groups == 0 &&
                     (transpose ? w[0] == x[1] : w[1] == x[1] / all.groups) && w[0] > 0 && w[1] > 0;
@@ -43,7 +55,7 @@ Result<Operands> operands(const OpCall& call, bool transpose) {
   if (call.has(2)) {
     HALFSTEP_TRY(Tensor bias, call.tensor(2));
     const std::int64_t outputs = transpose ? w[1] * all.groups : w[0];
-    if (bias.type() != ElementType::float32 || bias.shape() != Shape{outputs}) {
+    if (bias.type() != type || bias.shape() != Shape{outputs}) {
       return call.fail("the bias " + shapeText(bias.shape()) + " is not one number per output channel");
     }
     all.bias = std::move(bias);
@@ -54,6 +66,12 @@ Result<Operands> operands(const OpCall& call, bool transpose) {
 
 std::vector<std::int64_t> kernelOf(const Operands& all) {
   return {all.weights.shape().begin() + 2, all.weights.shape().end()};
+}
+
+OpResult plainly(const OpCall& call, const Operands& all, const Windows& windows,
+                 const std::vector<std::int64_t>& sizes, bool transpose) {
+  return oneOutput(plainlyConvolved(
+      call.job(), {all.plainInput, all.weights, all.bias, all.groups, transpose}, windows, sizes));
 }
 
 /// oneDNN counts dilations from 0.
@@ -236,6 +254,9 @@ OpResult convolution(const OpCall& call) {
   Shape shape{all.input.shape[0], outputs};
   shape.insert(shape.end(), counts.begin(), counts.end());
   HALFSTEP_CHECK(elementCount(shape));
+  if (all.isPlain) {
+    return plainly(call, all, windows, counts, false);
+  }
   if (isEmpty(shape) || isEmpty(all.input.shape)) {
     HALFSTEP_TRY(const NewTensor<float> made, newTensor<float>(shape));
     std::fill(made.values.begin(), made.values.end(), 0.0f);
@@ -308,6 +329,9 @@ OpResult convolutionTranspose(const OpCall& call) {
   Shape shape{all.input.shape[0], perGroup * all.groups};
   shape.insert(shape.end(), sizes.begin(), sizes.end());
   HALFSTEP_CHECK(elementCount(shape));
+  if (all.isPlain) {
+    return plainly(call, all, windows, sizes, true);
+  }
   if (isEmpty(shape) || isEmpty(all.input.shape)) {
     HALFSTEP_TRY(const NewTensor<float> made, newTensor<float>(shape));
     std::fill(made.values.begin(), made.values.end(), 0.0f);

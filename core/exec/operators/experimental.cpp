@@ -2,6 +2,8 @@
 // Source: onnx/docs/Operators.md of release 1.4.
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
+#include "core/exec/operators/blocked_operators.h"
+#include "core/exec/operators/blocked_tensor.h"
 #include "core/exec/rearrange.h"
 
 #include <algorithm>
@@ -60,10 +62,10 @@ OpResult parametricSoftplus(const OpCall& call) {
 
 /// Cuts the border (left, top, right, bottom) off, or with `scale` keeps that height and width from there on.
 OpResult crop(const OpCall& call) {
-  HALFSTEP_TRY(const Tensor data, call.tensor(0));
+  HALFSTEP_TRY(const Shape whole, shapeOfInput(call, 0));
   const std::vector<std::int64_t> border = call.integers("border");
   const std::vector<std::int64_t> scale = call.integers("scale");
-  if (data.shape().size() != 4 || border.size() != 4 || (!scale.empty() && scale.size() != 2)) {
+  if (whole.size() != 4 || border.size() != 4 || (!scale.empty() && scale.size() != 2)) {
     return call.fail("it takes four dimensions, a border of four numbers and a scale of two");
   }
   const auto inside = [](std::int64_t value) { return value >= 0 && value <= std::int64_t{1} << 31; };
@@ -72,8 +74,14 @@ OpResult crop(const OpCall& call) {
       return call.fail("its border or scale makes no sense");
     }
   }
-  const std::int64_t height = scale.empty() ? data.shape()[2] - border[1] - border[3] : scale[0];
-  const std::int64_t width = scale.empty() ? data.shape()[3] - border[0] - border[2] : scale[1];
+  const std::int64_t height = scale.empty() ? whole[2] - border[1] - border[3] : scale[0];
+  const std::int64_t width = scale.empty() ? whole[3] - border[0] - border[2] : scale[1];
+  if (height >= 0 && width >= 0 && border[1] + height <= whole[2] && border[0] + width <= whole[3]) {
+    if (auto blocked = blockedPart(call, {0, 0, border[1], border[0]}, {whole[0], whole[1], height, width})) {
+      return std::move(*blocked);
+    }
+  }
+  HALFSTEP_TRY(const Tensor data, call.tensor(0));
   HALFSTEP_TRY(const Tensor rows, sliced(data, 2, border[1], height));
   HALFSTEP_TRY(Tensor result, sliced(rows, 3, border[0], width));
   return std::vector<Value>{std::move(result)};

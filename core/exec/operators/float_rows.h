@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace halfstep {
 
@@ -12,5 +13,27 @@ void logistics(const float* in, float* out, std::size_t count);
 void hyperbolicTangents(const float* in, float* out, std::size_t count);
 /// exp(x − most).
 void shiftedExponentials(const float* in, float most, float* out, std::size_t count);
+
+/// The codes of an 8-bit integer type.
+struct CodeRange {
+  int least = 0;
+  int most = 255;
+  int zero = 0; ///< point
+};
+
+/// out = round((sums + bias)·factors) + zero point, to nearest even and saturating, NaN as the least code;
+/// int8 codes as their bytes. sums + bias must fit in 32 bits. Equal to requantized() for every input.
+void requantizedSums(const std::int32_t* sums, const std::int32_t* bias, const float* factors,
+                     const CodeRange& range, std::uint8_t* __restrict out, std::size_t count);
+
+/// out = round(x / scale) + zero point in the same way.
+void quantizedBytes(const float* x, float scale, const CodeRange& range, std::uint8_t* __restrict out,
+                    std::size_t count);
+
+/// sums += factors · by; nothing may leave 32 bits.
+void addProducts(std::int32_t* __restrict sums, const std::int32_t* factors, const std::int32_t* by,
+                 std::size_t count);
+void addMultiples(std::int32_t* __restrict sums, const std::int32_t* factors, std::int32_t by,
+                  std::size_t count);
 
 } // namespace halfstep

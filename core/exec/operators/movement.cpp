@@ -272,6 +272,36 @@ Result<Tensor> paddedBytes(const Tensor& data, const Tensor& fill, const Padding
   return Tensor::share(data.type(), shape, owner, {owner.get(), count * unit});
 }
 
+/// `data` in a tensor of `shape` whose index i along an axis comes from `sources`[axis][i] (times the axis's
+/// stride); from `first` on, `run` indices of the last axis are neighbours in `data` as well. For whole
+/// bytes.
+Result<Tensor> paddedByIndex(const Tensor& data, const Shape& shape,
+                             std::span<const std::vector<std::int64_t>> sources, std::size_t first,
+                             std::size_t run) {
+  const auto unit = static_cast<std::size_t>(elementBits(data.type())) / 8;
+  HALFSTEP_TRY(const std::size_t count, elementCount(shape));
+  HALFSTEP_TRY(const std::shared_ptr<std::byte> owner, allocateBytes(count * unit));
+  const std::vector<std::int64_t>& columns = sources.back();
+  std::vector<std::size_t> index(shape.size(), 0);
+  for (std::size_t out = 0; out < count; out += columns.size()) {
+    std::int64_t row = 0;
+    for (std::size_t axis = 0; axis + 1 < shape.size(); ++axis) {
+      row += sources[axis][index[axis]];
+    }
+    for (std::size_t i = 0; i < columns.size();) {
+      const std::size_t length = i == first && run > 0 ? run : 1;
+      std::memcpy(owner.get() + (out + i) * unit,
+                  data.bytes().data() + static_cast<std::size_t>(row + columns[i]) * unit, length * unit);
+      i += length;
+    }
+    for (std::size_t axis = shape.size() - 1;
+         axis-- > 0 && ++index[axis] == static_cast<std::size_t>(shape[axis]);) {
+      index[axis] = 0;
+    }
+  }
+  return Tensor::share(data.type(), shape, owner, {owner.get(), count * unit});
+}
+
 OpResult pad(const OpCall& call) {
   HALFSTEP_TRY(const Tensor data, call.tensor(0));
   const std::size_t rank = data.shape().size();
@@ -290,10 +320,6 @@ OpResult pad(const OpCall& call) {
   if (mode == "constant" && elementBits(data.type()) >= 8 && data.type() != ElementType::string) {
     return oneOutput(paddedBytes(data, fill, padding, shape));
   }
-  HALFSTEP_TRY(const Tensor flat, reshaped(data, {static_cast<std::int64_t>(data.count())}));
-  const Tensor parts[] = {flat, fill};
-  HALFSTEP_TRY(const Tensor source, concatenated(parts, 0));
-  const auto filled = static_cast<std::int64_t>(data.count());
   const std::vector<std::int64_t> strides = rowMajorStrides(data.shape());
   std::vector<std::vector<std::int64_t>> sources(rank); // by axis: where an index comes from; −1: filled
   for (std::size_t axis = 0; axis < rank && count > 0; ++axis) {
@@ -302,6 +328,18 @@ OpResult pad(const OpCall& call) {
       sources[axis].push_back(here < 0 ? -1 : here * strides[axis]);
     }
   }
+  const bool mirrors = mode == "edge" || mode == "wrap" || mode == "reflect"; // nothing is filled
+  if (mirrors && rank > 0 && count > 0 && elementBits(data.type()) >= 8 &&
+      data.type() != ElementType::string) {
+    const std::int64_t first = std::max<std::int64_t>(padding.before.back(), 0);
+    const std::int64_t last = std::min(shape.back(), data.shape().back() + padding.before.back());
+    return oneOutput(paddedByIndex(data, shape, sources, static_cast<std::size_t>(first),
+                                   static_cast<std::size_t>(std::max<std::int64_t>(last - first, 0))));
+  }
+  HALFSTEP_TRY(const Tensor flat, reshaped(data, {static_cast<std::int64_t>(data.count())}));
+  const Tensor parts[] = {flat, fill};
+  HALFSTEP_TRY(const Tensor source, concatenated(parts, 0));
+  const auto filled = static_cast<std::int64_t>(data.count());
   std::vector<std::int64_t> from(count);
   std::vector<std::int64_t> index(rank, 0);
   for (std::int64_t& element : from) {

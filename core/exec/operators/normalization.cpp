@@ -347,6 +347,7 @@ constexpr OperatorEntry kEntries[] = {
     {"", "LpNormalization", lpNormalization, kFloats},
     {"", "MeanVarianceNormalization", meanVarianceNormalization, kFloats},
     {"", "RMSNormalization", layerNormalization<false>},
+    {"", "SimplifiedLayerNormalization", layerNormalization<false>}, // ONNX Runtime's name for it
 };
 
 } // namespace

@@ -73,6 +73,25 @@ inline dnnl::memory memoryOf(const dnnl::memory::desc& description, const float*
   return {description, engine(), const_cast<float*>(data)};
 }
 
+/// out = alpha · a · b, row-major: a is [rows, depth], b [depth, columns], or [columns, depth] where
+/// `transposed`. Errors: oneDNN's.
+inline Result<void> product(std::int64_t rows, std::int64_t columns, std::int64_t depth, float alpha,
+                            const float* a, const float* b, bool transposed, float* out) {
+  if (rows * columns == 0) {
+    return {};
+  }
+  if (depth == 0) {
+    std::fill(out, out + rows * columns, 0.0f);
+    return {};
+  }
+  return guarded([&] {
+    dnnl::error::wrap_c_api(
+        static_cast<dnnl_status_t>(dnnl::sgemm('N', transposed ? 'T' : 'N', rows, columns, depth, alpha, a,
+                                               depth, b, transposed ? depth : columns, 0.0f, out, columns)),
+        "the product of two matrices");
+  });
+}
+
 /// Brings memory into another layout; keeps the primitive for the next time.
 class Reordering {
 public:

@@ -21,7 +21,8 @@ const Shape& shapeOf(const Value& value) {
 }
 
 bool isFloat(const Value& value) {
-  return value.isTensor() && (value.lazy() != nullptr || value.tensor().type() == ElementType::float32);
+  return value.isTensor() && (dynamic_cast<const BlockedTensor*>(value.lazy()) != nullptr ||
+                              value.tensor().type() == ElementType::float32);
 }
 
 /// One number per channel (axis `channels`) of an output of `shape`; nothing where `value` broadcasts

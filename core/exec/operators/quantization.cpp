@@ -1,6 +1,7 @@
 // QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear. Formulas: ONNX Operators.md. Arithmetic is in
 // single precision, as in the reference.
 #include "core/exec/operator_families.h"
+#include "core/exec/operators/float_rows.h"
 #include "core/exec/operators/quantizing.h"
 #include "core/exec/operators/results.h"
 #include "core/support/parallel.h"
@@ -230,8 +231,10 @@ Result<std::vector<float>> dequantized(const Tensor& x, const QuantParameters& p
   HALFSTEP_TRY(const std::vector<float> zeros, zeroPoints<float>(parameters));
   HALFSTEP_TRY(values, toFloats(x, JobContext()));
   forRuns(values.size(), scaling, [&](std::size_t first, std::size_t last, std::size_t at) {
+    const float zero = zeros[at];
+    const float scale = scales[at];
     for (std::size_t i = first; i < last; ++i) {
-      values[i] = (values[i] - zeros[at]) * scales[at];
+      values[i] = (values[i] - zero) * scale;
     }
   });
   return values;
@@ -256,6 +259,15 @@ Result<Tensor> quantized(std::span<const float> x, const Shape& shape, const Qua
     return Error{ErrorKind::unsupported, "cannot quantize to " + std::string(elementTypeName(type))};
   }
   const IntegerRange range = rangeOf(type);
+  if (elementBits(type) == 8) {
+    HALFSTEP_TRY(const auto made, newTensor<std::uint8_t>(shape, type));
+    forRuns(x.size(), scaling, [&](std::size_t first, std::size_t last, std::size_t at) {
+      const CodeRange codes{static_cast<int>(range.least), static_cast<int>(range.most),
+                            static_cast<int>(zeros[at])};
+      quantizedBytes(x.data() + first, scales[at], codes, made.values.data() + first, last - first);
+    });
+    return made.finish();
+  }
   std::vector<std::int32_t> values(x.size());
   forRuns(x.size(), scaling, [&](std::size_t first, std::size_t last, std::size_t at) {
     for (std::size_t i = first; i < last; ++i) {

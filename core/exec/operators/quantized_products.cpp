@@ -2,6 +2,9 @@
 // Zero points are subtracted first, so the operands are within ±255 and sums of up to 2^15 products are exact
 // in 32 bits; longer sums are added up in 64.
 #include "core/exec/elements.h"
+#include "core/exec/operators/axis_rows.h"
+#include "core/exec/operators/float_rows.h"
+#include "core/exec/operators/integer_primitives.h"
 #include "core/exec/operators/quantizing.h"
 #include "core/exec/operators/results.h"
 #include "core/exec/rearrange.h"
@@ -79,16 +82,55 @@ Result<std::vector<std::int16_t>> zeroPointsOf(const Tensor& tensor) {
   return std::vector<std::int16_t>(values.begin(), values.end());
 }
 
-Result<Tensor> optionalTensor(const OpCall& call, std::size_t index) {
-  return call.has(index) ? call.tensor(index) : Result<Tensor>(Tensor());
-}
-
 Result<Tensor> asInt32(const Shape& shape, std::span<const std::int64_t> values) {
   HALFSTEP_TRY(const auto made, newTensor<std::int32_t>(shape));
   for (std::size_t i = 0; i < values.size(); ++i) {
     made.values[i] = static_cast<std::int32_t>(values[i]);
   }
   return made.finish();
+}
+
+/// Two matrices of a product, and their zero points: one, one per row (column), or one per row (column) of
+/// all batches.
+struct MatrixPair {
+  const Tensor& a;
+  const Tensor& b;
+  std::span<const std::int16_t> aZeros, bZeros;
+  std::size_t rows, columns, depth;
+};
+
+/// The product of matrix `left` of a and `right` of b by oneDNN. False: it cannot.
+bool byteProduct(const MatrixPair& of, std::size_t left, std::size_t right, std::span<std::int64_t> out) {
+  const std::byte* a = of.a.bytes().data() + left * of.rows * of.depth;
+  const std::byte* b = of.b.bytes().data() + right * of.depth * of.columns;
+  const bool aSigned = of.a.type() == ElementType::int8;
+  const bool bSigned = of.b.type() == ElementType::int8;
+  std::vector<std::int32_t> products(out.size());
+  if (!multiplyBytes(a, aSigned, b, bSigned, of.rows, of.columns, of.depth, products.data())) {
+    return false;
+  }
+  const auto number = [](std::byte code, bool isSigned) {
+    return isSigned ? static_cast<int>(static_cast<std::int8_t>(code)) : std::to_integer<int>(code);
+  };
+  std::vector<std::int64_t> columnSums(of.columns, 0);
+  for (std::size_t k = 0; k < of.depth; ++k) {
+    for (std::size_t n = 0; n < of.columns; ++n) {
+      columnSums[n] += number(b[k * of.columns + n], bSigned);
+    }
+  }
+  // (a − s)·(b − t) = a·b − s·Σb − t·Σa + depth·s·t
+  for (std::size_t m = 0; m < of.rows; ++m) {
+    const std::int64_t s = of.aZeros[(left * of.rows + m) % of.aZeros.size()];
+    std::int64_t rowSum = -static_cast<std::int64_t>(of.depth) * s;
+    for (std::size_t k = 0; k < of.depth; ++k) {
+      rowSum += number(a[m * of.depth + k], aSigned);
+    }
+    for (std::size_t n = 0; n < of.columns; ++n) {
+      const std::int64_t t = of.bZeros[(right * of.columns + n) % of.bZeros.size()];
+      out[m * of.columns + n] = products[m * of.columns + n] - s * columnSums[n] - t * rowSum;
+    }
+  }
+  return true;
 }
 
 } // namespace
@@ -126,11 +168,9 @@ Result<IntegerProduct> integerProduct(const Tensor& a, const Tensor& aZero, cons
       (bZeros.size() != 1 && bZeros.size() != columns && bZeros.size() != bColumns)) {
     return Error{ErrorKind::failed, "the zero points do not fit the factors"};
   }
-  HALFSTEP_TRY(const std::vector<std::int16_t> x,
-               centred(a, aZeros, [&](std::size_t i) { return i / depth % aZeros.size(); }));
-  HALFSTEP_TRY(const std::vector<std::int16_t> y, centred(b, bZeros, [&](std::size_t i) {
-                 return (i / (depth * columns) * columns + i % columns) % bZeros.size();
-               }));
+  if (!isBytes(a) || !isBytes(b)) {
+    return notBytes(isBytes(a) ? b : a);
+  }
   HALFSTEP_TRY(const Shape batch, broadcastShape(leftBatch, rightBatch));
   IntegerProduct product{batch, rows, columns, {}};
   if (!vectorLeft) {
@@ -147,16 +187,34 @@ Result<IntegerProduct> integerProduct(const Tensor& a, const Tensor& aZero, cons
   }
   const std::vector<std::int64_t> leftStrides = broadcastStrides(leftBatch, batch);
   const std::vector<std::int64_t> rightStrides = broadcastStrides(rightBatch, batch);
-  parallelFor(count / columns, [&](std::size_t i) {
-    std::size_t rest = i / rows;
-    std::size_t leftAt = 0;
-    std::size_t rightAt = 0;
+  /// Which matrices of a and b make matrix `index` of the product.
+  const auto matricesAt = [&](std::size_t index) {
+    std::pair<std::size_t, std::size_t> at{0, 0};
     for (std::size_t axis = batch.size(); axis-- > 0;) {
-      const std::size_t index = rest % dimensionOf(batch, axis);
-      rest /= dimensionOf(batch, axis);
-      leftAt += index * static_cast<std::size_t>(leftStrides[axis]);
-      rightAt += index * static_cast<std::size_t>(rightStrides[axis]);
+      const std::size_t along = index % dimensionOf(batch, axis);
+      index /= dimensionOf(batch, axis);
+      at.first += along * static_cast<std::size_t>(leftStrides[axis]);
+      at.second += along * static_cast<std::size_t>(rightStrides[axis]);
     }
+    return at;
+  };
+  const MatrixPair pair{a, b, aZeros, bZeros, rows, columns, depth};
+  bool isDone = true;
+  for (std::size_t i = 0; isDone && i < count / (rows * columns); ++i) {
+    const auto [leftAt, rightAt] = matricesAt(i);
+    isDone = byteProduct(pair, leftAt, rightAt,
+                         std::span(product.values).subspan(i * rows * columns, rows * columns));
+  }
+  if (isDone) {
+    return product;
+  }
+  HALFSTEP_TRY(const std::vector<std::int16_t> x,
+               centred(a, aZeros, [&](std::size_t i) { return i / depth % aZeros.size(); }));
+  HALFSTEP_TRY(const std::vector<std::int16_t> y, centred(b, bZeros, [&](std::size_t i) {
+                 return (i / (depth * columns) * columns + i % columns) % bZeros.size();
+               }));
+  parallelFor(count / columns, [&](std::size_t i) {
+    const auto [leftAt, rightAt] = matricesAt(i / rows);
     productRow(x.data() + (leftAt * rows + i % rows) * depth, y.data() + rightAt * depth * columns, depth,
                columns, product.values.data() + i * columns);
   });
@@ -302,12 +360,6 @@ Result<ProductWindows> windowsOf(const OpCall& call, std::vector<std::int64_t> i
 
 namespace {
 
-struct Convolution {
-  Shape shape;
-  std::size_t channels = 0; ///< of the result
-  std::vector<std::int64_t> values;
-};
-
 /// What a convolution reads: operands without zero points, and where.
 struct ConvolutionInput {
   std::vector<std::int16_t> x;
@@ -340,99 +392,175 @@ void convolveTile(const ConvolutionInput& input, const std::int16_t* x, const st
   }
 }
 
-/// (x − xZero) convolved with (w − wZero), which may be one for each output channel.
-Result<Convolution> integerConvolution(const OpCall& call, const Tensor& x, const Tensor& xZero,
-                                       const Tensor& w, const Tensor& wZero) {
-  const std::size_t rank = x.shape().size();
+/// The convolution that a node asks for: (x − xZero) with (w − wZero), which may be one for each output
+/// channel.
+Result<IntegerConvolution> convolutionOf(const OpCall& call, const Tensor& xZero, const Tensor& w,
+                                         const Tensor& wZero) {
+  IntegerConvolution made;
+  made.x = call.input(0);
+  if (const ChannelsLastCodes* codes = channelsLastCodesOf(made.x)) {
+    made.inputShape = codes->shape();
+    made.type = codes->type();
+  } else {
+    HALFSTEP_TRY(const Tensor x, call.tensor(0));
+    if (!isBytes(x)) {
+      return notBytes(x);
+    }
+    made.inputShape = x.shape();
+    made.type = x.type();
+  }
+  const Shape& x = made.inputShape;
+  const std::size_t rank = x.size();
   const std::int64_t group = call.integer("group", 1);
   if (rank < 3 || w.shape().size() != rank || group < 1 || group > std::max<std::int64_t>(w.shape()[0], 1) ||
-      w.shape()[0] % group != 0 || w.shape()[1] > x.shape()[1] || w.shape()[1] * group != x.shape()[1]) {
+      w.shape()[0] % group != 0 || w.shape()[1] > x[1] || w.shape()[1] * group != x[1]) {
     return call.fail("weights of " + shapeText(w.shape()) + " in " + std::to_string(group) +
-                     " groups do not fit " + shapeText(x.shape()));
+                     " groups do not fit " + shapeText(x));
   }
-  ConvolutionInput input;
-  HALFSTEP_TRY(input.windows, windowsOf(call, {x.shape().begin() + 2, x.shape().end()},
-                                        {w.shape().begin() + 2, w.shape().end()}));
-  Convolution result;
-  result.shape = {x.shape()[0], w.shape()[0]};
-  result.shape.insert(result.shape.end(), input.windows.out.begin(), input.windows.out.end());
-  result.channels = dimensionOf(w.shape(), 0);
-  HALFSTEP_TRY(const std::size_t count, elementCount(result.shape));
-  HALFSTEP_TRY(const auto room, allocateBytes(count * sizeof(std::int64_t)));
+  if (!isBytes(w)) {
+    return notBytes(w);
+  }
+  made.w = w;
+  made.groups = static_cast<std::size_t>(group);
+  HALFSTEP_TRY(made.windows,
+               windowsOf(call, {x.begin() + 2, x.end()}, {w.shape().begin() + 2, w.shape().end()}));
+  made.shape = {x[0], w.shape()[0]};
+  made.shape.insert(made.shape.end(), made.windows.out.begin(), made.windows.out.end());
   HALFSTEP_TRY(const std::vector<std::int16_t> xZeros, zeroPointsOf(xZero));
-  HALFSTEP_TRY(const std::vector<std::int16_t> wZeros, zeroPointsOf(wZero));
-  if (xZeros.size() != 1 || (wZeros.size() != 1 && wZeros.size() != result.channels)) {
+  HALFSTEP_TRY(made.wZeros, zeroPointsOf(wZero));
+  if (xZeros.size() != 1 || (made.wZeros.size() != 1 && made.wZeros.size() != dimensionOf(w.shape(), 0))) {
     return call.fail("its zero points do not fit");
   }
-  const std::size_t perChannel = std::max<std::size_t>(dimensionsProduct(w.shape(), 1, rank), 1);
-  HALFSTEP_TRY(input.x, centred(x, xZeros, [](std::size_t) { return std::size_t{0}; }));
-  HALFSTEP_TRY(input.w, centred(w, wZeros, [&](std::size_t i) { return i / perChannel; }));
-  result.values.resize(count);
-  if (count == 0 || x.count() == 0 || w.count() == 0) { // sums of nothing
-    return result;
+  made.xZero = xZeros[0];
+  return made;
+}
+
+/// By its definition, in ONNX's order.
+Result<std::vector<std::int64_t>> plainSums(const IntegerConvolution& of) {
+  const Shape& w = of.w.shape();
+  ConvolutionInput input;
+  input.windows = of.windows;
+  HALFSTEP_TRY(const std::size_t count, elementCount(of.shape));
+  HALFSTEP_TRY(const auto room, allocateBytes(count * sizeof(std::int64_t)));
+  const std::vector<std::int16_t> xZeros{static_cast<std::int16_t>(of.xZero)};
+  const std::size_t perChannel = std::max<std::size_t>(dimensionsProduct(w, 1, w.size()), 1);
+  HALFSTEP_TRY(input.x, centred(of.x.tensor(), xZeros, [](std::size_t) { return std::size_t{0}; }));
+  HALFSTEP_TRY(input.w, centred(of.w, of.wZeros, [&](std::size_t i) { return i / perChannel; }));
+  std::vector<std::int64_t> values(count);
+  if (count == 0 || of.x.tensor().count() == 0 || of.w.count() == 0) { // sums of nothing
+    return values;
   }
-  const auto groups = static_cast<std::size_t>(group);
   const std::size_t positions = input.windows.positions();
-  input.plane = dimensionsProduct(x.shape(), 2, rank);
-  input.inputs = dimensionOf(w.shape(), 1);
-  input.outputs = result.channels / groups;
+  input.plane = dimensionsProduct(of.inputShape, 2, w.size());
+  input.inputs = dimensionOf(w, 1);
+  input.outputs = dimensionOf(w, 0) / of.groups;
   const std::size_t depth = std::max<std::size_t>(input.inputs * input.windows.elements(), 1);
   const std::size_t tile = std::clamp<std::size_t>((std::size_t{1} << 20) / depth, 16, 256);
   const std::size_t tiles = (positions + tile - 1) / tile;
-  parallelFor(dimensionOf(x.shape(), 0) * groups * tiles, [&](std::size_t i) {
+  parallelFor(dimensionOf(of.inputShape, 0) * of.groups * tiles, [&](std::size_t i) {
     const std::size_t part = i / tiles; // image and group
     const std::size_t first = i % tiles * tile;
     convolveTile(input, input.x.data() + part * input.inputs * input.plane,
-                 input.w.data() + part % groups * input.outputs * input.inputs * input.windows.elements(),
-                 first, std::min(positions, first + tile),
-                 result.values.data() + part * input.outputs * positions);
+                 input.w.data() + part % of.groups * input.outputs * depth, first,
+                 std::min(positions, first + tile), values.data() + part * input.outputs * positions);
   });
-  return result;
+  return values;
+}
+
+/// What turns the sums of QLinearConv into codes.
+struct Rescaling {
+  std::vector<float> factors;     ///< one per output channel
+  std::vector<std::int64_t> bias; ///< likewise
+  std::int16_t zero = 0;
+  ElementType type = ElementType::uint8;
+};
+
+Result<Rescaling> rescalingOf(const OpCall& call, ElementType inputType, std::size_t channels) {
+  HALFSTEP_TRY(const std::vector<float> xScales, floatsAt(call, 1, 0));
+  HALFSTEP_TRY(const std::vector<float> wScales, floatsAt(call, 4, 0));
+  HALFSTEP_TRY(const std::vector<float> yScales, floatsAt(call, 6, 0));
+  HALFSTEP_TRY(const Tensor yZero, optionalTensor(call, 7));
+  HALFSTEP_TRY(const std::vector<std::int16_t> yZeros, zeroPointsOf(yZero));
+  Rescaling made;
+  made.bias.assign(channels, 0);
+  if (call.has(8)) {
+    HALFSTEP_TRY(made.bias, call.integers(8));
+  }
+  if (xScales.size() != 1 || (wScales.size() != 1 && wScales.size() != channels) || yScales.size() != 1 ||
+      yZeros.size() != 1 || made.bias.size() != channels) {
+    return call.fail("its scales or bias do not fit");
+  }
+  for (std::size_t channel = 0; channel < channels; ++channel) {
+    made.factors.push_back(xScales[0] * wScales[wScales.size() == 1 ? 0 : channel] / yScales[0]);
+  }
+  made.zero = yZeros[0];
+  made.type = yZero.type() != ElementType::undefined ? yZero.type() : inputType;
+  return made;
+}
+
+/// The codes of sums with the channels last, if bias and sum certainly fit in 32 bits together.
+Result<std::optional<Value>> channelsLastCodes(const Rescaling& rescaling, const Shape& shape,
+                                               const ChannelsLastSums& sums) {
+  constexpr std::int64_t kMostBias = std::int64_t{1} << 30; // the sums are below 2^25
+  const std::size_t channels = rescaling.factors.size();
+  std::vector<std::int32_t> bias;
+  for (const std::int64_t value : rescaling.bias) {
+    if (value > kMostBias || value < -kMostBias) {
+      return std::optional<Value>();
+    }
+    bias.push_back(static_cast<std::int32_t>(value));
+  }
+  const bool isSigned = rescaling.type == ElementType::int8;
+  const CodeRange range{isSigned ? -128 : 0, isSigned ? 127 : 255, rescaling.zero};
+  HALFSTEP_TRY(const auto codes, newTensor<std::uint8_t>({static_cast<std::int64_t>(sums.values.size())}));
+  forRows(sums.values.size() / channels, channels, [&](std::size_t row) {
+    requantizedSums(sums.values.data() + row * channels, bias.data(), rescaling.factors.data(), range,
+                    codes.values.data() + row * channels, channels);
+  });
+  return std::optional<Value>(
+      Value(std::make_shared<const ChannelsLastCodes>(shape, rescaling.type, codes.finish())));
 }
 
 } // namespace
 
 OpResult convInteger(const OpCall& call) {
-  HALFSTEP_TRY(const Tensor x, call.tensor(0));
   HALFSTEP_TRY(const Tensor w, call.tensor(1));
   HALFSTEP_TRY(const Tensor xZero, optionalTensor(call, 2));
   HALFSTEP_TRY(const Tensor wZero, optionalTensor(call, 3));
-  HALFSTEP_TRY(const Convolution result, integerConvolution(call, x, xZero, w, wZero));
-  return oneOutput(asInt32(result.shape, result.values));
+  HALFSTEP_TRY(const IntegerConvolution convolution, convolutionOf(call, xZero, w, wZero));
+  HALFSTEP_TRY(const auto sums, channelsLastSums(call, convolution));
+  if (sums) {
+    return oneOutput(channelsFirst<std::int32_t>(convolution.shape, ElementType::int32, sums->values));
+  }
+  HALFSTEP_TRY(const std::vector<std::int64_t> values, plainSums(convolution));
+  return oneOutput(asInt32(convolution.shape, values));
 }
 
 OpResult qLinearConv(const OpCall& call) {
-  HALFSTEP_TRY(const Tensor x, call.tensor(0));
-  HALFSTEP_TRY(const QuantParameters xParameters, quantParameters(call, 1));
+  HALFSTEP_TRY(const Tensor xZero, optionalTensor(call, 2));
   HALFSTEP_TRY(const Tensor w, call.tensor(3));
-  HALFSTEP_TRY(const QuantParameters wParameters, quantParameters(call, 4));
-  HALFSTEP_TRY(const QuantParameters yParameters, quantParameters(call, 6));
-  HALFSTEP_TRY(const Convolution result,
-               integerConvolution(call, x, xParameters.zeroPoint, w, wParameters.zeroPoint));
-  HALFSTEP_TRY(const std::vector<float> xScales, toFloats(xParameters.scale, call.job()));
-  HALFSTEP_TRY(const std::vector<float> wScales, toFloats(wParameters.scale, call.job()));
-  HALFSTEP_TRY(const std::vector<float> yScales, toFloats(yParameters.scale, call.job()));
-  HALFSTEP_TRY(const std::vector<std::int16_t> yZeros, zeroPointsOf(yParameters.zeroPoint));
-  std::vector<std::int64_t> bias(result.channels, 0);
-  if (call.has(8)) {
-    HALFSTEP_TRY(bias, call.integers(8));
+  HALFSTEP_TRY(const Tensor wZero, optionalTensor(call, 5));
+  HALFSTEP_TRY(const IntegerConvolution convolution, convolutionOf(call, xZero, w, wZero));
+  const Shape& shape = convolution.shape;
+  HALFSTEP_TRY(const Rescaling rescaling, rescalingOf(call, convolution.type, dimensionOf(shape, 1)));
+  HALFSTEP_TRY(const auto sums, channelsLastSums(call, convolution));
+  if (sums) {
+    HALFSTEP_TRY(std::optional<Value> codes, channelsLastCodes(rescaling, shape, *sums));
+    if (codes) {
+      return std::vector<Value>{std::move(*codes)};
+    }
   }
-  if (xScales.size() != 1 || (wScales.size() != 1 && wScales.size() != result.channels) ||
-      yScales.size() != 1 || yZeros.size() != 1 || bias.size() != result.channels) {
-    return call.fail("its scales or bias do not fit");
-  }
-  const ElementType type =
-      yParameters.zeroPoint.type() != ElementType::undefined ? yParameters.zeroPoint.type() : x.type();
-  const std::size_t positions = dimensionsProduct(result.shape, 2, result.shape.size());
-  std::vector<std::int32_t> values(result.values.size());
+  HALFSTEP_TRY(const std::vector<std::int64_t> products, plainSums(convolution));
+  const std::size_t positions = dimensionsProduct(shape, 2, shape.size());
+  std::vector<std::int32_t> values(products.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::size_t channel = i / positions % result.channels;
-    const float factor = xScales[0] * wScales[wScales.size() == 1 ? 0 : channel] / yScales[0];
-    const auto sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(result.values[i]) +
-                                               static_cast<std::uint64_t>(bias[channel]));
-    values[i] = static_cast<std::int32_t>(requantized(static_cast<float>(sum) * factor, yZeros[0], type));
+    const std::size_t channel = i / positions % rescaling.factors.size();
+    const auto sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(products[i]) +
+                                               static_cast<std::uint64_t>(rescaling.bias[channel]));
+    values[i] = static_cast<std::int32_t>(
+        requantized(static_cast<float>(sum) * rescaling.factors[channel], rescaling.zero, rescaling.type));
   }
-  return oneOutput(packedIntegers(result.shape, type, values));
+  return oneOutput(packedIntegers(shape, rescaling.type, values));
 }
 
 } // namespace halfstep

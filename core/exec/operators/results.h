@@ -18,6 +18,11 @@ inline OpResult oneOutput(Result<Tensor> tensor) {
   return std::vector<Value>{std::move(*tensor)};
 }
 
+/// Input `index`, undefined where it is left out.
+inline Result<Tensor> optionalTensor(const OpCall& call, std::size_t index) {
+  return call.has(index) ? call.tensor(index) : Result<Tensor>(Tensor());
+}
+
 /// A dimension of a shape that is known to be valid, as a size.
 inline std::size_t dimensionOf(const Shape& shape, std::size_t axis) {
   return static_cast<std::size_t>(shape[axis]);

@@ -71,8 +71,11 @@ std::vector<Sample> samplesAt(std::span<const double> at, std::span<const std::i
     const double g = at[rank - 1 - axis];
     double x = settings.alignCorners ? (g + 1) / 2 * (length - 1) : ((g + 1) * length - 1) / 2;
     x = settings.taps == 1 ? std::nearbyint(x) : x;
+    // Cubic weights are of the point as it is: only the elements are looked for inside, as in PyTorch.
+    const bool stays = settings.taps == 4 && settings.padding == Padding::border;
+    const double inside = stays ? x : padded(x, lengths[axis], settings);
     // Not a number, or so far away that nothing else matters: outside.
-    x = std::abs(x) < 1e15 ? padded(x, lengths[axis], settings) : -1e9;
+    x = std::abs(x) < 1e15 ? inside : -1e9;
     const double base = settings.taps == 1 ? std::nearbyint(x) : std::floor(x);
     std::vector<Sample> next;
     for (int tap = 0; tap < settings.taps; ++tap) {

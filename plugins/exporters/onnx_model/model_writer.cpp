@@ -100,7 +100,11 @@ Result<std::vector<std::filesystem::path>> writeModel(onnx::ModelProto& proto,
     data.emplace(std::move(created));
     std::uint64_t offset = 0;
     HALFSTEP_CHECK(moveOut(*proto.mutable_graph(), *data, dataPath.filename().string(), offset, context));
-    HALFSTEP_CHECK(data->sync());
+    if (offset > 0) {
+      HALFSTEP_CHECK(data->sync());
+    } else { // nothing of it is large
+      data.reset();
+    }
   }
   if (proto.ByteSizeLong() > kLargestMessage) {
     return Error{ErrorKind::unsupported, "would have more than 2 GB without its weights", {}, path.string()};

@@ -8,6 +8,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/wire_format_lite.h>
+#include <onnx/onnx-data_pb.h>
 
 #include <cstring>
 
@@ -97,32 +98,102 @@ void prependField(std::string& head, std::uint32_t number, std::size_t size) {
   head = field + head;
 }
 
-Result<Tensor> tensorIn(const std::filesystem::path& path) {
+/// The tensor whose TensorProto these bytes are; `path` for what lies outside of it.
+Result<Tensor> tensorOf(std::span<const std::byte> proto, const std::filesystem::path& path) {
   constexpr std::uint32_t kInitializerField = 5;
-  HALFSTEP_TRY(const auto mapped, MappedFile::open(path));
   std::string head;
-  prependField(head, kInitializerField, mapped->bytes().size());
-  prependField(head, kGraphField, head.size() + mapped->bytes().size());
-  std::vector<std::byte> bytes(head.size() + mapped->bytes().size());
+  prependField(head, kInitializerField, proto.size());
+  prependField(head, kGraphField, head.size() + proto.size());
+  std::vector<std::byte> bytes(head.size() + proto.size());
   std::memcpy(bytes.data(), head.data(), head.size());
-  std::copy(mapped->bytes().begin(), mapped->bytes().end(),
-            bytes.begin() + static_cast<std::ptrdiff_t>(head.size()));
+  std::copy(proto.begin(), proto.end(), bytes.begin() + static_cast<std::ptrdiff_t>(head.size()));
   const auto file = MappedFile::ofBytes(path, std::move(bytes));
   HALFSTEP_TRY(const std::string small, stripWeights(file->bytes(), {}));
-  onnx::ModelProto proto;
-  if (!proto.ParseFromString(small) || proto.graph().initializer_size() != 1) {
+  onnx::ModelProto model;
+  if (!model.ParseFromString(small) || model.graph().initializer_size() != 1) {
     return Error{ErrorKind::damagedFile, "is no tensor"};
   }
   ExternalData external(path);
-  return TensorReader(file, external).read(proto.graph().initializer(0));
+  return TensorReader(file, external).read(model.graph().initializer(0));
+}
+
+Result<Value> valueOf(const onnx::TensorProto& proto, const std::filesystem::path& path) {
+  const std::string bytes = proto.SerializeAsString();
+  HALFSTEP_TRY(Tensor tensor, tensorOf(std::as_bytes(std::span(bytes)), path));
+  return Value(std::move(tensor));
+}
+
+Result<Value> valueOf(const onnx::OptionalProto& proto, const std::filesystem::path& path);
+
+Result<Value> valueOf(const onnx::SequenceProto& proto, const std::filesystem::path& path) {
+  std::vector<Value> items;
+  const auto take = [&](const auto& protos) -> Result<Value> {
+    for (const auto& item : protos) {
+      HALFSTEP_TRY(Value value, valueOf(item, path));
+      items.push_back(std::move(value));
+    }
+    return Value::sequence(std::move(items));
+  };
+  switch (proto.elem_type()) {
+  case onnx::SequenceProto::UNDEFINED: // of no items
+  case onnx::SequenceProto::TENSOR:
+    return take(proto.tensor_values());
+  case onnx::SequenceProto::SEQUENCE:
+    return take(proto.sequence_values());
+  case onnx::SequenceProto::OPTIONAL:
+    return take(proto.optional_values());
+  default:
+    return Error{ErrorKind::unsupported, "holds a sequence of maps or sparse tensors"};
+  }
+}
+
+/// An empty optional is an absent value, one that holds something is what it holds.
+Result<Value> valueOf(const onnx::OptionalProto& proto, const std::filesystem::path& path) {
+  switch (proto.elem_type()) {
+  case onnx::OptionalProto::UNDEFINED:
+    return Value();
+  case onnx::OptionalProto::TENSOR:
+    return proto.has_tensor_value() ? valueOf(proto.tensor_value(), path) : Value();
+  case onnx::OptionalProto::SEQUENCE:
+    return proto.has_sequence_value() ? valueOf(proto.sequence_value(), path) : Value();
+  case onnx::OptionalProto::OPTIONAL:
+    return proto.has_optional_value() ? valueOf(proto.optional_value(), path) : Value();
+  default:
+    return Error{ErrorKind::unsupported, "holds an optional map or sparse tensor"};
+  }
+}
+
+template <class Proto>
+Result<Value> parsedValue(std::span<const std::byte> bytes, const std::filesystem::path& path) {
+  constexpr std::size_t kMostBytes = std::size_t{1} << 31; // of a protobuf message
+  Proto proto;
+  if (bytes.size() >= kMostBytes || !proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return Error{ErrorKind::damagedFile, "is damaged: protobuf cannot read it"};
+  }
+  return valueOf(proto, path);
+}
+
+Result<Value> valueIn(const std::filesystem::path& path, std::string_view container) {
+  HALFSTEP_TRY(const auto mapped, MappedFile::open(path));
+  if (container == "sequence") {
+    return parsedValue<onnx::SequenceProto>(mapped->bytes(), path);
+  }
+  if (container == "optional") {
+    return parsedValue<onnx::OptionalProto>(mapped->bytes(), path);
+  }
+  if (!container.empty()) {
+    return Error{ErrorKind::unsupported, "values of kind " + std::string(container) + " are not read"};
+  }
+  HALFSTEP_TRY(Tensor tensor, tensorOf(mapped->bytes(), path));
+  return Value(std::move(tensor));
 }
 
 } // namespace
 
-Result<Tensor> OnnxLoader::loadTensor(const std::filesystem::path& path) const {
+Result<Value> OnnxLoader::loadValue(const std::filesystem::path& path, std::string_view container) const {
   try {
-    auto tensor = tensorIn(path);
-    return tensor ? std::move(tensor) : inFile(std::move(tensor.error()), path);
+    auto value = valueIn(path, container);
+    return value ? std::move(value) : inFile(std::move(value.error()), path);
   } catch (const std::exception& exception) {
     return Error{ErrorKind::failed, std::string("cannot be read: ") + exception.what(), {}, path.string()};
   }

@@ -18,7 +18,8 @@ public:
   /// file's size for hostile files. Stops within 10 ms when asked to.
   Result<std::shared_ptr<const Model>> load(const std::filesystem::path& path,
                                             const JobContext& context) const override;
-  Result<Tensor> loadTensor(const std::filesystem::path& path) const override;
+  /// A TensorProto, SequenceProto or OptionalProto.
+  Result<Value> loadValue(const std::filesystem::path& path, std::string_view container) const override;
 };
 
 } // namespace halfstep

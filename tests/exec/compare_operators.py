@@ -1,0 +1,99 @@
+"""Single operators against NumPy, PyTorch and ONNX Runtime: compare_operators.py HALFSTEP_CLI WORK_FOLDER [WORD]
+
+For operators that ONNX's test cases (conformance.py) do not cover: later operator sets, and com.microsoft. Every case
+of operator_cases.py is run by halfstep-cli and compared with what the case computes itself, and with ONNX Runtime
+where that is installed and knows the operator. WORD: only cases with it in their names.
+"""
+
+import os
+import sys
+import tempfile
+
+import numpy
+import onnx
+from model_runs import SKIPPED, install, run_ours, run_theirs
+from operator_cases import CASES
+
+TOLERANCE = 2e-5  # of the largest number; float32 sums of some hundred products
+
+
+def save_model(node, inputs, outputs, opset, path):
+    infos = [onnx.helper.make_tensor_value_info(name, onnx.mapping.NP_TYPE_TO_TENSOR_TYPE[array.dtype], array.shape)
+             for name, array in inputs.items()]
+    made = [onnx.helper.make_empty_tensor_value_info(name) for name in outputs]
+    graph = onnx.helper.make_graph([node], "case", infos, made)
+    opsets = [onnx.helper.make_opsetid("", opset), onnx.helper.make_opsetid("com.microsoft", 1)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
+
+
+def difference(got, expected, step=0):
+    """What is wrong; None where nothing is. Integers are to be equal, or within `step`."""
+    if got.shape != expected.shape:
+        return f"shape {got.shape}, expected {expected.shape}"
+    a, b = got.astype(numpy.float64), expected.astype(numpy.float64)
+    a, b = (numpy.where(x < -3e38, -numpy.inf, x) for x in (a, b))  # the lowest float masks as well as -inf does
+    special = ~numpy.isfinite(b)
+    if not numpy.array_equal(a[special], b[special], equal_nan=True):
+        return "infinities or NaN differ"
+    apart = numpy.abs(a[~special] - b[~special]).max(initial=0.0)
+    scale = max(1e-3, numpy.abs(b[~special]).max(initial=0.0))
+    allowed = step if numpy.issubdtype(expected.dtype, numpy.integer) else TOLERANCE * scale
+    return f"differs by {apart:.3g} of {scale:.3g}" if apart > allowed else None
+
+
+def verdicts(program, runtime, folder, case):
+    """The mistakes found, and how many opinions there were."""
+    _, node, inputs, outputs, expected, opset = case
+    path = os.path.join(folder, "case.onnx")
+    save_model(node, inputs, outputs, opset, path)
+    ours = run_ours(program, path, inputs, folder)
+    if not isinstance(ours, dict):
+        return [ours], 1
+    opinions = {}
+    if expected is not None:
+        computed = dict(zip([name for name in node.output], expected(*inputs.values())))
+        opinions["NumPy"] = {name: numpy.asarray(computed[name]) for name in outputs}
+    theirs = run_theirs(path, inputs, folder, runtime) if runtime else "it is not installed"
+    if isinstance(theirs, dict):
+        opinions["ONNX Runtime"] = theirs
+    wrong = []
+    for who, values in opinions.items():
+        for name in outputs:
+            # ONNX Runtime rescales codes otherwise than ONNX says: a tie may fall to the other side.
+            step = 1 if who == "ONNX Runtime" and values[name].dtype.itemsize == 1 else 0
+            if (apart := difference(ours[name], values[name], step)) is not None:
+                wrong.append(f"{name}: {who}: {apart}")
+            # An answer that is wrong on purpose must be told apart.
+            shifted = ~ours[name] if ours[name].dtype == bool else ours[name] + numpy.asarray(2, ours[name].dtype)
+            if shifted.size and difference(shifted, values[name], step) is None:
+                wrong.append(f"{name}: a wrong answer is not told apart")
+    if not opinions:
+        print(f"{case[0]:40} nobody to compare with: {theirs}")
+    return wrong, len(opinions)
+
+
+def main(program, work, word=""):
+    runtime = work if os.path.isdir(os.path.join(work, "node_modules", "onnxruntime-node")) else None
+    if runtime is None:
+        try:
+            install(work)
+            runtime = work
+        except SystemExit:
+            pass  # it said why; what NumPy computes is compared
+    failures = compared = 0
+    for case in CASES:
+        if word not in case[0]:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            wrong, opinions = verdicts(program, runtime, folder, case)
+        compared += 1 if opinions else 0
+        failures += 1 if wrong else 0
+        for line in wrong:
+            print(f"{case[0]:40} {line}")
+    print(f"{compared} of {len(CASES)} cases compared, {failures} failed")
+    if compared == 0:
+        sys.exit(SKIPPED)
+    sys.exit(1 if failures else 0)
+
+
+main(*sys.argv[1:])
