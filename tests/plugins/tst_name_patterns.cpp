@@ -7,6 +7,8 @@
 #include "plugins/exporters/shared/target_plan.h"
 #include "tests/support/test_case.h"
 
+#include <QElapsedTimer>
+
 using namespace halfstep;
 
 namespace {
@@ -93,6 +95,31 @@ private slots:
     QVERIFY(matches(MatchRule::fnmatch, "q[0]", "q0"));
     QVERIFY(!matches(MatchRule::fnmatch, "q[0]", "q[0]"));
     QVERIFY(matches(MatchRule::fnmatch, "c:\\weights", "c:\\weights")); // no escapes in Python's fnmatch
+  }
+
+  void anchorsHoldForTheirAlternativeOnly() {
+    QVERIFY(matches(MatchRule::pythonSearch, "^a(;|$)", "a;b;"));
+    QVERIFY(!matches(MatchRule::pythonSearch, "^a(;|$)", "ba;"));
+    QVERIFY(matches(MatchRule::pythonSearch, "^a|b", "cb"));
+    QVERIFY(matches(MatchRule::pythonSearch, "^a[|]x|b", "cb"));
+    QVERIFY(!matches(MatchRule::pythonSearch, "^a\\|b", "cb"));
+  }
+
+  void manyPatternsTakeNoTime() {
+    std::vector<std::string> weights;
+    for (int i = 0; i < 500; ++i) {
+      weights.push_back("model.layers." + std::to_string(i) + ".self_attn.q_proj.weight");
+    }
+    const ExportInput input{modelOf(weights), {}, "0"};
+    const auto eight = [](const Layer&, const LayerPlan&) { return TargetSetting{"eight", {}, {}}; };
+    const TargetPlan plan = targetPlanFor(input, {"tool", moduleName, eight, true});
+    QElapsedTimer timer;
+    timer.start();
+    for (const TargetLayer& layer : plan.layers) {
+      const auto rule = testedPattern(MatchRule::regexSearch, "^" + regexEscaped(layer.name) + "$", "", plan);
+      QCOMPARE(rule.layers.size(), std::size_t{1});
+    }
+    QVERIFY2(timer.elapsed() < 5000, qPrintable(QString::number(timer.elapsed())));
   }
 
   void everyOtherRule() {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
-#include <regex>
+#include <utility>
 
 #include <fnmatch.h>
 
@@ -10,21 +10,30 @@ namespace halfstep {
 
 namespace {
 
-bool regexFinds(const std::string& pattern, const std::string& name, bool fromStart) {
-  try {
-    const std::regex regex(pattern, std::regex::ECMAScript);
-    return std::regex_search(name, regex,
-                             fromStart ? std::regex_constants::match_continuous
-                                       : std::regex_constants::match_default);
-  } catch (const std::regex_error&) {
-    return false;
-  }
-}
-
 std::string lowerCase(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
+}
+
+bool hasRegex(MatchRule rule) {
+  return rule == MatchRule::pythonMatch || rule == MatchRule::pythonSearch ||
+         rule == MatchRule::pythonMatchOrTail || rule == MatchRule::regexSearch;
+}
+
+/// Whether every match begins where the text does: "^a(b|c)", but not "^a|b". A class of characters is not
+/// looked into: it counts as not anchored.
+bool isAnchored(const std::string& pattern) {
+  int depth = 0;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if (c == '[' || (c == '|' && depth == 0)) {
+      return false;
+    }
+    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    i += c == '\\' ? 1 : 0;
+  }
+  return pattern.starts_with('^');
 }
 
 bool wildcardMatches(const std::string& pattern, const std::string& name) {
@@ -81,30 +90,58 @@ std::string globEscaped(std::string_view text) {
   return escaped;
 }
 
-bool matches(MatchRule rule, const std::string& pattern, const std::string& name) {
+NamePattern::NamePattern(MatchRule rule, std::string pattern)
+    : m_rule(rule)
+    , m_pattern(std::move(pattern)) {
+  if (!hasRegex(rule)) {
+    return;
+  }
+  const bool searches = rule == MatchRule::pythonSearch || rule == MatchRule::regexSearch;
+  m_fromStart = !searches || isAnchored(m_pattern);
+  try {
+    m_regex.emplace(rule == MatchRule::regexSearch ? lowerCase(m_pattern) : m_pattern,
+                    std::regex::ECMAScript);
+  } catch (const std::regex_error&) {
+    m_regex.reset();
+  }
+}
+
+bool NamePattern::regexMatches(const std::string& name) const {
+  try {
+    return m_regex && std::regex_search(name, *m_regex,
+                                        m_fromStart ? std::regex_constants::match_continuous
+                                                    : std::regex_constants::match_default);
+  } catch (const std::regex_error&) { // more steps than the library allows
+    return false;
+  }
+}
+
+bool NamePattern::matches(const std::string& name) const {
   if (name.size() > kLongestName) {
     return false;
   }
-  switch (rule) {
+  switch (m_rule) {
   case MatchRule::exact:
-    return pattern == name;
+    return m_pattern == name;
   case MatchRule::substring:
-    return name.find(pattern) != std::string::npos;
+    return name.find(m_pattern) != std::string::npos;
   case MatchRule::fnmatch:
     // Without escapes, as in Python: a backslash is a backslash.
-    return ::fnmatch(pattern.c_str(), name.c_str(), FNM_NOESCAPE) == 0;
+    return ::fnmatch(m_pattern.c_str(), name.c_str(), FNM_NOESCAPE) == 0;
   case MatchRule::pythonMatch:
-    return regexFinds(pattern, name, true);
   case MatchRule::pythonSearch:
-    return regexFinds(pattern, name, false);
-  case MatchRule::pythonMatchOrTail:
-    return name.ends_with(pattern) || regexFinds(pattern, name, true);
   case MatchRule::regexSearch:
-    return regexFinds(lowerCase(pattern), name, false);
+    return regexMatches(name);
+  case MatchRule::pythonMatchOrTail:
+    return name.ends_with(m_pattern) || regexMatches(name);
   case MatchRule::wildcard:
-    return wildcardMatches(pattern, name);
+    return wildcardMatches(m_pattern, name);
   }
   return false;
+}
+
+bool matches(MatchRule rule, const std::string& pattern, const std::string& name) {
+  return NamePattern(rule, pattern).matches(name);
 }
 
 } // namespace halfstep

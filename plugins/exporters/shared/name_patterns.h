@@ -2,6 +2,8 @@
 // and tested by the target's own rule. Values only; any thread.
 #pragma once
 
+#include <optional>
+#include <regex>
 #include <string>
 #include <string_view>
 
@@ -28,8 +30,24 @@ std::string globEscaped(std::string_view text);
 /// The longest name that patterns are tested against: beyond it the matchers would need too much stack.
 inline constexpr std::size_t kLongestName = 1000;
 
-/// Whether `pattern` matches `name`, by `rule`. Of regular expressions it knows what Python and ECMAScript
-/// have in common. False for names longer than kLongestName and patterns that are no regular expressions.
+/// One pattern, read once, to try against many names. Of regular expressions it knows what Python and
+/// ECMAScript have in common; one that cannot be read matches nothing.
+class NamePattern {
+public:
+  NamePattern(MatchRule rule, std::string pattern);
+  /// False for names longer than kLongestName.
+  bool matches(const std::string& name) const;
+
+private:
+  bool regexMatches(const std::string& name) const;
+
+  MatchRule m_rule;
+  std::string m_pattern;
+  std::optional<std::regex> m_regex; ///< where the rule has one and it can be read
+  bool m_fromStart = false;          ///< of the regular expression
+};
+
+/// The same for a single name.
 bool matches(MatchRule rule, const std::string& pattern, const std::string& name);
 
 } // namespace halfstep

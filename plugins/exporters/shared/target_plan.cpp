@@ -149,8 +149,9 @@ void mergeLosses(std::vector<ExportLoss>& losses, std::size_t layers) {
 ExportPattern testedPattern(MatchRule rule, const std::string& pattern, const std::string& written,
                             std::string meaning, const TargetPlan& plan) {
   ExportPattern tested{written, std::string(matchRuleName(rule)), std::move(meaning), {}};
+  const NamePattern tried(rule, pattern);
   for (const TargetLayer& layer : plan.layers) {
-    if (!layer.name.empty() && matches(rule, pattern, layer.name)) {
+    if (!layer.name.empty() && tried.matches(layer.name)) {
       tested.layers.push_back(layer.layer->name);
     }
   }
@@ -177,8 +178,9 @@ SkipList skipListFor(TargetPlan& plan, const OrderedJson& setting, MatchRule rul
     }
   }
   for (const std::string& name : skipped.names) {
+    const NamePattern tried(rule, name);
     for (TargetLayer& layer : plan.layers) {
-      if (!layer.setting.is_null() && matches(rule, name, layer.name)) {
+      if (!layer.setting.is_null() && tried.matches(layer.name)) {
         addLoss(plan.losses, layer.layer->name,
                 "to leave out " + name + ", " + tool + " leaves it out as well; left in float");
         layer.setting = nullptr;

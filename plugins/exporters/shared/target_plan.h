@@ -40,6 +40,7 @@ struct TargetRules {
   std::string unnamed = "left in float"; ///< what becomes of layers without a name
 };
 
+/// Points into the input that it was made from, which has to outlive it.
 struct TargetPlan {
   std::vector<TargetLayer> layers; ///< all, in the model's order
   std::vector<ExportLoss> losses;
