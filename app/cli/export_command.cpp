@@ -79,6 +79,33 @@ std::string checkText(const ForecastCheck& check) {
   return text + (std::isnan(check.top1) ? "\n" : ", same class in " + formatShare(check.top1) + "\n");
 }
 
+Json patternsJson(const std::vector<ExportPattern>& patterns) {
+  Json list = Json::array();
+  for (const ExportPattern& pattern : patterns) {
+    list.push_back({{"pattern", pattern.pattern},
+                    {"matching", pattern.matching},
+                    {"meaning", pattern.meaning},
+                    {"layers", pattern.layers}});
+  }
+  return list;
+}
+
+/// What each rule matches among the layers of this model.
+std::string patternsText(const std::vector<ExportPattern>& patterns) {
+  if (patterns.empty()) {
+    return {};
+  }
+  std::vector<std::vector<std::string>> rows = {{"PATTERN", "MATCHED BY", "MEANING", "LAYERS"}};
+  for (const ExportPattern& pattern : patterns) {
+    std::string layers = pattern.layers.empty() ? "none" : displayText(pattern.layers.front());
+    if (pattern.layers.size() > 1) {
+      layers += " and " + std::to_string(pattern.layers.size() - 1) + " more";
+    }
+    rows.push_back({displayText(pattern.pattern), pattern.matching, displayText(pattern.meaning), layers});
+  }
+  return tableText(rows, rows[0].size()) + "\n";
+}
+
 Result<void> exportPlan(Environment& environment, const ExportOptions& options) {
   if (options.list) {
     return listFormats(environment);
@@ -99,6 +126,9 @@ Result<void> exportPlan(Environment& environment, const ExportOptions& options) 
     json["files"].push_back(file.string());
     text += "wrote " + displayText(file.string()) + "\n";
   }
+  const auto patterns = exporter->patterns(prepared.input);
+  json["patterns"] = patternsJson(patterns);
+  text = patternsText(patterns) + text;
   json["lost"] = Json::array();
   for (const ExportLoss& loss : report.lost) {
     json["lost"].push_back({{"layer", loss.layer}, {"what", loss.what}});

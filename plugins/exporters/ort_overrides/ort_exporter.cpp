@@ -3,18 +3,9 @@
 #include "core/io/atomic_file.h"
 #include "plugins/exporters/ort_overrides/ort_rules.h"
 #include "plugins/exporters/ort_overrides/ort_script.h"
+#include "plugins/exporters/shared/weight_parameters.h"
 
 namespace halfstep {
-
-namespace {
-
-Result<QuantizationParameters> parametersOf(const Layer& layer, const Scheme& scheme,
-                                            const JobContext& context) {
-  HALFSTEP_TRY(const auto matrix, WeightMatrix::fromLayer(layer, context));
-  return chooseParameters(*matrix, scheme, context);
-}
-
-} // namespace
 
 std::string OrtOverridesExporter::explanation() const {
   return std::string("Read by ONNX Runtime ") + ort::kVersion +
@@ -39,14 +30,9 @@ Result<ExportReport> OrtOverridesExporter::write(const ExportInput& input, const
     if (layer.weights == nullptr) {
       continue;
     }
-    auto found = parametersOf(*layer.layer, input.plan.forLayer(layer.layer->name).weights, context);
-    if (!found) {
-      if (found.error().where.empty()) {
-        found.error().where = "layer " + layer.layer->name;
-      }
-      return std::move(found.error());
-    }
-    parameters.emplace(layer.layer->name, std::move(*found));
+    HALFSTEP_TRY(auto found,
+                 weightParameters(*layer.layer, input.plan.forLayer(layer.layer->name).weights, context));
+    parameters.emplace(layer.layer->name, std::move(found));
   }
   const bool givenScript = path.extension() == ".py";
   std::filesystem::path json = path;

@@ -1,6 +1,6 @@
 #include "plugins/exporters/ort_overrides/ort_script.h"
 
-#include <nlohmann/json.hpp>
+#include "plugins/exporters/shared/literals.h"
 
 #include <algorithm>
 
@@ -8,28 +8,7 @@ namespace halfstep::ort {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-/// ASCII only, so that the same text is a JSON and a Python literal.
-std::string literal(const Json& json) {
-  return json.dump(-1, ' ', true, Json::error_handler_t::replace);
-}
-
-/// `text` as one word of a POSIX shell, within a Python comment or docstring.
-std::string shellWord(const std::string& text) {
-  const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 ||
-           (c != '\0' && std::string_view("_-./:@%+,=").find(char(c)) != std::string_view::npos);
-  });
-  if (plain) {
-    return text;
-  }
-  std::string word = "'";
-  for (const char c : text) {
-    word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  }
-  return word + "'";
-}
+using Json = OrderedJson;
 
 bool perChannel(const Overrides& overrides) {
   return std::any_of(overrides.layers.begin(), overrides.layers.end(),
@@ -48,7 +27,7 @@ std::string scriptEntries(const Overrides& overrides, const ParametersByLayer& p
       }
       entry["scale"] = found.scales;
       entry["zero_point"] = found.zeroPoints;
-      text += "    " + literal(layer.layer->weightName) + ": " + literal(entry) + ",\n";
+      text += "    " + jsonLine(layer.layer->weightName) + ": " + jsonLine(entry) + ",\n";
     }
   }
   std::vector<std::string> written;
@@ -56,7 +35,7 @@ std::string scriptEntries(const Overrides& overrides, const ParametersByLayer& p
     const std::string& input = layer.layer->input;
     if (layer.activation != nullptr && std::find(written.begin(), written.end(), input) == written.end()) {
       written.push_back(input);
-      text += "    " + literal(input) + ": {\"quant_type\": \"" + layer.activation->quantType +
+      text += "    " + jsonLine(input) + ": {\"quant_type\": \"" + layer.activation->quantType +
               "\", \"symmetric\": " + (layer.activationSymmetric ? "True" : "False") + "},\n";
     }
   }
@@ -126,17 +105,6 @@ if __name__ == "__main__":
     main()
 )py";
 
-void replace(std::string& text, const std::string& mark, const std::string& with) {
-  text.replace(text.find(mark), mark.size(), with);
-}
-
-/// A docstring may hold anything but what ends or escapes it.
-std::string forDocstring(std::string text) {
-  std::replace(text.begin(), text.end(), '\\', '/');
-  std::replace(text.begin(), text.end(), '"', '\'');
-  return text;
-}
-
 } // namespace
 
 std::string overridesJson(const Overrides& overrides, const ParametersByLayer& parameters) {
@@ -158,7 +126,7 @@ std::string overridesJson(const Overrides& overrides, const ParametersByLayer& p
     }
     json[layer.layer->weightName] = std::move(entries);
   }
-  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return jsonText(json);
 }
 
 std::string runnerCommand(const Overrides& overrides, const std::string& jsonName) {
@@ -185,7 +153,7 @@ std::string overridesScript(const ExportInput& input, const Overrides& overrides
                             const ParametersByLayer& parameters, const std::string& scriptName,
                             const std::string& jsonName) {
   std::string script = "#!/usr/bin/env python3\n\"\"\"Quantizes " +
-                       forDocstring(literal(Json(input.model->name))) + " as planned with Halfstep " +
+                       forDocstring(jsonLine(Json(input.model->name))) + " as planned with Halfstep " +
                        input.programVersion + ", by ONNX Runtime " + kVersion +
                        " (quantize_static, QDQ).\n\n    python " + forDocstring(shellWord(scriptName)) +
                        " MODEL.onnx QUANTIZED.onnx CALIBRATION_FOLDER\n\n"
@@ -195,10 +163,11 @@ std::string overridesScript(const ExportInput& input, const Overrides& overrides
   for (const std::string& node : overrides.excludedNodes) {
     excluded.push_back(node);
   }
-  replace(script, "@EXCLUDED@", literal(excluded));
-  replace(script, "@PER_CHANNEL@", perChannel(overrides) ? "True" : "False");
-  replace(script, "@WEIGHT_TYPE@", overrides.mainType != nullptr ? overrides.mainType->quantType : "QInt8");
-  replace(script, "@ENTRIES@", scriptEntries(overrides, parameters));
+  replaceMark(script, "@EXCLUDED@", jsonLine(excluded));
+  replaceMark(script, "@PER_CHANNEL@", perChannel(overrides) ? "True" : "False");
+  replaceMark(script, "@WEIGHT_TYPE@",
+              overrides.mainType != nullptr ? overrides.mainType->quantType : "QInt8");
+  replaceMark(script, "@ENTRIES@", scriptEntries(overrides, parameters));
   return script;
 }
 
