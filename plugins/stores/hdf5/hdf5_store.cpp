@@ -2,7 +2,7 @@
 
 #include "core/io/atomic_file.h"
 #include "core/support/mapped_file.h"
-#include "plugins/stores/hdf5/hdf5_handle.h"
+#include "plugins/shared/hdf5/hdf5_handle.h"
 
 #include <algorithm>
 #include <array>

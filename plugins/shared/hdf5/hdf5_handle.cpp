@@ -1,4 +1,4 @@
-#include "plugins/stores/hdf5/hdf5_handle.h"
+#include "plugins/shared/hdf5/hdf5_handle.h"
 
 #include <algorithm>
 
