@@ -58,6 +58,7 @@ Command latencyCommand(CLI::App& main);
 Command searchCommand(CLI::App& main);
 Command diffCommand(CLI::App& main);
 Command exportCommand(CLI::App& main);
+Command reportCommand(CLI::App& main);
 Command conformanceCommand(CLI::App& main);
 Command pluginsCommand(CLI::App& main);
 Command kernelsCommand(CLI::App& main);
