@@ -7,6 +7,9 @@
 #include "plugins/exporters/report/html_plots.h"
 #include "plugins/exporters/report/html_text.h"
 
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -267,7 +270,7 @@ std::string originsSection(const ReportContent& content) {
 }
 
 std::string reproductionSection(const ReportContent& content) {
-  Plan plan = content.input->plan;
+  const Plan& plan = content.input->plan;
   const MeasuredResults& measured = content.measured();
   std::string command = "halfstep-cli report " + content.model().name + " --plan plan.halfstep.json";
   if (measured.evaluation && !plan.data) { // otherwise the plan says which
@@ -287,9 +290,10 @@ std::string reproductionSection(const ReportContent& content) {
       escaped(content.input->programVersion) + ":</p>\n<pre><code>" +
       escaped(command + " --out report.html") + "</code></pre>\n";
   text += measured.latency ? "<p>All figures but the times come out the same.</p>\n" : "";
-  // escaped() spells control characters out, and line breaks are some: line by line.
+  // In ASCII, so that characters which escaped() would spell out stay JSON; it does so with line breaks, too.
   std::string lines;
-  const std::string json = planToJson(plan);
+  const std::string json = nlohmann::ordered_json::parse(planToJson(plan))
+                               .dump(1, ' ', true, nlohmann::json::error_handler_t::replace);
   for (std::size_t start = 0; start < json.size();) {
     const std::size_t end = std::min(json.find('\n', start), json.size());
     lines += escaped(std::string_view(json).substr(start, end - start)) + "\n";

@@ -165,7 +165,7 @@ std::string drawLines(const LinePlot& plot) {
 std::string drawHeatMap(const HeatMap& map) {
   constexpr double kTop = 60.0;
   constexpr double kRow = 20.0;
-  constexpr double kWhiteBelow = 0.6;
+  constexpr double kWhiteBelow = 0.45;
   constexpr std::size_t kColumnLetters = 18;
   const auto columns = static_cast<double>(std::max<std::size_t>(map.columns.size(), 1));
   const double cell = std::clamp((kWidth - kNames - 10.0) / columns, 24.0, 130.0);
