@@ -127,7 +127,8 @@ class Reports(unittest.TestCase):
 
     @classmethod
     def report(cls, suffix, *more, name="report"):
-        return cli("report", cls.model, "--weights", "int4", "--set", "first=int8", "--set", "<script>*=int4:tensor", "--activations", "uint8:tensor",
+        return cli("report", cls.model, *([] if "--weights" in more else ["--weights", "int4"]),
+                   "--set", "first=int8", "--set", "<script>*=int4:tensor", "--activations", "uint8:tensor",
                    "--data", cls.data, "--schemes", "int8,int4", "--sensitivity", cls.journal, "--json", "--out",
                    cls.folder / f"{name}.{suffix}", *more)
 
@@ -163,6 +164,17 @@ class Reports(unittest.TestCase):
         self.assertIn(self.json["model"]["sha256"], self.page.text)
         self.assertNotIn("not measured: run", self.page.text)
         self.assertIn("12 samples", self.page.text)
+        self.assertIn("Judged on its own calibration.", self.page.text)
+        self.assertIn("halfstep-cli report model.onnx --plan plan.halfstep.json --schemes int8,int4 --metric kl "
+                      "--latency --out report.html", self.page.text)
+
+    def test_an_interval_without_width_is_explained(self):
+        self.report("html", "--weights", "int16", name="fine")
+        text = Page((self.folder / "fine.html").read_text(encoding="utf-8")).text
+        self.assertIn("With 12 samples up to about 25.0\u2009% of others may fail", text)
+        single = self.folder / "single.html"
+        cli("report", self.model, "--weights", "int4", "--data", self.data, "--samples", "1", "--out", single)
+        self.assertIn("– (one sample)", Page(single.read_text(encoding="utf-8")).text)
 
     def test_page_has_the_figures_of_the_json_report(self):
         rows = [cells for section, cells in self.page.rows if section == "layers"]

@@ -1,13 +1,10 @@
 #include "plugins/exporters/report/html_sections.h"
 
+#include "core/analysis/simulation.h"
 #include "core/io/measured_json.h"
-#include "core/io/plan_file.h"
-#include "core/quant/scheme_grammar.h"
 #include "core/support/units.h"
 #include "plugins/exporters/report/html_plots.h"
 #include "plugins/exporters/report/html_text.h"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -21,11 +18,6 @@ constexpr const char* kMeasureOutput = "halfstep-cli report … --data DATA";
 
 std::string count(std::size_t number, const char* one, const char* several) {
   return formatCount(static_cast<std::int64_t>(number)) + " " + (number == 1 ? one : several);
-}
-
-std::string section(const std::string& id, const std::string& title, const std::string& content) {
-  return "<section id=\"" + id + "\" aria-labelledby=\"" + id + "-heading\">\n<h2 id=\"" + id +
-         "-heading\">" + escaped(title) + "</h2>\n" + content + "</section>\n";
 }
 
 /// A row of a table of properties; `value` is HTML.
@@ -43,6 +35,11 @@ std::string averageBits(const ReportContent& content) {
                           ? static_cast<double>(content.weightBits) / static_cast<double>(content.weights)
                           : std::nan("");
   return dataElement(bits, formatReal(bits));
+}
+
+/// With a space before it; empty for shares and ratios.
+std::string unitOf(OutputMetric metric) {
+  return metric == OutputMetric::kl ? " nats" : metric == OutputMetric::sqnr ? " dB" : "";
 }
 
 /// Cards of what was measured at the output.
@@ -64,9 +61,18 @@ std::string outputCards(const ReportContent& content) {
                                          evaluation.samples, content.seed);
       small += "; in float " + formatReal(before.value);
     }
-    text += card(metricTitle(metric), dataElement(estimate.value, formatReal(estimate.value)), small);
+    text += card(metricTitle(metric),
+                 dataElement(estimate.value, formatReal(estimate.value) + unitOf(metric)), small);
   }
   return text;
+}
+
+/// Ranges found on the samples that the result is judged on fit them better than they will fit others.
+bool isJudgedOnItsCalibration(const ReportContent& content) {
+  const MeasuredResults& measured = content.measured();
+  return measured.calibration && measured.evaluation &&
+         hasStaticActivations(content.model(), content.input->plan) &&
+         measured.calibration->origin == measured.evaluation->origin;
 }
 
 /// Whatever makes the figures mean less than they seem to.
@@ -80,6 +86,13 @@ std::string warnings(const ReportContent& content) {
       text += "<p class=\"warning\"><strong>No real data.</strong> The inputs were drawn at random: figures "
               "of the "
               "output say little about how the network behaves on real ones.</p>\n";
+    }
+    if (isJudgedOnItsCalibration(content)) {
+      text += "<p class=\"warning\"><strong>Judged on its own calibration.</strong> The ranges of "
+              "activations were found "
+              "on the same samples that the output was measured on; on others the error may be larger. A "
+              "calibration of "
+              "other samples is given with <code>--calibration FILE.h5</code>.</p>\n";
     }
     if (!evaluation->left.empty()) {
       text += "<p class=\"warning\"><strong>" + count(evaluation->left.size(), "layer stays", "layers stay") +
@@ -204,20 +217,35 @@ std::string outputSection(const ReportContent& content) {
       ".</p>\n<table>\n<caption>Figures of the output</caption>\n<thead><tr><th "
       "scope=\"col\">Figure</th><th scope=\"col\">Value</th><th scope=\"col\">95 % interval</th><th "
       "scope=\"col\">Better is</th></tr></thead>\n<tbody>\n";
+  bool unanimous = false; // a share of 1 whose interval is 1 to 1
   for (const OutputMetric metric : kOutputMetrics) {
     const Estimate estimate = estimateOf(metric, evaluation->samples, content.seed);
     if (std::isnan(estimate.value)) {
       continue;
     }
     const bool known = !std::isnan(estimate.low);
+    const bool isShare = metric == OutputMetric::top1 || metric == OutputMetric::top5 ||
+                         metric == OutputMetric::accuracy || metric == OutputMetric::floatAccuracy;
+    unanimous = unanimous || (isShare && estimate.value == 1.0 && estimate.low == estimate.high);
     text += "<tr data-metric=\"" + metricKey(metric) + "\"><th scope=\"row\">" + metricTitle(metric) +
-            "</th><td>" + dataElement(estimate.value, formatReal(estimate.value)) + "</td><td>" +
+            "</th><td>" + dataElement(estimate.value, formatReal(estimate.value) + unitOf(metric)) +
+            "</td><td>" +
             (known ? dataElement(estimate.low, formatReal(estimate.low)) + " to " +
                          dataElement(estimate.high, formatReal(estimate.high))
                    : std::string("– (one sample)")) +
             "</td><td>" + (isBetterWhenLarger(metric) ? "larger" : "smaller") + "</td></tr>\n";
   }
-  return section("output", "What happens to the output", text + "</tbody>\n</table>\n");
+  text += "</tbody>\n</table>\n";
+  if (unanimous) {
+    // Hanley and Lippman-Hand, "If nothing goes wrong, is everything all right?", JAMA 1983.
+    const double unseen = std::min(1.0, 3.0 / static_cast<double>(evaluation->samples.size()));
+    text += "<p>1.00 to 1.00 does not mean certainty: no sample failed, so that drawing from them again "
+            "shows no spread. "
+            "With " +
+            count(evaluation->samples.size(), "sample", "samples") + " up to about " + formatShare(unseen) +
+            " of others may fail (rule of three, 95 %).</p>\n";
+  }
+  return section("output", "What happens to the output", text);
 }
 
 namespace {
@@ -249,11 +277,12 @@ std::string originsSection(const ReportContent& content) {
                    measured.calibration
                        ? originText(measured.calibration->sampleNames.size(), measured.calibration->origin)
                        : missing("halfstep-cli report … --data DATA, or --calibration FILE.h5"));
-  text += property("Sensitivity",
-                   measured.sensitivity
-                       ? originText(measured.sensitivity->samples, measured.sensitivity->origin) + ", " +
-                             metricTitle(measured.sensitivity->metric) + ", one layer quantized at a time"
-                       : missing("halfstep-cli report … --data DATA --schemes int8,int4"));
+  text +=
+      property("Sensitivity", measured.sensitivity
+                                  ? originText(measured.sensitivity->samples, measured.sensitivity->origin) +
+                                        ", " + metricTitle(measured.sensitivity->metric) +
+                                        ", the weights of one layer quantized at a time"
+                                  : missing("halfstep-cli report … --data DATA --schemes int8,int4"));
   text += property("Latency",
                    measured.latency
                        ? "measured on " + escaped(measured.latency->machine.name) + " with " +
@@ -267,41 +296,6 @@ std::string originsSection(const ReportContent& content) {
                             : std::string()));
   text += property("Program", "Halfstep " + escaped(content.input->programVersion));
   return section("origins", "Where the figures come from", text + "</tbody>\n</table>\n");
-}
-
-std::string reproductionSection(const ReportContent& content) {
-  const Plan& plan = content.input->plan;
-  const MeasuredResults& measured = content.measured();
-  std::string command = "halfstep-cli report " + content.model().name + " --plan plan.halfstep.json";
-  if (measured.evaluation && !plan.data) { // otherwise the plan says which
-    command += " --samples " + std::to_string(measured.evaluation->samples.size());
-  }
-  if (measured.sensitivity) {
-    command += " --schemes '";
-    for (std::size_t i = 0; i < measured.sensitivity->schemes.size(); ++i) {
-      command += (i > 0 ? "," : "") + printScheme(measured.sensitivity->schemes[i]);
-    }
-    command += "' --metric " + std::string(metricName(measured.sensitivity->metric));
-  }
-  command += measured.latency ? " --latency" : "";
-  std::string text =
-      "<p>Save the plan below as <code>plan.halfstep.json</code> beside the model (its SHA-256 is "
-      "above), and run with Halfstep " +
-      escaped(content.input->programVersion) + ":</p>\n<pre><code>" +
-      escaped(command + " --out report.html") + "</code></pre>\n";
-  text += measured.latency ? "<p>All figures but the times come out the same.</p>\n" : "";
-  // In ASCII, so that characters which escaped() would spell out stay JSON; it does so with line breaks, too.
-  std::string lines;
-  const std::string json = nlohmann::ordered_json::parse(planToJson(plan))
-                               .dump(1, ' ', true, nlohmann::json::error_handler_t::replace);
-  for (std::size_t start = 0; start < json.size();) {
-    const std::size_t end = std::min(json.find('\n', start), json.size());
-    lines += escaped(std::string_view(json).substr(start, end - start)) + "\n";
-    start = end + 1;
-  }
-  text +=
-      "<details><summary>The plan</summary>\n<pre><code id=\"plan\">" + lines + "</code></pre></details>\n";
-  return section("again", "Making this page again", text);
 }
 
 std::string glossarySection() {

@@ -119,9 +119,7 @@ std::string layersSection(const ReportContent& content) {
             "did not measure that scheme.</p>\n" +
             sensitivityTable(content);
   }
-  return "<section id=\"layers\" aria-labelledby=\"layers-heading\">\n<h2 "
-         "id=\"layers-heading\">Layers</h2>\n" +
-         scrolling("Table of layers", table) + notes + "</section>\n";
+  return section("layers", "Layers", scrolling("Table of layers", table) + notes);
 }
 
 } // namespace halfstep

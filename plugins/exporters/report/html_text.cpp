@@ -67,4 +67,9 @@ std::string dataElement(double value, const std::string& text) {
   return "<data value=\"" + exactNumber(value) + "\">" + escaped(text) + "</data>";
 }
 
+std::string section(const std::string& id, const std::string& title, const std::string& content) {
+  return "<section id=\"" + id + "\" aria-labelledby=\"" + id + "-heading\">\n<h2 id=\"" + id +
+         "-heading\">" + escaped(title) + "</h2>\n" + content + "</section>\n";
+}
+
 } // namespace halfstep

@@ -26,4 +26,7 @@ std::string exactNumber(double value);
 /// <data value="0.0123">0.012</data>: what people read and what programs may read.
 std::string dataElement(double value, const std::string& text);
 
+/// A part of the page with its heading; `content` is HTML.
+std::string section(const std::string& id, const std::string& title, const std::string& content);
+
 } // namespace halfstep
