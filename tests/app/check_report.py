@@ -294,6 +294,25 @@ class Reports(unittest.TestCase):
         self.assertEqual(len([1 for section, _ in page.rows if section == "layers"]), 1001)
         self.assertIn("The 50 layers with the lowest SQNR, of 1\u2009000", page.text)
 
+    def test_layers_without_figures_do_not_stop_it(self):
+        """A table looked up by position, and an LSTM whose first output nobody uses."""
+        random = np.random.default_rng(3)
+        weights = {"table": (7, 4), "w": (1, 12, 4), "r": (1, 12, 3)}
+        nodes = [helper.make_node("Gather", ["table", "x"], ["e"], name="table"),
+                 helper.make_node("LSTM", ["e", "w", "r"], ["", "y"], name="state", hidden_size=3)]
+        graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.INT64, [5, 1])],
+                                  [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1, 3])],
+                                  [numpy_helper.from_array(random.standard_normal(shape).astype(np.float32), name)
+                                   for name, shape in weights.items()])
+        model = self.folder / "state.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=7), str(model))
+        out = self.folder / "state.html"
+        cli("report", model, "--weights", "int4", "--activations", "dynamic:int8", "--samples", "3", "--out", out)
+        page = Page(out.read_text(encoding="utf-8"))
+        self.assertEqual(page.problems, [])
+        self.assertIn("its first output has no name", page.text)
+        self.assertIn("its input picks rows", page.text)
+
     def test_wrong_use(self):
         done = cli("report", self.model, "--weights", "int4", "--out", self.folder / "report.pdf", status=2)
         self.assertIn(".html", done.stderr)
