@@ -115,7 +115,7 @@ Result<void> measureOnSamples(Environment& environment, const ReportOptions& opt
       return Error{ErrorKind::usage, "--schemes: sensitivities are measured on data; give --data as well"};
     }
     HALFSTEP_TRY(const SensitivityOptions sweep, sweepOptions(options, *samples));
-    const Simulation simulation(model, nullptr);
+    const Simulation simulation(model, measured.calibration);
     HALFSTEP_TRY(measured.sensitivity, measureWithJournal(executor, simulation, *samples, sweep,
                                                           options.journal, context.part(0.45, 0.8)));
   } else if (!options.journal.empty()) {
