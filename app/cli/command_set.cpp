@@ -20,10 +20,11 @@ Result<std::shared_ptr<const Model>> Environment::loadModel(const std::string& f
 }
 
 std::vector<Command> declareCommands(CLI::App& main) {
-  return {inspectCommand(main),     quantizeCommand(main), runCommand(main),         dataCommand(main),
-          calibrateCommand(main),   evaluateCommand(main), sensitivityCommand(main), latencyCommand(main),
-          searchCommand(main),      diffCommand(main),     exportCommand(main),      checkCommand(main),
-          conformanceCommand(main), pluginsCommand(main),  kernelsCommand(main),     completionCommand(main)};
+  return {inspectCommand(main),   quantizeCommand(main),    runCommand(main),         dataCommand(main),
+          calibrateCommand(main), evaluateCommand(main),    sensitivityCommand(main), latencyCommand(main),
+          searchCommand(main),    diffCommand(main),        exportCommand(main),      checkCommand(main),
+          reportCommand(main),    conformanceCommand(main), pluginsCommand(main),     kernelsCommand(main),
+          completionCommand(main)};
 }
 
 } // namespace halfstep::cli

@@ -59,6 +59,7 @@ Command searchCommand(CLI::App& main);
 Command diffCommand(CLI::App& main);
 Command exportCommand(CLI::App& main);
 Command checkCommand(CLI::App& main);
+Command reportCommand(CLI::App& main);
 Command conformanceCommand(CLI::App& main);
 Command pluginsCommand(CLI::App& main);
 Command kernelsCommand(CLI::App& main);

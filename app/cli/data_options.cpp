@@ -125,6 +125,23 @@ Result<std::shared_ptr<const SampleSource>> samplesFor(Environment& environment,
   return openDataSet(settings.source, model, settings, readers, context);
 }
 
+Result<std::map<std::string, Value>> oneInput(Environment& environment, const Model& model,
+                                              const DataSettings& settings, const JobContext& context) {
+  std::shared_ptr<const SampleSource> samples;
+  if (settings.source.empty()) {
+    SyntheticSettings drawn;
+    drawn.count = 1;
+    drawn.shapes = settings.shapes;
+    HALFSTEP_TRY(samples, SyntheticSamples::create(model, drawn));
+  } else {
+    HALFSTEP_TRY(samples, samplesFor(environment, model, settings, context));
+  }
+  if (samples->count() == 0) {
+    return Error{ErrorKind::failed, "there are no samples", {}, settings.source};
+  }
+  return samples->inputs(0);
+}
+
 Result<std::shared_ptr<const SampleSource>> samplesFor(Environment& environment, const Model& model,
                                                        const DataOptions& options) {
   HALFSTEP_TRY(const DataSettings settings, dataSettingsFor(options));

@@ -42,7 +42,11 @@ Result<DataSettings> dataSettingsFor(const DataOptions& options,
 Result<std::shared_ptr<const SampleSource>> samplesFor(Environment& environment, const Model& model,
                                                        const DataSettings& settings,
                                                        const JobContext& context);
-/// The same for what the options say.
+/// The first of these samples, for what depends on shapes alone, like time: drawn ones serve as well, without
+/// a warning. Errors: as above; there is none.
+Result<std::map<std::string, Value>> oneInput(Environment& environment, const Model& model,
+                                              const DataSettings& settings, const JobContext& context);
+/// The samples for what the options say.
 Result<std::shared_ptr<const SampleSource>> samplesFor(Environment& environment, const Model& model,
                                                        const DataOptions& options);
 

@@ -4,7 +4,6 @@
 #include "app/cli/data_options.h"
 #include "app/cli/device_options.h"
 #include "app/cli/latency_report.h"
-#include "core/analysis/synthetic_samples.h"
 
 namespace halfstep::cli {
 
@@ -17,25 +16,6 @@ struct LatencyCommandOptions {
   std::string device;
   int runs = 50;
 };
-
-/// The first sample of --data. Drawn ones serve as well, without a warning: time hardly depends on values.
-Result<std::map<std::string, Value>> inputsOf(Environment& environment, const Model& model,
-                                              const DataOptions& options) {
-  HALFSTEP_TRY(const DataSettings settings, dataSettingsFor(options));
-  std::shared_ptr<const SampleSource> samples;
-  if (settings.source.empty()) {
-    SyntheticSettings drawn;
-    drawn.count = 1;
-    drawn.shapes = settings.shapes;
-    HALFSTEP_TRY(samples, SyntheticSamples::create(model, drawn));
-  } else {
-    HALFSTEP_TRY(samples, samplesFor(environment, model, settings, environment.context().part(0.05, 0.1)));
-  }
-  if (samples->count() == 0) {
-    return Error{ErrorKind::failed, "there are no samples", {}, settings.source};
-  }
-  return samples->inputs(0);
-}
 
 Result<void> latency(Environment& environment, const LatencyCommandOptions& options) {
   LatencyOptions measure;
@@ -55,7 +35,8 @@ Result<void> latency(Environment& environment, const LatencyCommandOptions& opti
     error.file = error.file.empty() ? options.file : error.file;
     return error;
   };
-  auto inputs = inputsOf(environment, *model, options.data);
+  HALFSTEP_TRY(const DataSettings settings, dataSettingsFor(options.data));
+  auto inputs = oneInput(environment, *model, settings, environment.context().part(0.05, 0.1));
   if (!inputs) {
     return inFile(inputs.error());
   }

@@ -1,7 +1,6 @@
 #include "app/cli/output.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 
 namespace halfstep::cli {
@@ -62,10 +61,6 @@ std::string displayText(std::string_view text) {
     text.remove_prefix(std::max<std::size_t>(length, 1));
   }
   return shown;
-}
-
-Json jsonNumber(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
 std::string tableText(const std::vector<std::vector<std::string>>& rows, std::size_t leftAligned) {

@@ -2,6 +2,7 @@
 // command that fails leaves nothing on standard output. Main thread.
 #pragma once
 
+#include "core/io/json_number.h"
 #include "core/support/result.h"
 
 #include <nlohmann/json.hpp>
@@ -18,8 +19,7 @@ using Json = nlohmann::ordered_json;
 /// in a file can neither break a line nor send escape sequences.
 std::string displayText(std::string_view text);
 
-/// A number for JSON: null where it is not finite, which JSON cannot say.
-Json jsonNumber(double value);
+using halfstep::jsonNumber;
 
 /// Rows of cells as aligned columns, the first row being the header. `leftAligned`: how many columns from the
 /// left are text. Cells are display text.

@@ -7,8 +7,6 @@
 #include "app/cli/sweep_journal.h"
 #include "core/io/plan_file.h"
 #include "core/quant/scheme_grammar.h"
-#include "core/support/hash.h"
-#include "core/support/mapped_file.h"
 
 #include <algorithm>
 
@@ -82,20 +80,7 @@ Result<std::shared_ptr<const Sensitivity>> sweep(const SearchCommandOptions& giv
   }
   options.samples = samples.count();
   options.memoryBudget = given.memory << 20;
-  std::string hash;
-  if (!given.journal.empty()) {
-    HALFSTEP_TRY(const auto file, MappedFile::open(executor.model().path));
-    HALFSTEP_TRY(hash, sha256(file->bytes(), job));
-  }
-  SweepJournal journal(given.journal, hash);
-  HALFSTEP_CHECK(journal.load());
-  options.onLayer = [&](const Sensitivity& partial, std::size_t layer) { journal.note(partial, layer); };
-  HALFSTEP_TRY(auto measured,
-               measureSensitivity(executor, simulation, samples, options, journal.previous(), job));
-  if (journal.problem()) {
-    printWarning(journal.problem()->message());
-  }
-  return measured;
+  return measureWithJournal(executor, simulation, samples, options, given.journal, job);
 }
 
 /// MACs for BOPs always; times where they are asked for.

@@ -1,6 +1,8 @@
 #include "app/cli/sweep_journal.h"
 
-#include <filesystem>
+#include "app/cli/output.h"
+#include "core/support/hash.h"
+#include "core/support/mapped_file.h"
 
 namespace halfstep::cli {
 
@@ -26,6 +28,29 @@ void SweepJournal::note(const Sensitivity& sweep, std::size_t layer) {
   } else if (auto appended = m_file->append(sweep, layer); !appended) {
     m_problem = appended.error();
   }
+}
+
+Result<std::string> hashOf(const std::filesystem::path& path, const JobContext& job) {
+  HALFSTEP_TRY(const auto file, MappedFile::open(path));
+  return sha256(file->bytes(), job);
+}
+
+Result<std::shared_ptr<const Sensitivity>>
+measureWithJournal(const Executor& executor, const Simulation& simulation, const SampleSource& samples,
+                   SensitivityOptions options, const std::string& path, const JobContext& job) {
+  std::string hash;
+  if (!path.empty()) {
+    HALFSTEP_TRY(hash, hashOf(executor.model().path, job));
+  }
+  SweepJournal journal(path, hash);
+  HALFSTEP_CHECK(journal.load());
+  options.onLayer = [&](const Sensitivity& partial, std::size_t layer) { journal.note(partial, layer); };
+  HALFSTEP_TRY(auto measured,
+               measureSensitivity(executor, simulation, samples, options, journal.previous(), job));
+  if (journal.problem()) {
+    printWarning(journal.problem()->message());
+  }
+  return measured;
 }
 
 } // namespace halfstep::cli

@@ -3,6 +3,7 @@
 
 #include "core/io/sensitivity_file.h"
 
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -32,5 +33,14 @@ private:
   std::optional<SensitivityJournal> m_file;
   std::optional<Error> m_problem;
 };
+
+/// measureSensitivity() kept up to date in the journal at `path` (none where it is empty), going on from what
+/// it holds. What keeps the journal from being written is a warning on standard error. Errors: those of both.
+Result<std::shared_ptr<const Sensitivity>>
+measureWithJournal(const Executor& executor, const Simulation& simulation, const SampleSource& samples,
+                   SensitivityOptions options, const std::string& path, const JobContext& job);
+
+/// A file's SHA-256. Errors: it cannot be read; cancelled.
+Result<std::string> hashOf(const std::filesystem::path& path, const JobContext& job);
 
 } // namespace halfstep::cli

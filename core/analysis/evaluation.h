@@ -5,6 +5,7 @@
 #include "core/analysis/samples.h"
 #include "core/analysis/simulation.h"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -107,6 +108,18 @@ enum class OutputMetric : std::uint8_t {
   perplexity,    ///< exp of the mean surprise of the quantized network, where a sample has several rows
   floatPerplexity,
 };
+/// In the order in which they are shown.
+inline constexpr std::array kOutputMetrics = {OutputMetric::kl,
+                                              OutputMetric::sqnr,
+                                              OutputMetric::relativeError,
+                                              OutputMetric::mse,
+                                              OutputMetric::cosine,
+                                              OutputMetric::top1,
+                                              OutputMetric::top5,
+                                              OutputMetric::floatAccuracy,
+                                              OutputMetric::accuracy,
+                                              OutputMetric::floatPerplexity,
+                                              OutputMetric::perplexity};
 std::string_view metricName(OutputMetric metric);
 std::optional<OutputMetric> metricFromName(std::string_view name);
 /// Whether a larger figure is a smaller damage.

@@ -86,6 +86,10 @@ measureLayerErrors(const Executor& executor, const Simulation& simulation, const
     const Layer& layer = model.layers[i];
     result->layers.push_back(layer.name);
     const auto& uses = simulation.uses(i);
+    if (layer.output.empty()) { // an LSTM of which only the last state is used
+      result->left[i] = "its first output has no name: nothing uses it";
+      continue;
+    }
     if (!made.contains(layer.output) || uses.empty()) {
       result->left[i] = "its output lies inside a subgraph or function";
       continue;

@@ -38,6 +38,8 @@ struct Sensitivity {
   LayerPlan candidate(std::size_t scheme) const {
     return {schemes[scheme], activations.empty() ? ActivationScheme() : activations[scheme]};
   }
+  /// Each as it is written: "int8", "int8/uint8:tensor".
+  std::vector<std::string> candidateNames() const;
   /// In the metric's own unit; NaN where nothing was measured.
   double value(std::size_t layer, std::size_t scheme) const;
   Estimate estimate(std::size_t layer, std::size_t scheme) const;

@@ -43,6 +43,14 @@ bool isTied(const Sensitivity& sensitivity, std::span<const OutputFigures> a,
 
 } // namespace
 
+std::vector<std::string> Sensitivity::candidateNames() const {
+  std::vector<std::string> names;
+  for (std::size_t scheme = 0; scheme < schemes.size(); ++scheme) {
+    names.push_back(printLayerPlan(candidate(scheme)));
+  }
+  return names;
+}
+
 double Sensitivity::value(std::size_t layer, std::size_t scheme) const {
   const auto& measured = cell(layer, scheme).samples;
   return measured.empty() ? std::nan("") : metricOf(metric, measured);

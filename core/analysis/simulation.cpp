@@ -163,6 +163,10 @@ Result<void> Simulation::applyActivations(std::size_t index, const LayerPlan& pl
       applied.left = "nothing flows into it that could be quantized";
       continue;
     }
+    if (layer.op == "Gather") { // whole numbers, which say where the rows are
+      applied.left = "its input picks rows of the weight, and is no quantity";
+      continue;
+    }
     const auto at = static_cast<std::size_t>(use.appliedTo);
     if (plan.activations.dynamic || formatFacts(scheme.format).family == FormatFamily::floating) {
       append(options.edits[use.node], [at, scheme](std::span<Value> inputs) -> Result<void> {

@@ -1,10 +1,10 @@
 // The text that exporters share: patterns match what they are meant for and nothing else, names are read from
 // weights and scopes, literals are what their languages read.
 #include "core/quant/scheme_grammar.h"
-#include "plugins/exporters/shared/literals.h"
-#include "plugins/exporters/shared/module_names.h"
-#include "plugins/exporters/shared/name_patterns.h"
-#include "plugins/exporters/shared/target_plan.h"
+#include "plugins/shared/text/literals.h"
+#include "plugins/shared/text/module_names.h"
+#include "plugins/shared/text/name_patterns.h"
+#include "plugins/shared/text/target_plan.h"
 #include "tests/support/test_case.h"
 
 #include <QElapsedTimer>

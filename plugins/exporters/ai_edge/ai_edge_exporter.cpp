@@ -2,9 +2,9 @@
 // ai-edge-quantizer ai_edge_quantizer/{qtyping,recipe_manager,quantizer}.py, recipes/*.json (0.10.0).
 #include "core/model/layer_finder.h"
 #include "plugins/api/exporter_factory.h"
-#include "plugins/exporters/shared/exporter_plugin.h"
-#include "plugins/exporters/shared/target_plan.h"
-#include "plugins/exporters/shared/text_exporter.h"
+#include "plugins/shared/text/exporter_plugin.h"
+#include "plugins/shared/text/target_plan.h"
+#include "plugins/shared/text/text_exporter.h"
 
 #include <QObject>
 

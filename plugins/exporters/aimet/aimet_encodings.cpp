@@ -1,6 +1,6 @@
 #include "plugins/exporters/aimet/aimet_encodings.h"
 
-#include "plugins/exporters/shared/layer_facts.h"
+#include "plugins/shared/text/layer_facts.h"
 
 #include <algorithm>
 #include <map>

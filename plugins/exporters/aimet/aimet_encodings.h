@@ -4,7 +4,7 @@
 #pragma once
 
 #include "core/quant/quantizer.h"
-#include "plugins/exporters/shared/literals.h"
+#include "plugins/shared/text/literals.h"
 
 #include <string>
 #include <vector>

@@ -3,11 +3,11 @@
 #include "core/quant/scheme_grammar.h"
 #include "plugins/api/exporter_factory.h"
 #include "plugins/exporters/aimet/aimet_encodings.h"
-#include "plugins/exporters/shared/exporter_plugin.h"
-#include "plugins/exporters/shared/target_plan.h"
-#include "plugins/exporters/shared/tensor_activations.h"
-#include "plugins/exporters/shared/text_exporter.h"
-#include "plugins/exporters/shared/weight_parameters.h"
+#include "plugins/shared/text/exporter_plugin.h"
+#include "plugins/shared/text/target_plan.h"
+#include "plugins/shared/text/tensor_activations.h"
+#include "plugins/shared/text/text_exporter.h"
+#include "plugins/shared/text/weight_parameters.h"
 
 #include <QObject>
 

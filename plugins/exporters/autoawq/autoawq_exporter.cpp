@@ -1,9 +1,9 @@
 // awq: AutoAWQ's quant_config: one 4-bit scheme, and the modules to leave out. Source: casper-hansen/AutoAWQ
 // awq/models/_config.py.
 #include "plugins/api/exporter_factory.h"
-#include "plugins/exporters/shared/exporter_plugin.h"
-#include "plugins/exporters/shared/target_plan.h"
-#include "plugins/exporters/shared/text_exporter.h"
+#include "plugins/shared/text/exporter_plugin.h"
+#include "plugins/shared/text/target_plan.h"
+#include "plugins/shared/text/text_exporter.h"
 
 #include <QObject>
 

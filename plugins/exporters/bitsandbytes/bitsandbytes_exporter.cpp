@@ -1,9 +1,9 @@
 // bitsandbytes: a BitsAndBytesConfig of transformers: one scheme, and the modules to leave out. Source:
 // transformers src/transformers/utils/quantization_config.py, quantizers/quantizers_utils.py.
 #include "plugins/api/exporter_factory.h"
-#include "plugins/exporters/shared/exporter_plugin.h"
-#include "plugins/exporters/shared/target_plan.h"
-#include "plugins/exporters/shared/text_exporter.h"
+#include "plugins/shared/text/exporter_plugin.h"
+#include "plugins/shared/text/target_plan.h"
+#include "plugins/shared/text/text_exporter.h"
 
 #include <QObject>
 

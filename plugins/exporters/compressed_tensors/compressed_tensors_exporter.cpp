@@ -3,9 +3,9 @@
 // src/compressed_tensors/quantization/{quant_args,quant_config,quant_scheme}.py, vllm-project/llm-compressor
 // src/llmcompressor/recipe.
 #include "plugins/api/exporter_factory.h"
-#include "plugins/exporters/shared/exporter_plugin.h"
-#include "plugins/exporters/shared/target_plan.h"
-#include "plugins/exporters/shared/text_exporter.h"
+#include "plugins/shared/text/exporter_plugin.h"
+#include "plugins/shared/text/target_plan.h"
+#include "plugins/shared/text/text_exporter.h"
 
 #include <QObject>
 

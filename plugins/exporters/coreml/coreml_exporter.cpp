@@ -1,9 +1,9 @@
 // coreml: an OptimizationConfig of coremltools: what becomes of every weight, by its exact name in the
 // converted model. Source: apple/coremltools coremltools/optimize/coreml/_config.py (9.1).
 #include "plugins/api/exporter_factory.h"
-#include "plugins/exporters/shared/exporter_plugin.h"
-#include "plugins/exporters/shared/target_plan.h"
-#include "plugins/exporters/shared/text_exporter.h"
+#include "plugins/shared/text/exporter_plugin.h"
+#include "plugins/shared/text/target_plan.h"
+#include "plugins/shared/text/text_exporter.h"
 
 #include <QObject>
 

@@ -1,9 +1,9 @@
 // gptqmodel: GPTQModel's quantize_config.json: the scheme of most layers, and rules in "dynamic" for the
 // others. Source: ModelCloud/GPTQModel gptqmodel/quantization/config.py (7.3.4).
 #include "plugins/api/exporter_factory.h"
-#include "plugins/exporters/shared/exporter_plugin.h"
-#include "plugins/exporters/shared/target_plan.h"
-#include "plugins/exporters/shared/text_exporter.h"
+#include "plugins/shared/text/exporter_plugin.h"
+#include "plugins/shared/text/target_plan.h"
+#include "plugins/shared/text/text_exporter.h"
 
 #include <QObject>
 

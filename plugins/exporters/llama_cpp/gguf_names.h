@@ -1,7 +1,7 @@
 // What llama.cpp calls a tensor: the names in a GGUF file. Any thread.
 #pragma once
 
-#include "plugins/exporters/shared/module_names.h"
+#include "plugins/shared/text/module_names.h"
 
 namespace halfstep {
 

@@ -2,9 +2,9 @@
 // tools/quantize/quantize.cpp, src/llama-quant.cpp (2026-08).
 #include "plugins/api/exporter_factory.h"
 #include "plugins/exporters/llama_cpp/gguf_names.h"
-#include "plugins/exporters/shared/exporter_plugin.h"
-#include "plugins/exporters/shared/target_plan.h"
-#include "plugins/exporters/shared/text_exporter.h"
+#include "plugins/shared/text/exporter_plugin.h"
+#include "plugins/shared/text/target_plan.h"
+#include "plugins/shared/text/text_exporter.h"
 
 #include <QObject>
 

@@ -2,9 +2,9 @@
 // dictionary of 0.3x and before (Python). Sources: NVIDIA/Model-Optimizer
 // modelopt/torch/quantization/config.py, modelopt_recipes/.
 #include "plugins/api/exporter_factory.h"
-#include "plugins/exporters/shared/exporter_plugin.h"
-#include "plugins/exporters/shared/target_plan.h"
-#include "plugins/exporters/shared/text_exporter.h"
+#include "plugins/shared/text/exporter_plugin.h"
+#include "plugins/shared/text/target_plan.h"
+#include "plugins/shared/text/text_exporter.h"
 
 #include <QObject>
 

@@ -3,9 +3,9 @@
 // intel/neural-compressor neural_compressor/config.py (2.x), neural_compressor/torch/quantization/config.py
 // (3.9).
 #include "plugins/api/exporter_factory.h"
-#include "plugins/exporters/shared/exporter_plugin.h"
-#include "plugins/exporters/shared/target_plan.h"
-#include "plugins/exporters/shared/text_exporter.h"
+#include "plugins/shared/text/exporter_plugin.h"
+#include "plugins/shared/text/target_plan.h"
+#include "plugins/shared/text/text_exporter.h"
 
 #include <QObject>
 

@@ -2,9 +2,9 @@
 // pass, which ignores all others by name. Sources: openvinotoolkit/nncf
 // src/nncf/quantization/quantize_model.py, src/nncf/scopes.py.
 #include "plugins/api/exporter_factory.h"
-#include "plugins/exporters/shared/exporter_plugin.h"
-#include "plugins/exporters/shared/target_plan.h"
-#include "plugins/exporters/shared/text_exporter.h"
+#include "plugins/shared/text/exporter_plugin.h"
+#include "plugins/shared/text/target_plan.h"
+#include "plugins/shared/text/text_exporter.h"
 
 #include <QObject>
 

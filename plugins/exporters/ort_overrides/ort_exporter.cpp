@@ -3,7 +3,7 @@
 #include "core/io/atomic_file.h"
 #include "plugins/exporters/ort_overrides/ort_rules.h"
 #include "plugins/exporters/ort_overrides/ort_script.h"
-#include "plugins/exporters/shared/weight_parameters.h"
+#include "plugins/shared/text/weight_parameters.h"
 
 namespace halfstep {
 

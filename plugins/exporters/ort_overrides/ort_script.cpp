@@ -1,6 +1,6 @@
 #include "plugins/exporters/ort_overrides/ort_script.h"
 
-#include "plugins/exporters/shared/literals.h"
+#include "plugins/shared/text/literals.h"
 
 #include <algorithm>
 

@@ -1,5 +1,7 @@
 // report-csv: one row per layer with every figure, as RFC 4180 has it (CRLF, quotes doubled); numbers with as
 // many digits as bring them back exactly, not finite ones as inf, -inf and nan.
+// What was measured follows in more columns (errors, sensitivities and latency, each with its interval where
+// it has one); cells of layers that it was not measured of are empty.
 #pragma once
 
 #include "core/io/exporter.h"

@@ -1,5 +1,6 @@
 #include "plugins/api/exporter_factory.h"
 #include "plugins/exporters/report/csv_report.h"
+#include "plugins/exporters/report/html_report.h"
 #include "plugins/exporters/report/json_report.h"
 
 #include <QObject>
@@ -13,6 +14,7 @@ class ReportPlugin : public QObject, public ExporterFactory {
 public:
   std::vector<std::unique_ptr<Exporter>> createExporters() const override {
     std::vector<std::unique_ptr<Exporter>> exporters;
+    exporters.push_back(std::make_unique<HtmlReport>());
     exporters.push_back(std::make_unique<JsonReport>());
     exporters.push_back(std::make_unique<CsvReport>());
     return exporters;

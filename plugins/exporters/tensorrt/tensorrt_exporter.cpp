@@ -2,10 +2,10 @@
 // precision of every layer. Source: NVIDIA/TensorRT samples/common/sampleOptions.{h,cpp} (v10.13.0), python
 // calibrators.
 #include "plugins/api/exporter_factory.h"
-#include "plugins/exporters/shared/exporter_plugin.h"
-#include "plugins/exporters/shared/target_plan.h"
-#include "plugins/exporters/shared/tensor_activations.h"
-#include "plugins/exporters/shared/text_exporter.h"
+#include "plugins/shared/text/exporter_plugin.h"
+#include "plugins/shared/text/target_plan.h"
+#include "plugins/shared/text/tensor_activations.h"
+#include "plugins/shared/text/text_exporter.h"
 
 #include <QObject>
 

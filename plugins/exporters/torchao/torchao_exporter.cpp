@@ -1,9 +1,9 @@
 // torchao: a TorchAoConfig of transformers with a configuration for every module by its exact name. Sources:
 // pytorch/ao torchao/core/config.py, torchao/quantization/quant_api.py (0.19).
 #include "plugins/api/exporter_factory.h"
-#include "plugins/exporters/shared/exporter_plugin.h"
-#include "plugins/exporters/shared/target_plan.h"
-#include "plugins/exporters/shared/text_exporter.h"
+#include "plugins/shared/text/exporter_plugin.h"
+#include "plugins/shared/text/target_plan.h"
+#include "plugins/shared/text/text_exporter.h"
 
 #include <QObject>
 

@@ -2,11 +2,9 @@
 
 #include "core/io/atomic_file.h"
 #include "core/support/mapped_file.h"
-#include "plugins/stores/hdf5/hdf5_handle.h"
+#include "plugins/shared/hdf5/activation_group.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 
 namespace halfstep {
 
@@ -22,74 +20,9 @@ constexpr std::size_t kMostAxes = 64;
 constexpr std::size_t kBins = 2 * BinaryHistogram::kBinsPerSide;
 const char* const kFormat = "halfstep_calibration";
 
-std::string groupName(std::size_t index) {
-  std::array<char, 32> name{};
-  std::snprintf(name.data(), name.size(), "%06zu", index);
-  return name.data();
-}
-
-/// A file in memory; nothing reaches the disk.
-Handle memoryFile(bool create, std::span<const std::byte> image) {
-  constexpr std::size_t kGrowth = std::size_t{1} << 20;
-  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  H5Pset_fapl_core(access.id(), kGrowth, 0);
-  if (create) {
-    return {H5Fcreate("calibration", H5F_ACC_TRUNC, H5P_DEFAULT, access.id()), H5Fclose};
-  }
-  H5Pset_file_image(access.id(), const_cast<std::byte*>(image.data()), image.size()); // copies it
-  return {H5Fopen("calibration", H5F_ACC_RDONLY, access.id()), H5Fclose};
-}
-
-herr_t writeValue(hid_t parent, std::size_t index, const ActivationStatistics& value) {
-  const Handle group(H5Gcreate2(parent, groupName(index).c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-                     H5Gclose);
-  if (!group.isValid()) {
-    return -1;
-  }
-  const hid_t id = group.id();
-  std::vector<std::uint32_t> samples;
-  std::vector<float> low, high, channelLow, channelHigh;
-  for (const SampleRange& range : value.samples) {
-    samples.push_back(range.sample);
-    low.push_back(range.min);
-    high.push_back(range.max);
-  }
-  for (const ValueRange& range : value.channelRanges) {
-    channelLow.push_back(range.lo);
-    channelHigh.push_back(range.hi);
-  }
-  const kernels::MomentPartials& moments = value.moments;
-  const auto counts = value.histogram.counts();
-  const herr_t states[] = {
-      hdf5::writeText(id, "name", value.name),
-      hdf5::writeText(id, "dtype", std::string(elementTypeName(value.type))),
-      hdf5::writeAttribute(id, "shape", value.shape),
-      hdf5::writeNumber(id, "count", moments.finite),
-      hdf5::writeNumber(id, "nan", moments.nan),
-      hdf5::writeNumber(id, "infinite", moments.infinite),
-      hdf5::writeNumber(id, "zeros", moments.zeros),
-      hdf5::writeNumber(id, "min", moments.min),
-      hdf5::writeNumber(id, "max", moments.max),
-      hdf5::writeNumber(id, "mean", moments.mean),
-      hdf5::writeNumber(id, "m2", moments.m2),
-      hdf5::writeNumber(id, "m3", moments.m3),
-      hdf5::writeNumber(id, "m4", moments.m4),
-      hdf5::writeAttribute(id, "moving_average",
-                           std::vector<float>{value.movingAverage.lo, value.movingAverage.hi}),
-      hdf5::writeNumber(id, "channel_axis", std::int64_t{value.channelAxis}),
-      hdf5::writeNumber(id, "histogram_exponent", std::int64_t{value.histogram.exponent()}),
-      hdf5::writeDataset(id, "histogram", std::vector<std::int64_t>(counts.begin(), counts.end()), "values"),
-      hdf5::writeDataset(id, "sample_index", samples, "index into /samples"),
-      hdf5::writeDataset(id, "sample_min", low, "as the value"),
-      hdf5::writeDataset(id, "sample_max", high, "as the value"),
-      hdf5::writeDataset(id, "channel_min", channelLow, "as the value"),
-      hdf5::writeDataset(id, "channel_max", channelHigh, "as the value")};
-  return *std::min_element(std::begin(states), std::end(states));
-}
-
-Result<std::vector<std::byte>> imageOf(const StoredCalibration& stored, const JobContext& job) {
+Result<std::vector<std::byte>> calibrationImage(const StoredCalibration& stored, const JobContext& job) {
   const Error noMemory{ErrorKind::failed, "HDF5 could not write it (not enough memory?)"};
-  const Handle file = memoryFile(true, {});
+  const Handle file = hdf5::newMemoryFile();
   if (!file.isValid()) {
     return noMemory;
   }
@@ -107,18 +40,9 @@ Result<std::vector<std::byte>> imageOf(const StoredCalibration& stored, const Jo
   bool good = values.isValid() && *std::min_element(std::begin(states), std::end(states)) >= 0;
   for (std::size_t i = 0; i < calibration.values.size() && good; ++i) {
     HALFSTEP_CHECK(job.checkpoint());
-    good = writeValue(values.id(), i, calibration.values[i]) >= 0;
+    good = hdf5::writeStatistics(values.id(), hdf5::groupName(i), calibration.values[i]) >= 0;
   }
-  H5Fflush(file.id(), H5F_SCOPE_GLOBAL);
-  const ssize_t size = good ? H5Fget_file_image(file.id(), nullptr, 0) : -1;
-  if (size <= 0) {
-    return noMemory;
-  }
-  std::vector<std::byte> image(static_cast<std::size_t>(size));
-  if (H5Fget_file_image(file.id(), image.data(), image.size()) != size) {
-    return noMemory;
-  }
-  return image;
+  return good ? hdf5::imageOf(file) : Result<std::vector<std::byte>>(noMemory);
 }
 
 Result<ActivationStatistics> readValue(hid_t group) {
@@ -196,11 +120,11 @@ Result<StoredCalibration> readFile(hid_t file, const JobContext& job) {
   }
   for (std::size_t i = 0; i < info.nlinks; ++i) {
     HALFSTEP_CHECK(job.checkpoint());
-    const Handle group(H5Gopen2(values.id(), groupName(i).c_str(), H5P_DEFAULT), H5Gclose);
+    const Handle group(H5Gopen2(values.id(), hdf5::groupName(i).c_str(), H5P_DEFAULT), H5Gclose);
     auto value = group.isValid() ? readValue(group.id())
                                  : Result<ActivationStatistics>(Error{ErrorKind::damagedFile, "is missing"});
     if (!value) {
-      value.error().where = "/values/" + groupName(i);
+      value.error().where = "/values/" + hdf5::groupName(i);
       return value.error();
     }
     calibration->values.push_back(std::move(*value));
@@ -215,7 +139,7 @@ Result<void> Hdf5Store::save(const StoredCalibration& calibration, const std::fi
                              const JobContext& job) const {
   const std::lock_guard lock(m_library);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); // it prints otherwise
-  auto image = imageOf(calibration, job);
+  auto image = calibrationImage(calibration, job);
   if (!image) {
     image.error().file = path.string();
     return image.error();
@@ -227,7 +151,7 @@ Result<StoredCalibration> Hdf5Store::load(const std::filesystem::path& path, con
   HALFSTEP_TRY(const auto mapped, MappedFile::open(path));
   const std::lock_guard lock(m_library);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-  const Handle file = memoryFile(false, mapped->bytes());
+  const Handle file = hdf5::openImage(mapped->bytes());
   if (!file.isValid()) {
     return Error{ErrorKind::damagedFile, "is no HDF5 file", {}, path.string()};
   }

@@ -1,4 +1,4 @@
-#include "plugins/exporters/shared/layer_facts.h"
+#include "plugins/shared/text/layer_facts.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "plugins/exporters/report/report_figures.h"
+#include "plugins/shared/report/report_figures.h"
 
 namespace halfstep {
 

@@ -1,4 +1,4 @@
-#include "plugins/exporters/shared/weight_parameters.h"
+#include "plugins/shared/text/weight_parameters.h"
 
 namespace halfstep {
 

@@ -62,6 +62,10 @@ inline hid_t nativeType<std::uint64_t>() {
   return H5T_NATIVE_UINT64;
 }
 template <>
+inline hid_t nativeType<std::int32_t>() {
+  return H5T_NATIVE_INT32;
+}
+template <>
 inline hid_t nativeType<std::uint32_t>() {
   return H5T_NATIVE_UINT32;
 }
@@ -71,8 +75,10 @@ inline hid_t nativeType<std::uint32_t>() {
 herr_t writeText(hid_t object, const char* attribute, const std::string& text);
 herr_t writeTexts(hid_t parent, const char* dataset, const std::vector<std::string>& texts);
 herr_t writeAttribute(hid_t object, const char* attribute, hid_t type, const void* values, std::size_t count);
-herr_t writeDataset(hid_t parent, const char* name, hid_t type, const void* values, std::size_t count,
-                    const char* unit);
+/// `shape`: the axes' lengths, the last one varying fastest. Compressed from 4,096 elements on; without the
+/// time it was made at, so that the same values give the same file.
+herr_t writeDataset(hid_t parent, const char* name, hid_t type, const void* values,
+                    const std::vector<hsize_t>& shape, const char* unit);
 
 template <class T>
 herr_t writeAttribute(hid_t object, const char* attribute, const std::vector<T>& values) {
@@ -84,8 +90,25 @@ herr_t writeNumber(hid_t object, const char* attribute, T value) {
 }
 template <class T>
 herr_t writeDataset(hid_t parent, const char* name, const std::vector<T>& values, const char* unit) {
-  return writeDataset(parent, name, nativeType<T>(), values.data(), values.size(), unit);
+  return writeDataset(parent, name, nativeType<T>(), values.data(), {values.size()}, unit);
 }
+/// Precondition: `values` has as many elements as `shape` says.
+template <class T>
+herr_t writeArray(hid_t parent, const char* name, const std::vector<T>& values,
+                  const std::vector<hsize_t>& shape, const char* unit) {
+  return writeDataset(parent, name, nativeType<T>(), values.data(), shape, unit);
+}
+
+/// A new file in memory; nothing reaches the disk.
+Handle newMemoryFile();
+/// One to read, from the bytes of a file, which are copied. Not valid where they are none.
+Handle openImage(std::span<const std::byte> image);
+/// The bytes of a file in memory. Error: not enough memory.
+Result<std::vector<std::byte>> imageOf(const Handle& file);
+/// "000012", so that groups are listed in the order of their numbers.
+std::string groupName(std::size_t index);
+/// A new group; check isValid().
+Handle makeGroup(hid_t parent, const std::string& name);
 
 // Reading: errors are of kind `damagedFile` and name the attribute or data set.
 Result<std::string> readText(hid_t object, const char* attribute);

@@ -1,4 +1,4 @@
-#include "plugins/exporters/shared/literals.h"
+#include "plugins/shared/text/literals.h"
 
 #include <algorithm>
 #include <cassert>

@@ -1,4 +1,4 @@
-#include "plugins/stores/hdf5/hdf5_handle.h"
+#include "plugins/shared/hdf5/hdf5_handle.h"
 
 #include <algorithm>
 
@@ -25,6 +25,13 @@ std::string trimmed(const char* field, std::size_t length) {
   return text;
 }
 
+Handle memoryAccess() {
+  constexpr std::size_t kGrowth = std::size_t{1} << 20;
+  Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  H5Pset_fapl_core(access.id(), kGrowth, 0);
+  return access;
+}
+
 } // namespace
 
 herr_t writeText(hid_t object, const char* attribute, const std::string& text) {
@@ -45,7 +52,7 @@ herr_t writeTexts(hid_t parent, const char* dataset, const std::vector<std::stri
     std::copy(texts[i].begin(), texts[i].end(), fields.begin() + static_cast<std::ptrdiff_t>(i * longest));
   }
   const Handle type = textType(longest);
-  return writeDataset(parent, dataset, type.id(), fields.data(), texts.size(), nullptr);
+  return writeDataset(parent, dataset, type.id(), fields.data(), {texts.size()}, nullptr);
 }
 
 herr_t writeAttribute(hid_t object, const char* attribute, hid_t type, const void* values,
@@ -59,13 +66,19 @@ herr_t writeAttribute(hid_t object, const char* attribute, hid_t type, const voi
   return count > 0 ? H5Awrite(made.id(), type, values) : 0;
 }
 
-herr_t writeDataset(hid_t parent, const char* name, hid_t type, const void* values, std::size_t count,
-                    const char* unit) {
-  const hsize_t length = count;
-  const Handle space(H5Screate_simple(1, &length, nullptr), H5Sclose);
+herr_t writeDataset(hid_t parent, const char* name, hid_t type, const void* values,
+                    const std::vector<hsize_t>& shape, const char* unit) {
+  const Handle space(H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr), H5Sclose);
   const Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
-  if (count >= kChunk) { // worth compressing
-    H5Pset_chunk(properties.id(), 1, &kChunk);
+  H5Pset_obj_track_times(properties.id(), false);
+  hsize_t count = 1;
+  for (const hsize_t length : shape) {
+    count *= length;
+  }
+  if (count >= kChunk) { // worth compressing: whole rows, about kChunk elements
+    std::vector<hsize_t> chunk = shape;
+    chunk.front() = std::clamp<hsize_t>(kChunk / (count / shape.front()), 1, shape.front());
+    H5Pset_chunk(properties.id(), static_cast<int>(chunk.size()), chunk.data());
     H5Pset_shuffle(properties.id());
     H5Pset_deflate(properties.id(), kCompression);
   }
@@ -76,6 +89,41 @@ herr_t writeDataset(hid_t parent, const char* name, hid_t type, const void* valu
     return -1;
   }
   return unit != nullptr ? writeText(made.id(), "units", unit) : 0;
+}
+
+Handle newMemoryFile() {
+  const Handle access = memoryAccess();
+  return {H5Fcreate("halfstep", H5F_ACC_TRUNC, H5P_DEFAULT, access.id()), H5Fclose};
+}
+
+Handle openImage(std::span<const std::byte> image) {
+  const Handle access = memoryAccess();
+  H5Pset_file_image(access.id(), const_cast<std::byte*>(image.data()), image.size()); // copies it
+  return {H5Fopen("halfstep", H5F_ACC_RDONLY, access.id()), H5Fclose};
+}
+
+Result<std::vector<std::byte>> imageOf(const Handle& file) {
+  const Error noMemory{ErrorKind::failed, "HDF5 could not write it (not enough memory?)"};
+  const bool good = H5Fflush(file.id(), H5F_SCOPE_GLOBAL) >= 0;
+  const ssize_t size = good ? H5Fget_file_image(file.id(), nullptr, 0) : -1;
+  if (size <= 0) {
+    return noMemory;
+  }
+  std::vector<std::byte> image(static_cast<std::size_t>(size));
+  if (H5Fget_file_image(file.id(), image.data(), image.size()) != size) {
+    return noMemory;
+  }
+  return image;
+}
+
+std::string groupName(std::size_t index) {
+  std::string digits = std::to_string(index);
+  constexpr std::size_t kDigits = 6;
+  return digits.size() < kDigits ? std::string(kDigits - digits.size(), '0') + digits : digits;
+}
+
+Handle makeGroup(hid_t parent, const std::string& name) {
+  return {H5Gcreate2(parent, name.c_str(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose};
 }
 
 Result<std::size_t> readCount(hid_t space, const std::string& name, std::size_t most) {

@@ -3,10 +3,10 @@
 #pragma once
 
 #include "core/io/exporter.h"
-#include "plugins/exporters/shared/layer_facts.h"
-#include "plugins/exporters/shared/literals.h"
-#include "plugins/exporters/shared/module_names.h"
-#include "plugins/exporters/shared/name_patterns.h"
+#include "plugins/shared/text/layer_facts.h"
+#include "plugins/shared/text/literals.h"
+#include "plugins/shared/text/module_names.h"
+#include "plugins/shared/text/name_patterns.h"
 
 #include <functional>
 #include <optional>

@@ -1,6 +1,6 @@
-#include "plugins/exporters/shared/module_names.h"
+#include "plugins/shared/text/module_names.h"
 
-#include "plugins/exporters/shared/name_patterns.h"
+#include "plugins/shared/text/name_patterns.h"
 
 #include <algorithm>
 #include <cctype>

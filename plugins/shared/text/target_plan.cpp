@@ -1,4 +1,4 @@
-#include "plugins/exporters/shared/target_plan.h"
+#include "plugins/shared/text/target_plan.h"
 
 #include "core/quant/scheme_grammar.h"
 

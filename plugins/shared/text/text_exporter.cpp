@@ -1,7 +1,7 @@
-#include "plugins/exporters/shared/text_exporter.h"
+#include "plugins/shared/text/text_exporter.h"
 
 #include "core/io/atomic_file.h"
-#include "plugins/exporters/shared/literals.h"
+#include "plugins/shared/text/literals.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,4 +1,4 @@
-#include "plugins/exporters/shared/name_patterns.h"
+#include "plugins/shared/text/name_patterns.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,7 +1,7 @@
-#include "plugins/exporters/shared/tensor_activations.h"
+#include "plugins/shared/text/tensor_activations.h"
 
 #include "core/analysis/simulation.h"
-#include "plugins/exporters/shared/target_plan.h"
+#include "plugins/shared/text/target_plan.h"
 
 #include <algorithm>
 #include <set>
