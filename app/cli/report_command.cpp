@@ -52,24 +52,6 @@ Result<const Exporter*> exporterOf(Environment& environment, const ReportOptions
                "--out " + options.out + ": which report? Expected one of " + known + ", or --to FORMAT"};
 }
 
-Result<SensitivityOptions> sweepOptions(const ReportOptions& given, const SampleSource& samples) {
-  SensitivityOptions options;
-  HALFSTEP_TRY(SchemeList list, schemeList("--schemes", given.schemes));
-  options.schemes = std::move(list.weights);
-  options.activations = std::move(list.activations);
-  if (!given.metric.empty()) {
-    options.metric = metricFromName(given.metric);
-    if (!options.metric) {
-      return Error{ErrorKind::usage, "--metric " + given.metric +
-                                         ": expected kl, sqnr, relative-error, mse, cosine, top1, top5, "
-                                         "accuracy or perplexity"};
-    }
-  }
-  options.samples = samples.count();
-  options.memoryBudget = given.memory << 20;
-  return options;
-}
-
 Result<std::shared_ptr<const Calibration>> savedCalibration(Environment& environment, const std::string& file,
                                                             const std::string& modelSha256) {
   const CalibrationStore* store = environment.plugins().calibrationStore();
@@ -116,7 +98,8 @@ Result<void> measureOnSamples(Environment& environment, const ReportOptions& opt
     if (samples == nullptr) {
       return Error{ErrorKind::usage, "--schemes: sensitivities are measured on data; give --data as well"};
     }
-    HALFSTEP_TRY(const SensitivityOptions sweep, sweepOptions(options, *samples));
+    HALFSTEP_TRY(const SensitivityOptions sweep,
+                 sweepOptions(options.schemes, options.metric, options.memory, *samples));
     const Simulation simulation(model, measured.calibration);
     HALFSTEP_TRY(measured.sensitivity, measureWithJournal(executor, simulation, *samples, sweep,
                                                           options.journal, context.part(0.45, 0.8)));

@@ -66,20 +66,8 @@ Result<bool> asksFor(const SearchCommandOptions& options, PlanQuantity wanted) {
 Result<std::shared_ptr<const Sensitivity>> sweep(const SearchCommandOptions& given, const Executor& executor,
                                                  const Simulation& simulation, const SampleSource& samples,
                                                  const JobContext& job) {
-  SensitivityOptions options;
-  HALFSTEP_TRY(SchemeList list, schemeList("--schemes", given.schemes));
-  options.schemes = std::move(list.weights);
-  options.activations = std::move(list.activations);
-  if (!given.metric.empty()) {
-    options.metric = metricFromName(given.metric);
-    if (!options.metric) {
-      return Error{ErrorKind::usage, "--metric " + given.metric +
-                                         ": expected kl, sqnr, relative-error, mse, "
-                                         "top1, top5, accuracy or perplexity"};
-    }
-  }
-  options.samples = samples.count();
-  options.memoryBudget = given.memory << 20;
+  HALFSTEP_TRY(const SensitivityOptions options,
+               sweepOptions(given.schemes, given.metric, given.memory, samples));
   return measureWithJournal(executor, simulation, samples, options, given.journal, job);
 }
 

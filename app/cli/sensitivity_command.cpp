@@ -30,26 +30,6 @@ struct SensitivityCommandOptions {
   bool onlyEstimate = false;
 };
 
-Result<SensitivityOptions> sweepOptions(const SensitivityCommandOptions& given, const SampleSource& samples) {
-  SensitivityOptions options;
-  HALFSTEP_TRY(SchemeList list, schemeList("--schemes", given.schemes));
-  options.schemes = std::move(list.weights);
-  options.activations = std::move(list.activations);
-  if (!given.metric.empty()) {
-    options.metric = metricFromName(given.metric);
-    if (!options.metric) {
-      return Error{ErrorKind::usage,
-                   "--metric " + given.metric +
-                       ": expected kl, sqnr, relative-error, mse, cosine, top1, top5, accuracy or "
-                       "perplexity"};
-    }
-  }
-  options.samples = samples.count();
-  options.memoryBudget = given.memory << 20;
-  options.reuse = !given.naive;
-  return options;
-}
-
 /// What is known beside the measured figures.
 struct Beside {
   std::vector<double> screening;
@@ -270,7 +250,8 @@ Result<void> sweepNetwork(Environment& environment, const SensitivityCommandOpti
   HALFSTEP_CHECK(checkEstimate(given));
   HALFSTEP_TRY(const auto model, environment.loadModel(given.file, 0.02));
   HALFSTEP_TRY(const auto samples, samplesFor(environment, *model, given.data));
-  HALFSTEP_TRY(SensitivityOptions options, sweepOptions(given, *samples));
+  HALFSTEP_TRY(SensitivityOptions options, sweepOptions(given.schemes, given.metric, given.memory, *samples));
+  options.reuse = !given.naive;
   HALFSTEP_TRY(const Executor executor, Executor::create(model));
   if (!given.estimate.empty() && !options.activations.empty()) {
     return Error{ErrorKind::usage, "--estimate fisher: it is of weights alone, not of " + given.schemes};

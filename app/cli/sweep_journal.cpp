@@ -1,6 +1,7 @@
 #include "app/cli/sweep_journal.h"
 
 #include "app/cli/output.h"
+#include "app/cli/plan_options.h"
 #include "core/support/hash.h"
 #include "core/support/mapped_file.h"
 
@@ -33,6 +34,25 @@ void SweepJournal::note(const Sensitivity& sweep, std::size_t layer) {
 Result<std::string> hashOf(const std::filesystem::path& path, const JobContext& job) {
   HALFSTEP_TRY(const auto file, MappedFile::open(path));
   return sha256(file->bytes(), job);
+}
+
+Result<SensitivityOptions> sweepOptions(const std::string& schemes, const std::string& metric,
+                                        std::size_t memory, const SampleSource& samples) {
+  SensitivityOptions options;
+  HALFSTEP_TRY(SchemeList list, schemeList("--schemes", schemes));
+  options.schemes = std::move(list.weights);
+  options.activations = std::move(list.activations);
+  if (!metric.empty()) {
+    options.metric = metricFromName(metric);
+    if (!options.metric) {
+      return Error{ErrorKind::usage, "--metric " + metric +
+                                         ": expected kl, sqnr, relative-error, mse, cosine, top1, top5, "
+                                         "accuracy or perplexity"};
+    }
+  }
+  options.samples = samples.count();
+  options.memoryBudget = memory << 20;
+  return options;
 }
 
 Result<std::shared_ptr<const Sensitivity>>

@@ -34,6 +34,11 @@ private:
   std::optional<Error> m_problem;
 };
 
+/// What a sweep's options say: --schemes, --metric (empty: the standard one) and --memory (MiB). Errors
+/// (usage) name the option.
+Result<SensitivityOptions> sweepOptions(const std::string& schemes, const std::string& metric,
+                                        std::size_t memory, const SampleSource& samples);
+
 /// measureSensitivity() kept up to date in the journal at `path` (none where it is empty), going on from what
 /// it holds. What keeps the journal from being written is a warning on standard error. Errors: those of both.
 Result<std::shared_ptr<const Sensitivity>>

@@ -277,12 +277,11 @@ std::string originsSection(const ReportContent& content) {
                    measured.calibration
                        ? originText(measured.calibration->sampleNames.size(), measured.calibration->origin)
                        : missing("halfstep-cli report … --data DATA, or --calibration FILE.h5"));
-  text +=
-      property("Sensitivity", measured.sensitivity
-                                  ? originText(measured.sensitivity->samples, measured.sensitivity->origin) +
-                                        ", " + metricTitle(measured.sensitivity->metric) +
-                                        ", one layer quantized at a time"
-                                  : missing("halfstep-cli report … --data DATA --schemes int8,int4"));
+  text += property("Sensitivity",
+                   measured.sensitivity
+                       ? originText(measured.sensitivity->samples, measured.sensitivity->origin) + ", " +
+                             metricTitle(measured.sensitivity->metric) + ", one layer quantized at a time"
+                       : missing("halfstep-cli report … --data DATA --schemes int8,int4"));
   text += property("Latency",
                    measured.latency
                        ? "measured on " + escaped(measured.latency->machine.name) + " with " +
