@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-SCHEMES = "int8,int7,int6,int6:mse,int5:mse,int5:group64:mse,int4:mse,int4:group64:mse,int3:group64:mse,int3:mse"
+SCHEMES = "int8,int7,int6,int6:mse,int5:mse,int5:group64:mse,int4:mse,int4:group64:mse,int3:group64:mse,int3:mse,int4:asym:group64:mse,int3:asym:group64:mse"
 
 
 def run(program, *arguments):
@@ -36,7 +36,7 @@ def layer_bytes(program, model, plan):
 
 def compare(program, name, model, chosen_on, judged_on, folder):
     plan = os.path.join(folder, "plan.halfstep.json")
-    search = ["search", model, *chosen_on, "--schemes", SCHEMES, "--trials", "120", "--save-plan", plan, "--journal",
+    search = ["search", model, *chosen_on, "--schemes", SCHEMES, "--trials", "400", "--save-plan", plan, "--journal",
               os.path.join(folder, name + ".jsonl")]
     int4, int8, found = ["--weights", "int4:group64"], ["--weights", "int8"], ["--plan", plan]
     size4, size8 = layer_bytes(program, model, int4), layer_bytes(program, model, int8)
@@ -46,7 +46,7 @@ def compare(program, name, model, chosen_on, judged_on, folder):
     for uniform, own in pairs:
         line += f" {uniform:8.1e} {own:8.1e} {own / uniform:5.2f}"
     target = judged(program, model, int8, chosen_on)
-    run(program, *search, "--budget", f"damage={target:.9g}")
+    run(program, *search, "--budget", f"damage={target * 1.00001:.9g}")
     size = layer_bytes(program, model, found)
     print(f"{line}  {size8:7} {size:7} {size / size8:5.2f} {judged(program, model, int8, judged_on):8.1e} "
           f"{judged(program, model, found, judged_on):8.1e}", flush=True)
