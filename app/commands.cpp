@@ -391,7 +391,10 @@ void Commands::exportFileDialog(const Exporter& exporter) {
 }
 
 void Commands::copyCommand() {
-  QApplication::clipboard()->setText(pageCommand(m_page, m_session.document(), m_session.analysis()));
+  QApplication::clipboard()->setText(
+      m_page == QLatin1String("trade-off")
+          ? searchCommand(m_session.document(), m_session.analysis(), m_session.tradeOff())
+          : pageCommand(m_page, m_session.document(), m_session.analysis()));
   emit message(tr("Copied the command line"));
 }
 

@@ -301,6 +301,10 @@ private slots:
     QVERIFY(!program.child<QPushButton>("trade_off_apply")->isEnabled());
     program.session.document().undoStack().undo();
     QVERIFY(program.session.document().plan().layers == present.layers);
+    program.child<QAction>("action_copy_command")->trigger();
+    const QString command = QApplication::clipboard()->text();
+    QVERIFY2(command.contains("search") && command.contains("--budget size=") && command.contains("int6:mse"),
+             qPrintable(command));
     // Other scales, and layers that go together.
     program.child<QToolButton>("trade_off_across_bops")->click();
     QTRY_VERIFY(tradeOff.space() && tradeOff.space()->across == PlanQuantity::bops);

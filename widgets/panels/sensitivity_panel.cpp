@@ -303,7 +303,7 @@ void SensitivityPanel::showSweep() {
     if (scheme < view->reliabilities.size()) {
       const double rho = view->reliabilities[scheme].splitHalf;
       words << (std::isnan(rho) ? tr("too few samples to say how sure the ranking is")
-                                : tr("split-half rank correlation %1").arg(rho, 0, 'f', 3))
+                                : tr("split-half rank correlation %1").arg(cellText(rho)))
             << tr("grey bars: the samples cannot tell the layer from the one ranked before it");
     }
     if (scheme < view->fisherCorrelation.size() && !std::isnan(view->fisherCorrelation[scheme])) {

@@ -141,7 +141,10 @@ void TradeOffPlot::showSpace() {
   if (space && !space->frontier.empty()) {
     const auto [unit, title] = unitFor(space->across, space->cost(space->frontier.back().totals));
     m_unit = unit;
-    const QString metric = metricTitle(m_up ? *m_up : space->space.metric);
+    const OutputMetric drawn = m_up ? *m_up : space->space.metric;
+    const QString metric = metricUnit(drawn).isEmpty()
+                               ? metricTitle(drawn)
+                               : tr("%1, %2").arg(metricTitle(drawn), metricUnit(drawn));
     const QString kind =
         m_up ? tr("%1 (higher is better)").arg(metric) : tr("%1 (lower is better)").arg(metric);
     setTitles(title, kind);

@@ -172,4 +172,24 @@ QString pageCommand(const QString& page, const Document& document, const Network
   return page == QLatin1String("latency") ? start("latency", document) : quantizeCommand(document);
 }
 
+QString searchCommand(const Document& document, const NetworkAnalysis& analysis, const TradeOff& tradeOff) {
+  if (!document.model() || document.layerCount() == 0) {
+    return {};
+  }
+  QString budget = QStringLiteral("size=25%");
+  if (const auto& space = tradeOff.space()) {
+    const auto number = [&](double scale) { return QString::number(scale * tradeOff.budget(), 'f', 3); };
+    budget = space->across == PlanQuantity::size      ? QStringLiteral("size=%1B").arg(number(1.0))
+             : space->across == PlanQuantity::latency ? QStringLiteral("latency=%1us").arg(number(1e6))
+                                                      : QStringLiteral("bops=%1").arg(number(1.0));
+  }
+  QString command = start("search", document) + dataWords(document.data()) + sweepWords(analysis) +
+                    QStringLiteral(" --budget ") + budget;
+  for (const TieRule rule : tradeOff.ties()) {
+    command +=
+        rule == TieRule::sameInput ? QStringLiteral(" --tie same-input") : QStringLiteral(" --tie residual");
+  }
+  return command;
+}
+
 } // namespace halfstep

@@ -3,6 +3,7 @@
 
 #include "widgets/viewmodels/document.h"
 #include "widgets/viewmodels/network_analysis.h"
+#include "widgets/viewmodels/trade_off.h"
 
 #include <QString>
 
@@ -17,6 +18,10 @@ QString quantizeCommand(const Document& document);
 /// "error" evaluate with the plan's schemes, "activations" calibrate, "latency" latency; with the document's
 /// data.
 QString pageCommand(const QString& page, const Document& document, const NetworkAnalysis& analysis);
+
+/// `halfstep-cli search` within the budget that the Trade-off page shows, with its sweep's schemes and its
+/// ties; size=25% where there is no budget yet.
+QString searchCommand(const Document& document, const NetworkAnalysis& analysis, const TradeOff& tradeOff);
 
 /// `text` as one word of a POSIX shell.
 QString shellQuoted(const QString& text);

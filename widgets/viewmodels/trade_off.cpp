@@ -17,9 +17,10 @@ constexpr double kExactSeconds = 5.0;
 constexpr std::size_t kMemoryBudget = std::size_t{512} << 20;
 
 /// What the page's interval and figures of a plan are, worked out on the job's thread.
-void takeFigures(TradeOffPoint& point, const TriedPlan& tried, OutputMetric metric, std::uint64_t seed) {
+void takeFigures(TradeOffPoint& point, const TriedPlan& tried, const SearchSpace& space, std::uint64_t seed) {
+  point.choices = space.choicesOf(point.plan);
   point.totals = tried.solution.totals;
-  point.damage = addedDamageEstimate(metric, tried.samples, seed);
+  point.damage = addedDamageEstimate(space.metric, tried.samples, seed);
   point.figures.clear();
   for (const OutputMetric other : {OutputMetric::kl, OutputMetric::sqnr, OutputMetric::top1,
                                    OutputMetric::accuracy, OutputMetric::perplexity}) {
@@ -215,7 +216,7 @@ void TradeOff::choosePoint(int point) {
   if (!m_space || point < 0 || point >= static_cast<int>(m_points.size())) {
     return;
   }
-  auto choices = m_space->space.choicesOf(m_points[static_cast<std::size_t>(point)].plan);
+  auto choices = m_points[static_cast<std::size_t>(point)].choices;
   if (!choices) {
     return;
   }
@@ -235,12 +236,8 @@ const TradeOffPoint* TradeOff::chosenPoint() const {
   if (!m_chosen) {
     return nullptr;
   }
-  const auto layers = chosenPlan().layers;
   for (const TradeOffPoint& point : m_points) {
-    const bool same = std::all_of(layers.begin(), layers.end(), [&](const auto& entry) {
-      return point.plan.forLayer(entry.first) == entry.second;
-    });
-    if (same) {
+    if (point.choices == m_chosen->choices) {
       return &point;
     }
   }
@@ -283,7 +280,7 @@ void TradeOff::startMeasuring(const QString& title,
       context.reportProgress(0.1 + 0.9 * static_cast<double>(i) / static_cast<double>(wanted.size()));
       TradeOffPoint point = wanted[i];
       HALFSTEP_TRY(const TriedPlan tried, trials.run(point.plan, context));
-      takeFigures(point, tried, space->space.metric, context.seed());
+      takeFigures(point, tried, space->space, context.seed());
       publish(point);
     }
     if (last) {
@@ -366,7 +363,7 @@ void TradeOff::improveChosen(std::size_t trials) {
     TradeOffPoint point;
     point.kind = TradeOffPoint::Kind::improved;
     point.plan = space->space.planOf(found.best->solution, base);
-    takeFigures(point, *found.best, space->space.metric, context.seed());
+    takeFigures(point, *found.best, space->space, context.seed());
     runner.post(self, [this, space, solution = found.best->solution] {
       if (space == m_space) {
         choose(solution);

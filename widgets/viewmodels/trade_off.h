@@ -23,6 +23,8 @@ struct TradeOffPoint {
   Estimate damage;                                        ///< measured, above the float network's own
   std::vector<std::pair<OutputMetric, Estimate>> figures; ///< the others that apply
   Plan plan;
+  /// The plan as choices of the space; nothing where it is none of the space's.
+  std::optional<std::vector<std::size_t>> choices;
 };
 
 /// What can be chosen from. Immutable; shared.
@@ -56,6 +58,7 @@ public:
   /// What was measured of the chosen plan; null if nothing was.
   const TradeOffPoint* chosenPoint() const;
   double budget() const { return m_budget; }
+  const std::vector<TieRule>& ties() const { return m_ties; }
   bool measures() const { return m_measureJob != 0; }
 
   void setAcross(PlanQuantity quantity);
