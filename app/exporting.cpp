@@ -2,7 +2,6 @@
 
 #include "core/analysis/forecast_check.h"
 #include "core/support/hash.h"
-#include "core/support/mapped_file.h"
 #include "core/support/units.h"
 
 #include <QCoreApplication>
@@ -19,8 +18,7 @@ constexpr std::size_t kCheckedSamples = 16;
 
 Result<void> addHash(ExportInput& input, const JobContext& job) {
   if (input.plan.modelSha256.empty()) {
-    HALFSTEP_TRY(const auto file, MappedFile::open(input.model->path));
-    HALFSTEP_TRY(input.plan.modelSha256, sha256(file->bytes(), job));
+    HALFSTEP_TRY(input.plan.modelSha256, sha256OfFile(input.model->path, job));
   }
   return {};
 }

@@ -3,7 +3,6 @@
 #include "core/io/data_set.h"
 #include "core/io/plan_file.h"
 #include "core/support/hash.h"
-#include "core/support/mapped_file.h"
 #include "core/support/units.h"
 
 #include <QCoreApplication>
@@ -30,11 +29,6 @@ QStringList lines(const std::vector<std::string>& texts) {
     list << QString::fromStdString(text);
   }
   return list;
-}
-
-Result<std::string> hashOf(const std::filesystem::path& path, const JobContext& context) {
-  HALFSTEP_TRY(const auto file, MappedFile::open(path));
-  return sha256(file->bytes(), context);
 }
 
 } // namespace
@@ -139,7 +133,8 @@ void Session::takeModel(std::shared_ptr<const Model> model, const std::optional<
 void Session::hashInBackground() {
   m_jobs.start<std::string>(
       {Lane::batch, tr("Fingerprint of the file"), QStringLiteral("hash"), true},
-      [path = m_document.model()->path](const JobContext& context) { return hashOf(path, context); }, this,
+      [path = m_document.model()->path](const JobContext& context) { return sha256OfFile(path, context); },
+      this,
       [this, model = m_document.model()](Result<std::string> hash) {
         if (hash && m_document.model() == model) {
           m_document.setModelHash(*hash);
@@ -291,7 +286,7 @@ void Session::savePlan(const QString& path) {
       [plan = m_document.plan(), model = m_document.model()->path,
        target = path.toStdString()](const JobContext& context) mutable -> Result<std::string> {
         if (plan.modelSha256.empty()) {
-          HALFSTEP_TRY(plan.modelSha256, hashOf(model, context));
+          HALFSTEP_TRY(plan.modelSha256, sha256OfFile(model, context));
         }
         HALFSTEP_CHECK(halfstep::savePlan(plan, target));
         return plan.modelSha256;

@@ -4,7 +4,6 @@
 #include "core/io/calibration_store.h"
 #include "core/quant/scheme_grammar.h"
 #include "core/support/hash.h"
-#include "core/support/mapped_file.h"
 #include "core/support/units.h"
 
 #include <cmath>
@@ -111,8 +110,7 @@ Result<void> runCalibration(Environment& environment, const CalibrateOptions& op
     if (store == nullptr) {
       return Error{ErrorKind::unsupported, "there is no plug-in that writes calibrations", {}, options.save};
     }
-    HALFSTEP_TRY(const auto file, MappedFile::open(model->path));
-    HALFSTEP_TRY(const std::string hash, sha256(file->bytes(), context));
+    HALFSTEP_TRY(const std::string hash, sha256OfFile(model->path, context));
     HALFSTEP_CHECK(store->save({calibration, model->name, hash}, options.save, context.part(0.95, 1.0)));
     json["file"] = options.save;
   }

@@ -4,7 +4,6 @@
 #include "core/io/plan_file.h"
 #include "core/quant/scheme_grammar.h"
 #include "core/support/hash.h"
-#include "core/support/mapped_file.h"
 
 #include <fnmatch.h>
 
@@ -39,9 +38,8 @@ Result<void> checkSchemes(const Model& model, const Plan& plan) {
 } // namespace
 
 bool SchemeList::needsCalibration() const {
-  return std::any_of(activations.begin(), activations.end(), [](const ActivationScheme& one) {
-    return !one.dynamic && one.scheme.format != NumberFormat::fp32;
-  });
+  return std::any_of(activations.begin(), activations.end(),
+                     [](const ActivationScheme& one) { return one.needsCalibration(); });
 }
 
 Result<SchemeList> schemeList(const std::string& option, std::string_view text) {
@@ -125,8 +123,7 @@ Result<Plan> planFor(const Model& model, const PlanOptions& options, bool withHa
   }
   std::string hash;
   if (withHash || !plan.modelSha256.empty()) {
-    HALFSTEP_TRY(const auto file, MappedFile::open(model.path));
-    HALFSTEP_TRY(hash, sha256(file->bytes(), context));
+    HALFSTEP_TRY(hash, sha256OfFile(model.path, context));
   }
   if (!options.planFile.empty()) {
     for (const std::string& line : planMismatches(plan, model, hash)) {

@@ -6,8 +6,6 @@
 #include "core/analysis/fisher.h"
 #include "core/analysis/sensitivity.h"
 #include "core/quant/scheme_grammar.h"
-#include "core/support/hash.h"
-#include "core/support/mapped_file.h"
 #include "core/support/units.h"
 
 #include <chrono>
@@ -281,21 +279,10 @@ Result<void> sweepNetwork(Environment& environment, const SensitivityCommandOpti
   }
   const double from = beside.fisher ? 0.3 : 0.02;
   HALFSTEP_TRY(beside.screening, screenWeights(*model, options.schemes, context.part(from, from + 0.03)));
-  std::string hash;
-  if (!given.journal.empty()) {
-    HALFSTEP_TRY(const auto file, MappedFile::open(model->path));
-    HALFSTEP_TRY(hash, sha256(file->bytes(), context));
-  }
-  SweepJournal journal(given.journal, hash);
-  HALFSTEP_CHECK(journal.load());
-  options.onLayer = [&](const Sensitivity& sweep, std::size_t layer) { journal.note(sweep, layer); };
   const auto start = std::chrono::steady_clock::now();
-  HALFSTEP_TRY(const auto sweep, measureSensitivity(executor, simulation, *samples, options,
-                                                    journal.previous(), context.part(from + 0.03, 1.0)));
+  HALFSTEP_TRY(const auto sweep, measureWithJournal(executor, simulation, *samples, options, given.journal,
+                                                    context.part(from + 0.03, 1.0)));
   const double seconds = secondsSince(start);
-  if (journal.problem()) {
-    printWarning(journal.problem()->message());
-  }
   environment.output().document(sweepJson(given.file, *sweep, beside, seconds));
   environment.output().text(sweepText(*sweep, beside.fisher.get()));
   return {};

@@ -3,7 +3,6 @@
 #include "app/cli/output.h"
 #include "app/cli/plan_options.h"
 #include "core/support/hash.h"
-#include "core/support/mapped_file.h"
 
 namespace halfstep::cli {
 
@@ -31,11 +30,6 @@ void SweepJournal::note(const Sensitivity& sweep, std::size_t layer) {
   }
 }
 
-Result<std::string> hashOf(const std::filesystem::path& path, const JobContext& job) {
-  HALFSTEP_TRY(const auto file, MappedFile::open(path));
-  return sha256(file->bytes(), job);
-}
-
 Result<SensitivityOptions> sweepOptions(const std::string& schemes, const std::string& metric,
                                         std::size_t memory, const SampleSource& samples) {
   SensitivityOptions options;
@@ -60,7 +54,7 @@ measureWithJournal(const Executor& executor, const Simulation& simulation, const
                    SensitivityOptions options, const std::string& path, const JobContext& job) {
   std::string hash;
   if (!path.empty()) {
-    HALFSTEP_TRY(hash, hashOf(executor.model().path, job));
+    HALFSTEP_TRY(hash, sha256OfFile(executor.model().path, job));
   }
   SweepJournal journal(path, hash);
   HALFSTEP_CHECK(journal.load());

@@ -45,7 +45,4 @@ Result<std::shared_ptr<const Sensitivity>>
 measureWithJournal(const Executor& executor, const Simulation& simulation, const SampleSource& samples,
                    SensitivityOptions options, const std::string& path, const JobContext& job);
 
-/// A file's SHA-256. Errors: it cannot be read; cancelled.
-Result<std::string> hashOf(const std::filesystem::path& path, const JobContext& job);
-
 } // namespace halfstep::cli

@@ -124,8 +124,7 @@ Result<IntegerBias> integerBias(const Tensor& bias, float inputScale, std::span<
 
 bool hasStaticActivations(const Model& model, const Plan& plan) {
   return std::any_of(model.layers.begin(), model.layers.end(), [&](const Layer& layer) {
-    const ActivationScheme& activations = plan.forLayer(layer.name).activations;
-    return !activations.dynamic && activations.scheme.format != NumberFormat::fp32;
+    return plan.forLayer(layer.name).activations.needsCalibration();
   });
 }
 

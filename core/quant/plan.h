@@ -14,6 +14,9 @@ namespace halfstep {
 struct ActivationScheme {
   bool dynamic = false; ///< the range is found at run time, from each input; otherwise from calibration
   Scheme scheme;        ///< fp32: not quantized (weight-only)
+
+  /// Whether its range must be known before the network runs.
+  bool needsCalibration() const { return !dynamic && scheme.format != NumberFormat::fp32; }
   bool operator==(const ActivationScheme&) const = default;
 };
 

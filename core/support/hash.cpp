@@ -1,5 +1,7 @@
 #include "core/support/hash.h"
 
+#include "core/support/mapped_file.h"
+
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -30,6 +32,11 @@ Result<std::string> sha256(std::span<const std::byte> bytes, const JobContext& c
     text += kDigits[raw[i] & 15];
   }
   return text;
+}
+
+Result<std::string> sha256OfFile(const std::filesystem::path& path, const JobContext& context) {
+  HALFSTEP_TRY(const auto file, MappedFile::open(path));
+  return sha256(file->bytes(), context);
 }
 
 } // namespace halfstep

@@ -299,10 +299,8 @@ void NetworkAnalysis::startSweep(const SweepRequest& request) {
                      hash = m_document.modelHash(), calibration = m_calibration](
                         const JobContext& context) -> Result<std::shared_ptr<const SweepView>> {
     HALFSTEP_TRY(const Executor* executor, lab->executor());
-    const bool isStatic =
-        std::any_of(request.activations.begin(), request.activations.end(), [](const ActivationScheme& one) {
-          return !one.dynamic && one.scheme.format != NumberFormat::fp32;
-        });
+    const bool isStatic = std::any_of(request.activations.begin(), request.activations.end(),
+                                      [](const ActivationScheme& one) { return one.needsCalibration(); });
     std::shared_ptr<const Calibration> ranges = calibration;
     if (isStatic && !ranges) {
       CalibrationOptions first;
