@@ -329,7 +329,7 @@ QStringList Session::recentFiles() const {
 }
 
 bool Session::isSettled() const {
-  return m_jobs.isIdle() && m_quantizer.isSettled();
+  return m_jobs.isIdle() && m_quantizer.isSettled() && m_explorer.isSettled();
 }
 
 } // namespace halfstep

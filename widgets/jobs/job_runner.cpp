@@ -1,6 +1,7 @@
 #include "widgets/jobs/job_runner.h"
 
 #include <algorithm>
+#include <utility>
 
 #ifdef __linux__
 #include <sys/resource.h>
@@ -28,6 +29,9 @@ JobRunner::JobRunner(QObject* parent)
     : QObject(parent) {
   m_refresh.setInterval(kRefreshMilliseconds);
   connect(&m_refresh, &QTimer::timeout, this, &JobRunner::refresh);
+  m_drawn.setSingleShot(true);
+  m_drawn.setInterval(0); // after what is queued: the repainting
+  connect(&m_drawn, &QTimer::timeout, this, &JobRunner::letLaneGo);
   for (const Lane lane : kAllLanes) {
     laneState(lane).thread = std::jthread([this, lane](const std::stop_token& stop) { serve(lane, stop); });
   }
@@ -102,7 +106,9 @@ void JobRunner::serve(Lane lane, const std::stop_token& stop) {
     {
       const std::lock_guard lock(m_mutex);
       state.running.reset();
-      --m_load[static_cast<std::size_t>(lane)];
+      if (lane != Lane::interactive) {
+        --m_load[static_cast<std::size_t>(lane)];
+      }
     }
     m_wake.notify_all();
     // The closure holds the work's inputs; let go of them on this thread, not on the UI's.
@@ -228,9 +234,21 @@ void JobRunner::finish(const JobPointer& job, const Outcome& outcome) {
       outcome.deliver();
     }
   }
+  if (job->request.lane == Lane::interactive) {
+    ++m_delivered;
+    m_drawn.start();
+  }
   if (isIdle()) {
     emit becameIdle();
   }
+}
+
+void JobRunner::letLaneGo() {
+  {
+    const std::lock_guard lock(m_mutex);
+    m_load[static_cast<std::size_t>(Lane::interactive)] -= std::exchange(m_delivered, 0);
+  }
+  m_wake.notify_all();
 }
 
 void JobRunner::markEnded(const JobPointer& job, JobStatus::State state) {

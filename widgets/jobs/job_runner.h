@@ -148,6 +148,8 @@ private:
   void letOthersGoFirst(const Job& job, const std::stop_token& stop);
   bool isHeldUp(const Job& job) const;
   void finish(const JobPointer& job, const Outcome& outcome);
+  /// The other lanes go on once the interactive results are not only delivered but painted.
+  void letLaneGo();
   void markEnded(const JobPointer& job, JobStatus::State state);
   void noteStarted(const JobPointer& job);
   void refresh();
@@ -160,11 +162,13 @@ private:
   std::condition_variable_any m_wake;
   std::mutex m_mailMutex;                           ///< guards m_mail
   std::deque<std::function<void()>> m_mail;         ///< handed over by the workers, not taken yet
-  std::array<std::atomic<int>, kLanes> m_load = {}; ///< jobs of each lane that wait or run
+  std::array<std::atomic<int>, kLanes> m_load = {}; ///< jobs of each lane that wait, run, or are to be drawn
   std::array<LaneState, kLanes> m_lanes;
   std::vector<JobPointer> m_active; ///< UI thread: waiting and running
   std::deque<JobPointer> m_ended;   ///< UI thread: the last ones
   quint64 m_nextId = 1;
+  int m_delivered = 0; ///< UI thread: interactive jobs whose results are not painted yet
+  QTimer m_drawn;
   QTimer m_refresh;
 };
 

@@ -92,7 +92,11 @@ LayerExplorer::LayerExplorer(Document& document, Selection& selection, JobRunner
       emit viewChanged();
     }
   });
+  m_refine.setSingleShot(true);
+  m_refine.setInterval(0); // after what is queued: the repainting
+  connect(&m_refine, &QTimer::timeout, this, &LayerExplorer::refine);
   connect(&m_document, &Document::modelChanged, this, [this] {
+    m_refine.stop();
     m_view.reset();
     m_curve.reset();
     m_pinned.reset();
@@ -114,6 +118,7 @@ LayerExplorer::LayerExplorer(Document& document, Selection& selection, JobRunner
 }
 
 void LayerExplorer::request() {
+  m_refine.stop();
   const int layer = m_selection.currentLayer();
   if (layer < 0 || !m_document.model()) {
     m_runner.cancelKey(QStringLiteral("layer"));
@@ -186,6 +191,13 @@ void LayerExplorer::take(Result<std::shared_ptr<const LayerView>> view) {
                                quantization.bitsPerWeight, m_view->estimated}}});
   }
   emit viewChanged();
+  m_refine.start();
+}
+
+void LayerExplorer::refine() {
+  if (!m_view) {
+    return;
+  }
   if (m_view->estimated) {
     requestExact();
   } else if (!m_curve || m_curveScheme != withoutRange(m_view->scheme)) {

@@ -44,6 +44,8 @@ public:
   /// The error curve of the current layer for the view's format, mapping and granularity; null until
   /// computed.
   std::shared_ptr<const ClippingCurve> curve() const { return m_curve; }
+  /// Whether nothing more will be asked for the shown view (what is asked for already, the job runner knows).
+  bool isSettled() const { return !m_refine.isActive(); }
   /// A result kept for comparison; null if none.
   std::shared_ptr<const LayerView> pinned() const { return m_pinned; }
   void pin();
@@ -66,6 +68,9 @@ signals:
 
 private:
   void request();
+  /// Asks for what the shown view lacks: exact figures, then the error curve. Once it is painted, so that
+  /// the work does not take the processor from the drawing.
+  void refine();
   void requestExact();
   void requestCurve();
   void take(Result<std::shared_ptr<const LayerView>> view);
@@ -78,6 +83,7 @@ private:
   std::shared_ptr<const ClippingCurve> m_curve;
   Scheme m_curveScheme; ///< without its range
   RangeRule m_lastEstimator;
+  QTimer m_refine;    ///< asks for what is still estimated or missing, once the view is painted
   QTimer m_clearLate; ///< clears the old layer's view when the new one takes long
   int m_gesture = 0;
 };
