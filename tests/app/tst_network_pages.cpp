@@ -7,6 +7,7 @@
 #include "widgets/panels/data_dialog.h"
 #include "widgets/panels/export_dialog.h"
 #include "widgets/panels/page_stack.h"
+#include "widgets/plots/latency_plot.h"
 #include "widgets/style/theme.h"
 #include "widgets/viewmodels/latency_model.h"
 #include "widgets/viewmodels/layer_errors_model.h"
@@ -257,6 +258,39 @@ private slots:
       QVERIFY(table->model()->index(row, LatencyModel::firstTypeColumn).data().toString() !=
               QStringLiteral("–"));
     }
+    // The stacked bars: their totals are the layers' sums, and a click on a segment selects its layer.
+    auto* stacks = program.child<LatencyPlot>("latency_stacks");
+    const Latency& latency = *program.session.analysis().latency();
+    const PlotTable sums = stacks->table();
+    QCOMPARE(sums.columns.size(), kLatencyTypes.size() + 2);
+    for (std::size_t type = 0; type < kLatencyTypes.size(); ++type) {
+      double total = 0.0;
+      for (const double seconds : sums.columns[1 + type]) {
+        total += seconds;
+      }
+      QVERIFY(std::abs(total - latency.total(kLatencyTypes[type])) <= 1e-12);
+    }
+    // int8 weights with 8-bit inputs compute in int8; weights alone stay in float32.
+    QCOMPARE(sums.columns.back(), sums.columns[1]);
+    LayerPlan integers = program.session.document().layerPlan(0);
+    integers.activations = parseActivationScheme("uint8:tensor").value();
+    Plan everywhere;
+    everywhere.fallback = integers;
+    program.session.document().setPlan(everywhere, "integers");
+    QCOMPARE(stacks->table().columns.back(), sums.columns[3]);
+    const auto placeOf = [&](int layer) {
+      for (int y = 0; y < stacks->height(); ++y) {
+        for (int x = 0; x < stacks->width(); ++x) {
+          if (stacks->layerAt({x, y}) == layer) {
+            return QPoint(x, y);
+          }
+        }
+      }
+      return QPoint();
+    };
+    QVERIFY(!placeOf(1).isNull());
+    QTest::mouseClick(stacks, Qt::LeftButton, {}, placeOf(1));
+    QCOMPARE(program.session.selection().currentLayer(), 1);
     auto* device = program.child<QComboBox>("latency_device");
     QVERIFY(device->count() > 1);
     device->setCurrentIndex(1);

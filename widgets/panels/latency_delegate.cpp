@@ -1,5 +1,6 @@
 #include "widgets/panels/latency_delegate.h"
 
+#include "widgets/plots/latency_plot.h"
 #include "widgets/style/theme.h"
 #include "widgets/viewmodels/latency_model.h"
 
@@ -12,18 +13,8 @@ constexpr int kPadding = 8;
 constexpr double kBarHeight = 6.0;
 } // namespace
 
-QColor LatencyDelegate::colorOf(LatencyType type, const Theme& theme) {
-  switch (type) {
-  case LatencyType::fp32:
-    return theme.floatSeries;
-  case LatencyType::bf16:
-    return mixed(theme.accent, theme.panel, 0.35);
-  case LatencyType::int8:
-    return theme.accent;
-  case LatencyType::int4:
-    return mixed(theme.accent, theme.text, 0.55);
-  }
-  return theme.text;
+QColor LatencyDelegate::conversionColor(const Theme& theme) {
+  return mixed(theme.clipping, theme.panel, 0.6);
 }
 
 void LatencyDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
@@ -39,13 +30,17 @@ void LatencyDelegate::paint(QPainter* painter, const QStyleOptionViewItem& optio
     painter->setRenderHint(QPainter::Antialiasing);
     painter->setPen(Qt::NoPen);
     const QVariantList lengths = index.data(LatencyModel::barsRole).toList();
-    double top = cell.center().y() - kBarHeight * static_cast<double>(lengths.size()) / 2.0 - 1.0;
-    for (int i = 0; i < lengths.size(); ++i, top += kBarHeight + 1.0) {
-      const double length = lengths[i].toDouble();
-      if (length >= 0.0) {
-        painter->setBrush(colorOf(kLatencyTypes[static_cast<std::size_t>(i)], theme));
-        painter->drawRoundedRect(QRectF(cell.left(), top, std::max(1.5, length * cell.width()), kBarHeight),
-                                 2, 2);
+    const auto types = static_cast<int>(lengths.size()) / 2;
+    double top = cell.center().y() - kBarHeight * types / 2.0 - 1.0;
+    for (int i = 0; i < types; ++i, top += kBarHeight + 1.0) {
+      const double own = lengths[2 * i].toDouble();
+      if (own >= 0.0) {
+        const double width = std::max(1.5, own * cell.width());
+        const double around = lengths[2 * i + 1].toDouble() * cell.width();
+        painter->setBrush(latencyColor(kLatencyTypes[static_cast<std::size_t>(i)], theme));
+        painter->drawRoundedRect(QRectF(cell.left(), top, width, kBarHeight), 2, 2);
+        painter->setBrush(conversionColor(theme));
+        painter->drawRect(QRectF(cell.left() + width, top + 1.5, around, kBarHeight - 3.0));
       }
     }
   } else {

@@ -1,8 +1,6 @@
 // Paints the latency table: a bar for each type, and figures that tell faster from slower. UI thread.
 #pragma once
 
-#include "core/analysis/roofline.h"
-
 #include <QStyledItemDelegate>
 
 namespace halfstep {
@@ -17,8 +15,8 @@ public:
 
   void paint(QPainter* painter, const QStyleOptionViewItem& option, const QModelIndex& index) const override;
 
-  /// The colour of a type's bars, here and in the legend.
-  static QColor colorOf(LatencyType type, const Theme& theme);
+  /// The colour of the conversions at a bar's end, here and in the legend.
+  static QColor conversionColor(const Theme& theme);
   static constexpr int kRowHeight = 36;
 };
 

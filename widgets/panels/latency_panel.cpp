@@ -1,9 +1,11 @@
 #include "widgets/panels/latency_panel.h"
 
 #include "core/support/units.h"
+#include "widgets/panels/card.h"
 #include "widgets/panels/latency_delegate.h"
 #include "widgets/panels/layer_row_link.h"
 #include "widgets/panels/table_actions.h"
+#include "widgets/plots/latency_plot.h"
 #include "widgets/style/theme.h"
 
 #include <QComboBox>
@@ -19,6 +21,8 @@
 namespace halfstep {
 
 namespace {
+
+constexpr int kStacksHeight = 150;
 
 QString typeName(LatencyType type) {
   const auto name = latencyTypeName(type);
@@ -36,6 +40,8 @@ LatencyPanel::LatencyPanel(Document& document, Selection& selection, NetworkAnal
     , m_devices(std::move(devices))
     , m_device(new QComboBox)
     , m_measure(new QPushButton)
+    , m_stacks(new LatencyPlot)
+    , m_why(new QLabel)
     , m_legend(new QLabel)
     , m_totals(new QLabel)
     , m_origin(new QLabel)
@@ -91,18 +97,22 @@ void LatencyPanel::layOut() {
   top->addWidget(m_totals, 1);
   top->addWidget(m_device);
   top->addWidget(m_measure);
-  auto* card = new QWidget;
-  card->setObjectName(QStringLiteral("card"));
-  card->setAttribute(Qt::WA_StyledBackground);
-  auto* inside = new QVBoxLayout(card);
-  inside->setContentsMargins(kSpace, kSpace, kSpace, kSpaceSmall);
-  inside->addWidget(m_legend);
-  inside->addWidget(m_table, 1);
+  m_stacks->setFixedHeight(kStacksHeight);
+  m_why->setObjectName(QStringLiteral("latency_why"));
+  m_why->setProperty("role", "quiet");
+  m_why->setWordWrap(true);
+  auto* whole = new QWidget;
+  auto* wholeLayout = new QVBoxLayout(whole);
+  wholeLayout->setContentsMargins(0, 0, 0, 0);
+  wholeLayout->setSpacing(kSpaceSmall);
+  wholeLayout->addWidget(m_stacks);
+  wholeLayout->addWidget(m_why);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(kSpaceLarge, kSpace, kSpaceLarge, kSpace);
   layout->setSpacing(kSpace);
   layout->addLayout(top);
-  layout->addWidget(card, 1);
+  layout->addWidget(makeCard(makeCaption(tr("All layers together")), whole));
+  layout->addWidget(makeCard(makeCaption(tr("Layer by layer")), m_table, m_legend), 1);
   layout->addWidget(m_origin);
 }
 
@@ -117,9 +127,17 @@ void LatencyPanel::connectParts() {
   connect(m_device, &QComboBox::currentIndexChanged, this, [this](int index) {
     m_model.setDevice(index > 0 ? std::optional(m_devices[static_cast<std::size_t>(index - 1)].profile)
                                 : std::nullopt);
+    showLegend();
     showTotals();
+    showStacks();
     m_rows->showCurrent();
   });
+  connect(m_stacks, &LatencyPlot::layerPicked, this,
+          [this](int layer) { m_selection.select({layer}, layer); });
+  connect(m_stacks, &Plot::saveFailed, this, &LatencyPanel::failed);
+  connect(&m_selection, &Selection::currentLayerChanged, this,
+          [this] { m_stacks->setCurrentLayer(m_selection.currentLayer()); });
+  connect(&m_document, &Document::plansChanged, this, &LatencyPanel::showStacks);
   connect(&m_analysis, &NetworkAnalysis::latencyChanged, this, &LatencyPanel::showLatency);
   connect(&m_analysis, &NetworkAnalysis::samplesChanged, this, &LatencyPanel::showLatency);
 }
@@ -127,7 +145,7 @@ void LatencyPanel::connectParts() {
 void LatencyPanel::changeEvent(QEvent* event) {
   QWidget::changeEvent(event);
   if (event->type() == QEvent::PaletteChange || event->type() == QEvent::StyleChange) {
-    showTotals();
+    showLegend();
   }
 }
 
@@ -141,17 +159,48 @@ void LatencyPanel::showLatency() {
   }
   m_measure->setText(m_analysis.latencyRuns() ? tr("Stop") : tr("Measure"));
   m_measure->setEnabled(m_analysis.samples() != nullptr);
+  showLegend();
   showTotals();
+  showStacks();
   m_rows->showCurrent();
 }
 
-void LatencyPanel::showTotals() {
+void LatencyPanel::showStacks() {
+  std::vector<LatencyStack> stacks;
+  QStringList names;
+  if (const auto& latency = m_model.latency()) {
+    for (const LatencyType type : kLatencyTypes) {
+      stacks.push_back(m_model.stack(type));
+    }
+    std::vector<LayerPlan> plans;
+    for (int layer = 0; layer < m_document.layerCount(); ++layer) {
+      plans.push_back(m_document.layerPlan(layer));
+    }
+    stacks.push_back(m_model.stack(plans));
+    for (const LayerLatency& layer : latency->layers) {
+      names << QString::fromStdString(layer.shape.name);
+    }
+  }
+  m_stacks->setStacks(std::move(stacks), names);
+  m_stacks->setCurrentLayer(m_selection.currentLayer());
+  m_why->setText(m_model.whyNotFaster());
+  m_why->setVisible(!m_why->text().isEmpty());
+}
+
+void LatencyPanel::showLegend() {
   QStringList legend;
   for (const LatencyType type : kLatencyTypes) {
     legend << QStringLiteral("<span style='color:%1'>■</span> %2")
-                  .arg(LatencyDelegate::colorOf(type, currentTheme()).name(), typeName(type));
+                  .arg(latencyColor(type, currentTheme()).name(), typeName(type));
+  }
+  if (!m_model.isEstimate()) {
+    legend << tr("<span style='color:%1'>▬</span> conversions around it")
+                  .arg(LatencyDelegate::conversionColor(currentTheme()).name());
   }
   m_legend->setText(legend.join(QStringLiteral(" &nbsp; ")));
+}
+
+void LatencyPanel::showTotals() {
   const auto& latency = m_analysis.latency();
   m_device->setEnabled(latency != nullptr);
   if (!latency) {
@@ -163,15 +212,12 @@ void LatencyPanel::showTotals() {
     m_origin->clear();
     return;
   }
-  QStringList totals;
   QStringList memory;
   for (const LatencyType type : kLatencyTypes) {
-    totals << tr("%1 <b>%2</b>").arg(typeName(type), timeText(m_model.total(type)));
     memory << tr("%1 %2").arg(typeName(type), QString::fromStdString(formatBytes(static_cast<std::int64_t>(
                                                   memoryToLoad(*m_document.model(), type)))));
   }
-  m_totals->setText(tr("All layers: ") + totals.join(QStringLiteral(" · ")) + QStringLiteral("<br>") +
-                    tr("Memory to load: ") + memory.join(QStringLiteral(" · ")));
+  m_totals->setText(tr("Memory to load: ") + memory.join(QStringLiteral(" · ")));
   QStringList words;
   if (m_model.isEstimate()) {
     const auto& device = m_devices[static_cast<std::size_t>(m_device->currentIndex() - 1)].profile;

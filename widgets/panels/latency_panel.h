@@ -17,6 +17,7 @@ class QTableView;
 
 namespace halfstep {
 
+class LatencyPlot;
 class LayerRowLink;
 
 class LatencyPanel : public QWidget {
@@ -38,6 +39,8 @@ private:
   void connectParts();
   void showLatency();
   void showTotals();
+  void showStacks();
+  void showLegend();
 
   Document& m_document;
   Selection& m_selection;
@@ -47,6 +50,8 @@ private:
   QSortFilterProxyModel m_proxy;
   QComboBox* m_device;
   QPushButton* m_measure;
+  LatencyPlot* m_stacks;
+  QLabel* m_why;
   QLabel* m_legend;
   QLabel* m_totals;
   QLabel* m_origin;

@@ -137,16 +137,9 @@ QString ChannelRangePlot::describe(double key, double) const {
            QString::fromStdString(formatShare(errors.clippedShare())));
 }
 
-void ChannelRangePlot::mousePressEvent(QMouseEvent* event) {
-  m_pressed = event->pos();
-  Plot::mousePressEvent(event);
-}
-
-void ChannelRangePlot::mouseReleaseEvent(QMouseEvent* event) {
-  Plot::mouseReleaseEvent(event);
-  const int channel = static_cast<int>(std::lround(xAxis->pixelToCoord(event->pos().x())));
-  if (event->button() == Qt::LeftButton && (event->pos() - m_pressed).manhattanLength() < 4 && channel >= 0 &&
-      channel < channelCount()) {
+void ChannelRangePlot::clicked(const QPoint& at) {
+  const int channel = static_cast<int>(std::lround(xAxis->pixelToCoord(at.x())));
+  if (channel >= 0 && channel < channelCount()) {
     emit channelPicked(channel);
   }
 }

@@ -24,8 +24,7 @@ protected:
   void applyColors(const Theme& theme) override;
   void fitAxes() override;
   QString describe(double key, double value) const override;
-  void mouseReleaseEvent(QMouseEvent* event) override;
-  void mousePressEvent(QMouseEvent* event) override;
+  void clicked(const QPoint& at) override;
   void keyPressEvent(QKeyEvent* event) override;
 
 private:
@@ -39,7 +38,6 @@ private:
   QCPGraph* m_clipHigh;
   QCPGraph* m_clipLow;
   QCPItemStraightLine* m_current;
-  QPoint m_pressed;
 };
 
 } // namespace halfstep

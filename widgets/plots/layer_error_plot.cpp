@@ -132,16 +132,9 @@ QString LayerErrorPlot::describe(double key, double) const {
       .arg(name, decibels(m_view->isolated[index].value), decibels(m_view->accumulated[index].value));
 }
 
-void LayerErrorPlot::mousePressEvent(QMouseEvent* event) {
-  m_pressed = event->pos();
-  Plot::mousePressEvent(event);
-}
-
-void LayerErrorPlot::mouseReleaseEvent(QMouseEvent* event) {
-  Plot::mouseReleaseEvent(event);
-  const int layer = static_cast<int>(std::lround(xAxis->pixelToCoord(event->pos().x())));
-  if (event->button() == Qt::LeftButton && (event->pos() - m_pressed).manhattanLength() < 4 && layer >= 0 &&
-      layer < layerCount()) {
+void LayerErrorPlot::clicked(const QPoint& at) {
+  const int layer = static_cast<int>(std::lround(xAxis->pixelToCoord(at.x())));
+  if (layer >= 0 && layer < layerCount()) {
     emit layerPicked(layer);
   }
 }

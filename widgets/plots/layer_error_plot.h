@@ -25,8 +25,7 @@ protected:
   void applyColors(const Theme& theme) override;
   void fitAxes() override;
   QString describe(double key, double value) const override;
-  void mousePressEvent(QMouseEvent* event) override;
-  void mouseReleaseEvent(QMouseEvent* event) override;
+  void clicked(const QPoint& at) override;
   void keyPressEvent(QKeyEvent* event) override;
 
 private:
@@ -37,7 +36,6 @@ private:
   QCPGraph* m_accumulated;
   QCPErrorBars* m_intervals;
   QCPItemStraightLine* m_current;
-  QPoint m_pressed;
   int m_layer = -1;
 };
 

@@ -15,6 +15,7 @@ namespace halfstep {
 namespace {
 
 constexpr int kAxisFont = 11;
+constexpr int kStillPixels = 4; ///< a hand that clicks moves the mouse less than this
 
 QFont axisFont(const QWidget& widget) {
   QFont font = widget.font();
@@ -151,6 +152,7 @@ void Plot::changeEvent(QEvent* event) {
 }
 
 void Plot::mousePressEvent(QMouseEvent* event) {
+  m_pressed = event->pos();
   if (event->button() == Qt::LeftButton && takesPress(event->pos())) {
     event->accept();
     return;
@@ -186,6 +188,9 @@ void Plot::mouseReleaseEvent(QMouseEvent* event) {
   QCustomPlot::mouseReleaseEvent(event);
   if (before != xAxis->range() || (event->modifiers().testFlag(Qt::ControlModifier))) {
     m_zoomed = true;
+  }
+  if (event->button() == Qt::LeftButton && (event->pos() - m_pressed).manhattanLength() < kStillPixels) {
+    clicked(event->pos());
   }
 }
 

@@ -43,6 +43,8 @@ protected:
   virtual QString describe(double key, double value) const = 0;
   /// True when a subclass takes the mouse press for itself (a handle).
   virtual bool takesPress(const QPoint&) { return false; }
+  /// The left button was pressed and let go at one place.
+  virtual void clicked(const QPoint&) {}
   /// True where a double-click has its own meaning.
   virtual bool takesDoubleClick(const QPoint&) { return false; }
 
@@ -77,6 +79,7 @@ private:
   QCPItemText* m_keyTitle;
   QCPItemText* m_valueTitle;
   QCPItemText* m_empty;
+  QPoint m_pressed;
   bool m_zoomed = false;
   int m_paintCount = 0;
 };

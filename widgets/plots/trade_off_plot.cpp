@@ -376,21 +376,14 @@ QString TradeOffPlot::describe(double key, double value) const {
   return {};
 }
 
-void TradeOffPlot::mousePressEvent(QMouseEvent* event) {
-  m_pressed = event->pos();
-  Plot::mousePressEvent(event);
-}
-
-void TradeOffPlot::mouseReleaseEvent(QMouseEvent* event) {
-  Plot::mouseReleaseEvent(event);
-  if (event->button() != Qt::LeftButton || (event->pos() - m_pressed).manhattanLength() >= 4 ||
-      !m_tradeOff.space()) {
+void TradeOffPlot::clicked(const QPoint& at) {
+  if (!m_tradeOff.space()) {
     return;
   }
-  if (const int point = pointAt(event->pos()); point >= 0) {
+  if (const int point = pointAt(at); point >= 0) {
     emit pointPicked(point);
   } else {
-    emit budgetPicked(xAxis->pixelToCoord(event->pos().x()) * m_unit);
+    emit budgetPicked(xAxis->pixelToCoord(at.x()) * m_unit);
   }
 }
 

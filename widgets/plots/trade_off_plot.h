@@ -28,8 +28,7 @@ protected:
   void applyColors(const Theme& theme) override;
   void fitAxes() override;
   QString describe(double key, double value) const override;
-  void mousePressEvent(QMouseEvent* event) override;
-  void mouseReleaseEvent(QMouseEvent* event) override;
+  void clicked(const QPoint& at) override;
 
 private:
   void showSpace();
@@ -58,7 +57,6 @@ private:
   QCPItemText* m_chosenText;
   /// Names of points, with the place they belong to.
   std::vector<std::pair<QCPItemText*, QPointF>> m_labels;
-  QPoint m_pressed;
 };
 
 /// "134 KiB", "2.31 ms", "1.20 G": a sum of the quantity for people.

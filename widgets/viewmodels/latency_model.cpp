@@ -1,5 +1,6 @@
 #include "widgets/viewmodels/latency_model.h"
 
+#include "core/analysis/search_space.h"
 #include "core/support/units.h"
 
 #include <QStringList>
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace halfstep {
 
@@ -42,7 +44,7 @@ void LatencyModel::changed() {
   for (std::size_t layer = 0; m_latency && layer < m_latency->layers.size(); ++layer) {
     for (const LatencyType type : kLatencyTypes) {
       const double own = seconds(layer, type);
-      m_longest = std::isnan(own) ? m_longest : std::max(m_longest, own);
+      m_longest = std::isnan(own) ? m_longest : std::max(m_longest, own + around(layer, type));
     }
   }
 }
@@ -57,14 +59,101 @@ double LatencyModel::seconds(std::size_t layer, LatencyType type) const {
   return timing != own.types.end() && timing->second.measured() ? timing->second.alone.median : std::nan("");
 }
 
-double LatencyModel::total(LatencyType type) const {
-  double sum = 0.0;
-  for (std::size_t layer = 0; m_latency && layer < m_latency->layers.size(); ++layer) {
-    const double own = seconds(layer, type);
-    const double instead = std::isnan(own) ? seconds(layer, LatencyType::fp32) : own;
-    sum += std::isnan(instead) ? 0.0 : instead * static_cast<double>(m_latency->layers[layer].shape.calls);
+double LatencyModel::around(std::size_t layer, LatencyType type) const {
+  const LayerLatency& own = m_latency->layers[layer];
+  const auto timing = own.types.find(type);
+  return !m_device && timing != own.types.end() && timing->second.measured() ? timing->second.around : 0.0;
+}
+
+LatencySegment LatencyModel::segment(std::size_t layer, LatencyType type) const {
+  const auto calls = static_cast<double>(m_latency->layers[layer].shape.calls);
+  for (const LatencyType tried : {type, LatencyType::fp32}) {
+    if (const double own = seconds(layer, tried); !std::isnan(own)) {
+      return {own * calls, tried};
+    }
   }
-  return sum;
+  return {};
+}
+
+LatencyStack LatencyModel::finished(LatencyStack stack) const {
+  double fp32 = 0.0;
+  for (std::size_t layer = 0; m_latency && layer < m_latency->layers.size(); ++layer) {
+    fp32 += segment(layer, LatencyType::fp32).seconds;
+  }
+  const double own = stack.total();
+  stack.label = timeText(own);
+  const bool isFloat = std::all_of(stack.segments.begin(), stack.segments.end(),
+                                   [](const auto& one) { return one.type == LatencyType::fp32; });
+  if (own > 0.0 && !isFloat) {
+    stack.label += tr(", %1 × as fast").arg(QString::fromStdString(formatReal(fp32 / own, 3)));
+  }
+  return stack;
+}
+
+LatencyStack LatencyModel::stack(LatencyType type) const {
+  LatencyStack stack{QString::fromUtf8(latencyTypeName(type).data()), {}, {}};
+  for (std::size_t layer = 0; m_latency && layer < m_latency->layers.size(); ++layer) {
+    stack.segments.push_back(segment(layer, type));
+  }
+  return finished(std::move(stack));
+}
+
+LatencyStack LatencyModel::stack(const std::vector<LayerPlan>& plans) const {
+  LatencyStack stack{tr("this plan"), {}, {}};
+  for (std::size_t layer = 0; m_latency && layer < std::min(plans.size(), m_latency->layers.size());
+       ++layer) {
+    stack.segments.push_back(segment(layer, latencyTypeOf(plans[layer])));
+  }
+  stack = finished(std::move(stack));
+  const auto hasIntegerWeights = [](const LayerPlan& plan) {
+    return formatFacts(plan.weights.format).family == FormatFamily::integer;
+  };
+  const bool computesInFloat = std::all_of(stack.segments.begin(), stack.segments.end(),
+                                           [](const auto& one) { return one.type == LatencyType::fp32; });
+  if (computesInFloat && std::any_of(plans.begin(), plans.end(), hasIntegerWeights)) {
+    stack.label += tr(": weights alone are quantized, arithmetic stays in float32");
+  }
+  return stack;
+}
+
+QString LatencyModel::whyNotFaster() const {
+  const LatencyStack fp32 = stack(LatencyType::fp32);
+  const LatencyStack int8 = stack(LatencyType::int8);
+  constexpr double kIdeal = 4.0; // a quarter of the bytes, four times the products per instruction
+  if (!m_latency || m_device || !(fp32.total() > 0.0) || fp32.total() >= kIdeal * int8.total()) {
+    return {};
+  }
+  int staying = 0;
+  double stayingTime = 0.0;
+  double conversions = 0.0;
+  for (std::size_t layer = 0; layer < int8.segments.size(); ++layer) {
+    if (int8.segments[layer].type == LatencyType::fp32 && int8.segments[layer].seconds > 0.0) {
+      ++staying;
+      stayingTime += int8.segments[layer].seconds;
+    }
+    conversions +=
+        around(layer, LatencyType::int8) * static_cast<double>(m_latency->layers[layer].shape.calls);
+  }
+  QStringList parts = {tr("Why is int8 not 4 × as fast? Its layers take %1 of float32's time")
+                           .arg(QString::fromStdString(formatShare(int8.total() / fp32.total())))};
+  if (staying > 0) {
+    parts
+        << tr("%1 of it in %n layer(s) without an int8 kernel", nullptr, staying).arg(timeText(stayingTime));
+  }
+  if (conversions > 0.0) {
+    parts << tr("conversions to and from float32 add up to %1 where the neighbours are not int8 too")
+                 .arg(timeText(conversions));
+  }
+  if (m_latency->network && m_latency->network->median > fp32.total()) {
+    parts << tr("%1 of the network lie outside the layers and stay as they are")
+                 .arg(timeText(m_latency->network->median - fp32.total()));
+  }
+  return parts.join(QStringLiteral("; ")) + '.';
+}
+
+double LatencyStack::total() const {
+  return std::accumulate(segments.begin(), segments.end(), 0.0,
+                         [](double sum, const LatencySegment& one) { return sum + one.seconds; });
 }
 
 int LatencyModel::rowCount(const QModelIndex& parent) const {
@@ -145,7 +234,8 @@ QVariant LatencyModel::bars(std::size_t layer) const {
   QVariantList lengths;
   for (const LatencyType type : kLatencyTypes) {
     const double own = seconds(layer, type);
-    lengths << (std::isnan(own) || m_longest <= 0.0 ? -1.0 : own / m_longest);
+    const bool known = !std::isnan(own) && m_longest > 0.0;
+    lengths << (known ? own / m_longest : -1.0) << (known ? around(layer, type) / m_longest : 0.0);
   }
   return lengths;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/analysis/latency.h"
+#include "core/quant/plan.h"
 
 #include <QAbstractTableModel>
 #include <QString>
@@ -11,6 +12,21 @@
 #include <vector>
 
 namespace halfstep {
+
+/// One layer's share of a stacked bar: seconds of all its calls, and the type it is counted in (float32 where
+/// the bar's type has no kernel for it; 0 seconds where it was not measured at all).
+struct LatencySegment {
+  double seconds = 0.0;
+  LatencyType type = LatencyType::fp32;
+};
+
+/// The layers of the whole network in one type, or as a plan has them.
+struct LatencyStack {
+  QString name;
+  QString label; ///< total, and how it compares with float32
+  std::vector<LatencySegment> segments;
+  double total() const;
+};
 
 class LatencyModel : public QAbstractTableModel {
   Q_OBJECT
@@ -25,7 +41,7 @@ public:
   };
   enum Role {
     sortRole = Qt::UserRole,
-    barsRole,   ///< bars column: a list of lengths 0…1, one per type, negative where there is none
+    barsRole,   ///< bars column: two lengths 0…1 per type, its own and the conversions'; negative if none
     fasterRole, ///< type columns: how many times as fast as fp32; nothing where it is not known
   };
 
@@ -38,8 +54,15 @@ public:
 
   /// Seconds of one call; NaN where there are none.
   double seconds(std::size_t layer, LatencyType type) const;
-  /// Of all layers; those without a time in `type` count in fp32.
-  double total(LatencyType type) const;
+  /// Seconds of converting the layer's input and output from and to float32 when it stands alone; 0 where
+  /// that is not known.
+  double around(std::size_t layer, LatencyType type) const;
+  /// All layers in `type`; those without a time in it count in fp32.
+  LatencyStack stack(LatencyType type) const;
+  /// The same as `plans` have them, one per layer; see latencyTypeOf(). Empty where nothing was measured.
+  LatencyStack stack(const std::vector<LayerPlan>& plans) const;
+  /// What keeps int8 from being four times as fast: sentences for people; empty where it is.
+  QString whyNotFaster() const;
 
   int rowCount(const QModelIndex& parent = {}) const override;
   int columnCount(const QModelIndex& parent = {}) const override;
@@ -50,6 +73,8 @@ private:
   QString reason(std::size_t layer) const;
   QString tooltip(std::size_t layer, int column) const;
   QVariant bars(std::size_t layer) const;
+  LatencySegment segment(std::size_t layer, LatencyType type) const;
+  LatencyStack finished(LatencyStack stack) const;
   void changed();
 
   std::shared_ptr<const Latency> m_latency;
