@@ -71,7 +71,7 @@ QString FiguresTable::compared(const QString& name) const {
 }
 
 int FiguresTable::rowHeight() const {
-  return fontMetrics().height() + 3;
+  return fontMetrics().height() + 2;
 }
 
 QSize FiguresTable::sizeHint() const {

@@ -80,7 +80,8 @@ SchemeControls::SchemeControls(QWidget* parent)
   m_message->setProperty("role", "quiet");
   m_message->setWordWrap(true);
   m_message->hide();
-  addRow(tr("Scheme"), tr("The whole scheme as text: FORMAT[:TOKEN]…, in any order"), m_text);
+  m_text->setToolTip(tr("The whole scheme as text: FORMAT[:TOKEN]…, in any order"));
+  layout->addWidget(m_text); // the dock's title is its caption
   layout->addWidget(m_message);
   addRow(tr("Number format"), tr("What one stored value is"), m_floats);
   layout->addWidget(m_bits);
@@ -101,7 +102,6 @@ void SchemeControls::addRow(const QString& title, const QString& tooltip, QWidge
   caption->setProperty("role", "caption");
   caption->setToolTip(tooltip);
   auto* outer = static_cast<QVBoxLayout*>(layout());
-  outer->addSpacing(kSpaceSmall);
   outer->addWidget(caption);
   auto* row = new QHBoxLayout;
   row->setSpacing(kSpaceSmall);

@@ -58,7 +58,7 @@ QLabel[role="caption"] { color: @quiet; font-size: 12px; }
 QPushButton { background: @chip; border: 1px solid transparent; border-radius: 6px; padding: 5px 12px; }
 QPushButton[role="primary"] { background: @accent; color: @onAccent; }
 QPushButton:focus, QToolButton:focus { border-color: @accent; }
-QToolButton[role="segment"] { background: @chip; border: 1px solid transparent; border-radius: 5px; padding: 4px 2px; font-size: 12px; }
+QToolButton[role="segment"] { background: @chip; border: 1px solid transparent; border-radius: 5px; padding: 3px 2px; font-size: 12px; }
 QToolButton[role="segment"]:checked { background: @accent; color: @onAccent; }
 QToolButton[role="segment"]:hover { border-color: @accent; }
 QToolButton[role="segment"]:focus { border-color: @text; }
