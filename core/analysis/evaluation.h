@@ -64,6 +64,21 @@ struct OutputRole {
 };
 std::vector<OutputRole> outputRoles(const Model& model);
 
+/// One output's values. Those of OutputKind::values are no distributions.
+struct FloatOutput {
+  std::string name;
+  OutputKind kind = OutputKind::values;
+  Shape shape;
+  std::vector<float> values;
+
+  /// Whether its last axis holds distributions over at least two classes.
+  bool holdsDistributions() const;
+};
+
+/// Those of `outputs` that are floating-point tensors, in the order of `roles`.
+Result<std::vector<FloatOutput>> floatOutputs(std::span<const OutputRole> roles,
+                                              const std::map<std::string, Value>& outputs);
+
 /// One sample's float outputs, made ready to be compared with many quantized ones. Immutable; any thread.
 class OutputReference {
 public:
@@ -75,12 +90,7 @@ public:
   Result<OutputFigures> compare(const std::map<std::string, Value>& quantized) const;
 
 private:
-  struct Output {
-    std::string name;
-    Shape shape;
-    std::vector<float> values;
-  };
-  std::vector<Output> m_outputs;
+  std::vector<FloatOutput> m_outputs;
   std::size_t m_distribution = 0; ///< index of the output that holds distributions; beyond the end for none
   OutputKind m_kind = OutputKind::values;
   std::size_t m_classes = 0;

@@ -159,12 +159,13 @@ std::vector<OutputRole> outputRoles(const Model& model) {
   return roles;
 }
 
-Result<OutputReference> OutputReference::of(std::span<const OutputRole> roles,
-                                            const std::map<std::string, Value>& outputs,
-                                            std::vector<std::int64_t> targets) {
-  OutputReference made;
-  made.m_targets = std::move(targets);
-  made.m_distribution = roles.size();
+bool FloatOutput::holdsDistributions() const {
+  return kind != OutputKind::values && !shape.empty() && shape.back() >= 2 && !values.empty();
+}
+
+Result<std::vector<FloatOutput>> floatOutputs(std::span<const OutputRole> roles,
+                                              const std::map<std::string, Value>& outputs) {
+  std::vector<FloatOutput> made;
   for (const OutputRole& role : roles) {
     const auto found = outputs.find(role.name);
     if (found == outputs.end() || !found->second.isTensor() ||
@@ -173,21 +174,31 @@ Result<OutputReference> OutputReference::of(std::span<const OutputRole> roles,
     }
     const Tensor& tensor = found->second.tensor();
     HALFSTEP_TRY(std::vector<float> values, toFloats(tensor, {}));
-    const bool isFirst = made.m_kind == OutputKind::values && role.kind != OutputKind::values &&
-                         !tensor.shape().empty() && tensor.shape().back() >= 2 && !values.empty();
-    if (isFirst) {
-      made.m_distribution = made.m_outputs.size();
-      made.m_kind = role.kind;
-      made.m_classes = static_cast<std::size_t>(tensor.shape().back());
-      made.m_logs.resize(values.size());
-      for (std::size_t at = 0; at < values.size(); at += made.m_classes) {
-        const auto row = std::span<const float>(values).subspan(at, made.m_classes);
-        logDistribution(row, role.kind, std::span(made.m_logs).subspan(at, made.m_classes));
-        made.m_best.push_back(
-            static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin()));
-      }
-    }
-    made.m_outputs.push_back({role.name, tensor.shape(), std::move(values)});
+    made.push_back({role.name, role.kind, tensor.shape(), std::move(values)});
+  }
+  return made;
+}
+
+Result<OutputReference> OutputReference::of(std::span<const OutputRole> roles,
+                                            const std::map<std::string, Value>& outputs,
+                                            std::vector<std::int64_t> targets) {
+  OutputReference made;
+  made.m_targets = std::move(targets);
+  made.m_distribution = roles.size();
+  HALFSTEP_TRY(made.m_outputs, floatOutputs(roles, outputs));
+  const auto found = std::find_if(made.m_outputs.begin(), made.m_outputs.end(),
+                                  [](const FloatOutput& one) { return one.holdsDistributions(); });
+  if (found == made.m_outputs.end()) {
+    return made;
+  }
+  made.m_distribution = static_cast<std::size_t>(found - made.m_outputs.begin());
+  made.m_kind = found->kind;
+  made.m_classes = static_cast<std::size_t>(found->shape.back());
+  made.m_logs.resize(found->values.size());
+  for (std::size_t at = 0; at < found->values.size(); at += made.m_classes) {
+    const auto row = std::span<const float>(found->values).subspan(at, made.m_classes);
+    logDistribution(row, found->kind, std::span(made.m_logs).subspan(at, made.m_classes));
+    made.m_best.push_back(static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin()));
   }
   return made;
 }
@@ -195,7 +206,7 @@ Result<OutputReference> OutputReference::of(std::span<const OutputRole> roles,
 Result<OutputFigures> OutputReference::compare(const std::map<std::string, Value>& quantized) const {
   OutputFigures figures;
   for (std::size_t i = 0; i < m_outputs.size(); ++i) {
-    const Output& output = m_outputs[i];
+    const FloatOutput& output = m_outputs[i];
     const auto found = quantized.find(output.name);
     if (found == quantized.end() || !found->second.isTensor()) {
       return Error{ErrorKind::failed, "the quantized network does not make its output " + output.name};

@@ -10,30 +10,6 @@ namespace halfstep {
 
 namespace {
 
-/// An output and its float values.
-struct Output {
-  std::string name;
-  OutputKind kind = OutputKind::values;
-  Shape shape;
-  std::vector<float> values;
-};
-
-Result<std::vector<Output>> floatingOutputs(std::span<const OutputRole> roles,
-                                            const std::map<std::string, Value>& outputs) {
-  std::vector<Output> made;
-  for (const OutputRole& role : roles) {
-    const auto found = outputs.find(role.name);
-    if (found == outputs.end() || !found->second.isTensor() ||
-        !isQuantizable(found->second.tensor().type())) {
-      continue;
-    }
-    const Tensor& tensor = found->second.tensor();
-    HALFSTEP_TRY(std::vector<float> values, toFloats(tensor, {}));
-    made.push_back({role.name, role.kind, tensor.shape(), std::move(values)});
-  }
-  return made;
-}
-
 Result<Tensor> tensorOf(const Shape& shape, std::span<const double> values) {
   HALFSTEP_TRY(const NewTensor<float> made, newTensor<float>(shape));
   std::transform(values.begin(), values.end(), made.values.begin(),
@@ -83,11 +59,9 @@ void applyRoot(std::span<const double> p, OutputKind kind, std::span<double> sig
 Result<OutputProjections> divergenceProjections(std::span<const OutputRole> roles,
                                                 const std::map<std::string, Value>& outputs,
                                                 std::size_t passes, std::uint64_t seed, std::size_t sample) {
-  HALFSTEP_TRY(const std::vector<Output> all, floatingOutputs(roles, outputs));
-  const auto found = std::find_if(all.begin(), all.end(), [](const Output& output) {
-    return output.kind != OutputKind::values && !output.shape.empty() && output.shape.back() >= 2 &&
-           !output.values.empty();
-  });
+  HALFSTEP_TRY(const std::vector<FloatOutput> all, floatOutputs(roles, outputs));
+  const auto found =
+      std::find_if(all.begin(), all.end(), [](const FloatOutput& one) { return one.holdsDistributions(); });
   if (found == all.end()) {
     return Error{ErrorKind::usage, "none of the outputs holds distributions"};
   }
@@ -120,9 +94,9 @@ Result<OutputProjections> valueProjections(std::span<const OutputRole> roles,
                                            const std::map<std::string, Value>& outputs,
                                            const std::map<std::string, double>& signals, std::size_t passes,
                                            std::uint64_t seed, std::size_t sample) {
-  HALFSTEP_TRY(const std::vector<Output> all, floatingOutputs(roles, outputs));
+  HALFSTEP_TRY(const std::vector<FloatOutput> all, floatOutputs(roles, outputs));
   std::size_t count = 0;
-  for (const Output& output : all) {
+  for (const FloatOutput& output : all) {
     count += output.values.size();
   }
   OutputProjections made;
@@ -132,7 +106,7 @@ Result<OutputProjections> valueProjections(std::span<const OutputRole> roles,
     RandomStream random(seed, sample, k);
     OutputProjection one;
     std::size_t at = 0;
-    for (const Output& output : all) {
+    for (const FloatOutput& output : all) {
       const auto signal = signals.find(output.name);
       const double scale = signal != signals.end() && signal->second > 0.0
                                ? 1.0 / std::sqrt(static_cast<double>(all.size()) * signal->second)

@@ -39,88 +39,7 @@ private:
   SteadyClock::time_point m_last{};
 };
 
-/// What is known of the layers beside what is measured.
-struct BesideSweep {
-  std::vector<double> screening;
-  std::shared_ptr<const FisherEstimate> fisher;
-  std::string fisherProblem;
-};
-
-std::shared_ptr<const SweepView> viewOf(std::shared_ptr<const Sensitivity> sweep, BesideSweep beside,
-                                        bool running) {
-  auto view = std::make_shared<SweepView>();
-  for (std::size_t layer = 0; layer < sweep->layers.size(); ++layer) {
-    for (std::size_t scheme = 0; scheme < sweep->schemes.size(); ++scheme) {
-      // The bootstrap costs more than measuring a small network; while it works the bare figures do.
-      view->estimates.push_back(running ? Estimate{sweep->value(layer, scheme), std::nan(""), std::nan("")}
-                                        : sweep->estimate(layer, scheme));
-    }
-  }
-  for (std::size_t scheme = 0; scheme < sweep->schemes.size() && !running; ++scheme) {
-    view->reliabilities.push_back(reliabilityOf(*sweep, scheme));
-  }
-  if (!running) {
-    view->screeningCorrelation = rankCorrelationsWith(*sweep, beside.screening);
-  }
-  if (!running && beside.fisher) {
-    view->fisherCorrelation = rankCorrelationsWith(*sweep, beside.fisher->values);
-  }
-  view->sweep = std::move(sweep);
-  view->screening = std::move(beside.screening);
-  view->fisher = std::move(beside.fisher);
-  view->fisherProblem = std::move(beside.fisherProblem);
-  view->running = running;
-  return view;
-}
-
-/// Adds the Fisher estimate, or why there is none: the sweep's own figures stand without it.
-Result<void> addFisher(const Executor& executor, const Simulation& simulation, const SampleSource& samples,
-                       const SweepRequest& request, const JobContext& context, BesideSweep& beside) {
-  if (!request.activations.empty()) {
-    beside.fisherProblem = "it is of weights alone";
-    return {};
-  }
-  FisherOptions options;
-  options.schemes = request.schemes;
-  options.samples = request.samples;
-  options.beside = request.metric;
-  auto fisher = estimateFisher(executor, simulation, samples, options, context);
-  if (fisher) {
-    beside.fisher = std::move(*fisher);
-  } else if (fisher.error().kind == ErrorKind::cancelled) {
-    return fisher.error();
-  } else {
-    beside.fisherProblem = fisher.error().message();
-  }
-  return {};
-}
-
 } // namespace
-
-Result<SweepRequest> sweepRequest(const QString& schemes) {
-  SweepRequest request;
-  std::vector<LayerPlan> candidates;
-  for (const QString& part : schemes.toLower().split(',', Qt::SkipEmptyParts)) {
-    HALFSTEP_TRY(const LayerPlan candidate, parseLayerPlan(part.trimmed().toStdString()));
-    HALFSTEP_CHECK(checkSupported(candidate.weights));
-    HALFSTEP_CHECK(checkSupportedForActivations(candidate.activations.scheme, candidate.activations.dynamic));
-    if (std::find(candidates.begin(), candidates.end(), candidate) == candidates.end()) {
-      candidates.push_back(candidate);
-      request.schemes.push_back(candidate.weights);
-      request.activations.push_back(candidate.activations);
-    }
-  }
-  if (candidates.empty()) {
-    return Error{ErrorKind::usage, NetworkAnalysis::tr("Name at least one scheme.").toStdString()};
-  }
-  const bool weightsOnly = std::all_of(candidates.begin(), candidates.end(), [](const LayerPlan& one) {
-    return one.activations == ActivationScheme();
-  });
-  if (weightsOnly) {
-    request.activations.clear();
-  }
-  return request;
-}
 
 /// What runs the open model. Any thread.
 class NetworkAnalysis::Lab {
@@ -332,14 +251,14 @@ void NetworkAnalysis::startSweep(const SweepRequest& request) {
         journal.reset(); // a full disk costs the resuming, not the sweep
       }
       if (pace.isDue()) {
-        publish(viewOf(std::make_shared<const Sensitivity>(so), beside, true));
+        publish(sweepViewOf(std::make_shared<const Sensitivity>(so), beside, true));
       }
     };
     HALFSTEP_TRY(auto sweep, measureSensitivity(*executor, simulation, *samples, options,
                                                 previous ? &*previous : nullptr, context.part(0.05, 0.8)));
-    publish(viewOf(sweep, beside, true)); // what is measured need not wait for what is estimated
+    publish(sweepViewOf(sweep, beside, true)); // what is measured need not wait for what is estimated
     HALFSTEP_CHECK(addFisher(*executor, simulation, *samples, request, context.part(0.8, 1.0), beside));
-    return viewOf(std::move(sweep), beside, false);
+    return sweepViewOf(std::move(sweep), beside, false);
   };
   m_sweepJob = m_runner.start<std::shared_ptr<const SweepView>>(
       {Lane::sweep, tr("Sensitivity"), sweepKey(), true}, work, this,
@@ -476,7 +395,7 @@ void NetworkAnalysis::rankPartial() {
   m_runner.start<std::shared_ptr<const SweepView>>(
       {Lane::batch, tr("Rank the layers"), QStringLiteral("rank"), true},
       [view = m_sweep](const JobContext&) -> Result<std::shared_ptr<const SweepView>> {
-        return viewOf(view->sweep, {view->screening, view->fisher, view->fisherProblem}, false);
+        return sweepViewOf(view->sweep, {view->screening, view->fisher, view->fisherProblem}, false);
       },
       this,
       [this, partial = m_sweep](Result<std::shared_ptr<const SweepView>> view) {

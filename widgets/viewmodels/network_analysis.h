@@ -3,12 +3,11 @@
 #pragma once
 
 #include "core/analysis/calibration.h"
-#include "core/analysis/fisher.h"
 #include "core/analysis/latency.h"
 #include "core/analysis/layer_errors.h"
-#include "core/analysis/sensitivity.h"
 #include "widgets/jobs/job_runner.h"
 #include "widgets/viewmodels/document.h"
+#include "widgets/viewmodels/sweep_view.h"
 
 #include <QObject>
 
@@ -19,19 +18,6 @@
 #include <vector>
 
 namespace halfstep {
-
-/// A sweep as the Sensitivity page shows it: figures, intervals and rankings worked out off the UI thread.
-struct SweepView {
-  std::shared_ptr<const Sensitivity> sweep;
-  std::vector<Estimate> estimates;               ///< layers × schemes, as the sweep's cells
-  std::vector<RankingReliability> reliabilities; ///< one per scheme
-  std::vector<double> screening;                 ///< relative weight error, layers × schemes; may be empty
-  std::vector<double> screeningCorrelation;      ///< per scheme: rank correlation of screening and damage
-  std::shared_ptr<const FisherEstimate> fisher;  ///< null where gradients could not be had
-  std::vector<double> fisherCorrelation;         ///< per scheme; empty without the estimate
-  std::string fisherProblem;                     ///< why there is none
-  bool running = false;
-};
 
 /// Errors of every layer and of the output under one plan.
 struct ErrorsView {
@@ -50,16 +36,6 @@ struct SweepCost {
   double naiveSeconds = 0.0;
   std::int64_t keptBytes = 0;
 };
-
-struct SweepRequest {
-  std::vector<Scheme> schemes;
-  std::vector<ActivationScheme> activations; ///< as many, or none: see Sensitivity
-  std::size_t samples = 16;
-  std::optional<OutputMetric> metric;
-};
-
-/// "int8, int4:group64:mse, int8/uint8:tensor": each once. Errors name the scheme that cannot be computed.
-Result<SweepRequest> sweepRequest(const QString& schemes);
 
 class NetworkAnalysis : public QObject {
   Q_OBJECT

@@ -17,25 +17,17 @@ constexpr TextTarget kTarget = {"awq", "AutoAWQ quant_config",
                                 "the same as a quantization_config of transformers (config.json).",
                                 "json"};
 
-/// There is no default that leaves modules alone.
-constexpr const char* kUnnamed = "gets the scheme of the others if it is a Linear module there";
-
 TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
   const std::optional<int> groupSize = groupSizeOf(plan.weights);
   const std::string name = meaningOf(plan);
-  if (!isLinearLayer(layer)) {
-    return TargetSetting::impossible("is taken for no Linear module, but a " + layer.op);
+  if (auto obstacle = linearObstacle(layer, plan.weights, "AutoAWQ"); !obstacle.empty()) {
+    return TargetSetting::impossible(std::move(obstacle));
   }
   if (!isInteger(plan.weights) || bitsOf(plan.weights) != 4 || !groupSize) {
     return TargetSetting::impossible(name + ": AutoAWQ has 4-bit weights, per channel or in groups");
   }
-  if (isGrouped(plan.weights) && !hasWholeGroups(layer, plan.weights)) {
-    return TargetSetting::impossible(name + ": AutoAWQ wants whole groups");
-  }
   TargetSetting setting{{{"group_size", *groupSize}, {"zero_point", !isSymmetric(plan.weights)}}, {}, {}};
-  if (!isWeightOnly(plan)) {
-    setting.differences.push_back("activations: AutoAWQ leaves them in float");
-  }
+  addFloatActivations(setting, plan, "AutoAWQ");
   return setting;
 }
 
@@ -45,7 +37,7 @@ struct Decided {
   SkipList skipped;
 };
 Decided decide(const ExportInput& input) {
-  Decided decided{targetPlanFor(input, {"AutoAWQ", moduleName, settingOf, true, kUnnamed}), {}, {}};
+  Decided decided{targetPlanFor(input, {"AutoAWQ", moduleName, settingOf, true, kGetsUsualScheme}), {}, {}};
   decided.setting = decided.plan.mostCommon();
   decided.skipped = skipListFor(decided.plan, decided.setting, MatchRule::substring, "AutoAWQ");
   if (!decided.setting.is_null()) {

@@ -19,23 +19,18 @@ constexpr TextTarget kTarget = {
 
 constexpr int kBlock = 64; ///< of its 4-bit formats
 
-/// There is no default that leaves modules alone.
-constexpr const char* kUnnamed = "gets the scheme of the others if it is a Linear module there";
-
 TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
   const Scheme& weights = plan.weights;
   const std::string name = meaningOf(plan);
   if (!isLinearLayer(layer)) {
-    return TargetSetting::impossible("is taken for no Linear module, but a " + layer.op);
+    return TargetSetting::impossible(notLinear(layer));
   }
   if (weights.format == NumberFormat::nf4 || weights.format == NumberFormat::fp4) {
     TargetSetting setting{std::string(formatFacts(weights.format).name), {}, {}};
     if (groupSizeOf(weights) != kBlock) {
       setting.differences.push_back(name + ": bitsandbytes has blocks of 64 values");
     }
-    if (!isWeightOnly(plan)) {
-      setting.differences.push_back("activations: bitsandbytes leaves them in float beside 4-bit weights");
-    }
+    addFloatActivations(setting, plan, "bitsandbytes");
     return setting;
   }
   if (weights.format != NumberFormat::int8 || !isSymmetric(weights) ||
@@ -60,7 +55,8 @@ struct Decided {
   SkipList skipped;
 };
 Decided decide(const ExportInput& input) {
-  Decided decided{targetPlanFor(input, {"bitsandbytes", moduleName, settingOf, true, kUnnamed}), {}, {}};
+  Decided decided{
+      targetPlanFor(input, {"bitsandbytes", moduleName, settingOf, true, kGetsUsualScheme}), {}, {}};
   decided.setting = decided.plan.mostCommon();
   decided.skipped = skipListFor(decided.plan, decided.setting, MatchRule::pythonMatchOrTail, "bitsandbytes");
   return decided;

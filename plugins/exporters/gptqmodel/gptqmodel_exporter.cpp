@@ -17,33 +17,25 @@ constexpr TextTarget kTarget = {
     "QuantizeConfig.from_pretrained(FOLDER)).quantize(calibration_dataset).",
     "json"};
 
-/// There is no default that leaves modules alone.
-constexpr const char* kUnnamed = "gets the scheme of the others if it is a Linear module there";
-
 TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
   const std::optional<int> groupSize = groupSizeOf(plan.weights);
   const std::string name = meaningOf(plan);
-  if (!isLinearLayer(layer)) {
-    return TargetSetting::impossible("is taken for no Linear module, but a " + layer.op);
+  if (auto obstacle = linearObstacle(layer, plan.weights, "GPTQModel"); !obstacle.empty()) {
+    return TargetSetting::impossible(std::move(obstacle));
   }
   if (!isInteger(plan.weights) || bitsOf(plan.weights) > 8 || !groupSize) {
     return TargetSetting::impossible(name + ": GPTQModel has 2 to 8 bits, per channel or in groups");
-  }
-  if (isGrouped(plan.weights) && !hasWholeGroups(layer, plan.weights)) {
-    return TargetSetting::impossible(name + ": GPTQModel wants whole groups");
   }
   TargetSetting setting{
       {{"bits", bitsOf(plan.weights)}, {"group_size", *groupSize}, {"sym", isSymmetric(plan.weights)}},
       {},
       {}};
-  if (!isWeightOnly(plan)) {
-    setting.differences.push_back("activations: GPTQModel leaves them in float");
-  }
+  addFloatActivations(setting, plan, "GPTQModel");
   return setting;
 }
 
 TargetPlan targetPlan(const ExportInput& input) {
-  TargetPlan plan = targetPlanFor(input, {"GPTQModel", moduleName, settingOf, true, kUnnamed});
+  TargetPlan plan = targetPlanFor(input, {"GPTQModel", moduleName, settingOf, true, kGetsUsualScheme});
   if (plan.mostCommon().is_null()) {
     return plan;
   }

@@ -125,6 +125,25 @@ TargetPlan targetPlanFor(const ExportInput& input, const TargetRules& rules) {
   return plan;
 }
 
+std::string notLinear(const Layer& layer) {
+  return "is taken for no Linear module, but a " + layer.op;
+}
+
+std::string linearObstacle(const Layer& layer, const Scheme& scheme, const std::string& tool) {
+  if (!isLinearLayer(layer)) {
+    return notLinear(layer);
+  }
+  return isGrouped(scheme) && !hasWholeGroups(layer, scheme)
+             ? meaningOf(scheme) + ": " + tool + " wants whole groups"
+             : std::string();
+}
+
+void addFloatActivations(TargetSetting& setting, const LayerPlan& plan, const std::string& tool) {
+  if (!isWeightOnly(plan)) {
+    setting.differences.push_back("activations: " + tool + " leaves them in float");
+  }
+}
+
 void addLoss(std::vector<ExportLoss>& losses, const std::string& layer, std::string what) {
   losses.push_back({layer, std::move(what)});
 }

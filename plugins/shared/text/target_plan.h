@@ -40,6 +40,17 @@ struct TargetRules {
   std::string unnamed = "left in float"; ///< what becomes of layers without a name
 };
 
+/// For TargetRules::unnamed where the target has no default that leaves modules alone.
+inline constexpr const char* kGetsUsualScheme =
+    "gets the scheme of the others if it is a Linear module there";
+
+/// For targets that quantize the Linear modules of PyTorch: why a layer is none.
+std::string notLinear(const Layer& layer);
+/// The same, or that groups of `scheme` are not whole; empty where nothing stands in the way.
+std::string linearObstacle(const Layer& layer, const Scheme& scheme, const std::string& tool);
+/// Notes that `tool` leaves in float what the plan quantizes of the layer's input.
+void addFloatActivations(TargetSetting& setting, const LayerPlan& plan, const std::string& tool);
+
 /// Points into the input that it was made from, which has to outlive it.
 struct TargetPlan {
   std::vector<TargetLayer> layers; ///< all, in the model's order
