@@ -63,6 +63,14 @@ TRICKY = [("layers.1.weight", "n1", 64, 64), ("layers.10.weight", "n10", 64, 64)
           ("layers.2.weight", "/layers/2/MatMul", 64, 64), ("model.layers.2.weight", "n,2:a", 64, 64),
           ("onnx::MatMul_7", "/enc/enc.0/fc/MatMul", 64, 64), ("onnx::MatMul_8", "/MatMul_8", 64, 64),
           ("lm_head.weight", "head", 64, 32)]
+# Checkpoints of other families, and what llama.cpp's converter calls their tensors.
+FAMILIES = {"transformer.h.3.attn.c_attn.weight": "blk.3.attn_qkv.weight", "h.0.mlp.c_fc.weight": "blk.0.ffn_up.weight",
+            "gpt_neox.layers.12.attention.dense.weight": "blk.12.attn_output.weight",
+            "gpt_neox.layers.2.mlp.dense_4h_to_h.weight": "blk.2.ffn_down.weight",
+            "transformer.h.7.self_attention.query_key_value.weight": "blk.7.attn_qkv.weight",
+            "encoder.layer.1.attention.self.key.weight": "blk.1.attn_k.weight",
+            "bert.encoder.layer.1.output.dense.weight": "blk.1.ffn_down.weight",
+            "model.layers.4.mlp.gate_up_proj.weight": "blk.4.ffn_up.weight", "embed_out.weight": "output.weight"}
 LLAMA = [("model.layers.0.self_attn.q_proj.weight", "q0", 64, 64), ("model.layers.0.mlp.down_proj.weight", "d0", 64, 64),
          ("model.layers.1.self_attn.q_proj.weight", "q1", 64, 64), ("model.layers.10.mlp.up_proj.weight", "u10", 64, 48),
          ("blk.11.ffn_gate.weight", "g11", 48, 64), ("odd.name.weight", "odd", 64, 64),
@@ -103,6 +111,8 @@ def target_name(form, layer):
     weight, node = layer["weight"], layer["name"]
     module = weight.rsplit(".", 1)[0] if re.fullmatch(r"[A-Za-z0-9_.]+\.\w*weight\w*", weight) else None
     if form == "llama-cpp":
+        if weight in FAMILIES:
+            return FAMILIES[weight].removesuffix(".weight")
         return {("model.layers.%d." % n) + hf: ("blk.%d." % n) + gguf for n in range(16) for hf, gguf in
                 (("self_attn.q_proj", "attn_q"), ("mlp.down_proj", "ffn_down"), ("mlp.up_proj", "ffn_up"))}.get(
                     module, {"lm_head": "output"}.get(module, module if re.match(r"blk\.\d", weight) else None))
@@ -613,6 +623,13 @@ class TextExports(unittest.TestCase):
         arguments = self.run_shell(export.files[1], "llama-quantize", "in.gguf", "out file.gguf", "4")
         self.assertEqual(arguments, ["--tensor-type-file", str(export.files[0]), "--output-tensor-type", "f16",
                                      "in.gguf", "out file.gguf", "Q8_0", "4"])
+
+    def test_llama_cpp_names_of_other_families(self):
+        model = matmul_model(self.folder / "families.onnx", [(name, f"n{i}", 64, 64) for i, name in enumerate(FAMILIES)])
+        export = self.check_patterns(self.export(model, "llama-cpp", "--weights", "int8:away:group32"))
+        rules = SCHEMAS["llama-types"](export.text())
+        for tensor in FAMILIES.values():
+            self.assertEqual([kind for pattern, kind in rules if re.search(pattern.lower(), tensor)], ["q8_0"], tensor)
 
     # --------------------------------------------------------------------------------------- the edge's tools
 
