@@ -36,6 +36,14 @@ Estimate addedDamageEstimate(OutputMetric metric, const std::vector<OutputFigure
   return withInterval(addedDamage(metric, samples), std::move(draws));
 }
 
+std::string trialKey(const SearchSpace& space, const Plan& plan) {
+  std::string key;
+  for (const std::string& layer : space.layers) {
+    key += (key.empty() ? "" : " ") + printLayerPlan(plan.forLayer(layer));
+  }
+  return key;
+}
+
 class PlanTrials::Inside {
 public:
   const Executor* executor = nullptr;
@@ -44,9 +52,29 @@ public:
   std::vector<OutputRole> roles;
   std::vector<std::map<std::string, Value>> inputs;
   std::vector<OutputReference> references;
-  std::size_t memoryBudget = 0;
+  TrialOptions options;
   std::size_t tried = 0;
+  std::size_t measured = 0;
 
+  /// What is known of the plan, or else measured.
+  Result<std::vector<OutputFigures>> figuresOf(const Plan& plan, const JobContext& job) {
+    HALFSTEP_CHECK(job.checkpoint());
+    std::string key = trialKey(*space, plan);
+    if (const auto found = options.known.find(key); found != options.known.end()) {
+      ++tried;
+      return found->second;
+    }
+    HALFSTEP_TRY(std::vector<OutputFigures> figures, run(plan, job));
+    ++tried;
+    ++measured;
+    if (options.onMeasured) {
+      options.onMeasured(key, figures);
+    }
+    options.known.emplace(std::move(key), figures);
+    return figures;
+  }
+
+private:
   /// What layer `index` under `plan` changes in a run, made once while it is remembered.
   Result<const RunOptions*> partOf(std::size_t index, const LayerPlan& plan, const JobContext& job) {
     auto& known = m_parts[index];
@@ -64,28 +92,26 @@ public:
   }
 
   Result<std::vector<OutputFigures>> run(const Plan& plan, const JobContext& job) {
-    if (m_bytes > static_cast<std::int64_t>(memoryBudget)) {
+    if (m_bytes > static_cast<std::int64_t>(options.memoryBudget)) {
       m_parts.clear(); // what the next plans have in common is made again soon
       m_bytes = 0;
     }
-    RunOptions options;
+    RunOptions changes;
     for (std::size_t i = 0; i < space->layers.size(); ++i) {
       HALFSTEP_CHECK(job.checkpoint());
       HALFSTEP_TRY(const RunOptions* part, partOf(i, plan.forLayer(space->layers[i]), job));
-      options.constants.insert(part->constants.begin(), part->constants.end());
-      options.edits.insert(part->edits.begin(), part->edits.end());
+      changes.constants.insert(part->constants.begin(), part->constants.end());
+      changes.edits.insert(part->edits.begin(), part->edits.end());
     }
     std::vector<OutputFigures> figures;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      HALFSTEP_TRY(const auto outputs, executor->run(inputs[i], job, options));
+      HALFSTEP_TRY(const auto outputs, executor->run(inputs[i], job, changes));
       HALFSTEP_TRY(OutputFigures one, references[i].compare(outputs));
       figures.push_back(std::move(one));
     }
-    ++tried;
     return figures;
   }
 
-private:
   /// By layer. Deques: what is handed out stays where it is.
   std::map<std::size_t, std::deque<std::pair<LayerPlan, RunOptions>>> m_parts;
   std::int64_t m_bytes = 0;
@@ -104,19 +130,25 @@ std::size_t PlanTrials::count() const {
   return m_inside->tried;
 }
 
+std::size_t PlanTrials::measured() const {
+  return m_inside->measured;
+}
+
 Result<PlanTrials> PlanTrials::create(const Executor& executor, const Simulation& simulation,
                                       const SearchSpace& space, const SampleSource& source,
-                                      std::size_t samples, std::size_t memoryBudget, const JobContext& job) {
+                                      TrialOptions options, const JobContext& job) {
   auto inside = std::make_unique<Inside>();
   inside->executor = &executor;
   inside->simulation = &simulation;
   inside->space = &space;
-  inside->memoryBudget = memoryBudget;
+  inside->options = std::move(options);
   inside->roles = outputRoles(executor.model());
-  const std::size_t count = samples > 0 ? std::min(samples, source.count()) : source.count();
+  const std::size_t wanted = inside->options.samples;
+  const std::size_t count = wanted > 0 ? std::min(wanted, source.count()) : source.count();
   if (count == 0) {
     return Error{ErrorKind::usage, "there are no samples to try plans on"};
   }
+  std::erase_if(inside->options.known, [&](const auto& trial) { return trial.second.size() != count; });
   for (std::size_t i = 0; i < count; ++i) {
     job.reportProgress(static_cast<double>(i) / static_cast<double>(count), source.name(i));
     HALFSTEP_TRY(auto inputs, source.inputs(i));
@@ -130,7 +162,7 @@ Result<PlanTrials> PlanTrials::create(const Executor& executor, const Simulation
 
 Result<TriedPlan> PlanTrials::run(SearchSolution solution, const JobContext& job) {
   TriedPlan tried;
-  HALFSTEP_TRY(tried.samples, m_inside->run(space().planOf(solution, {}), job));
+  HALFSTEP_TRY(tried.samples, m_inside->figuresOf(space().planOf(solution, {}), job));
   tried.solution = std::move(solution);
   tried.damage = addedDamage(space().metric, tried.samples);
   return tried;
@@ -138,7 +170,7 @@ Result<TriedPlan> PlanTrials::run(SearchSolution solution, const JobContext& job
 
 Result<TriedPlan> PlanTrials::run(const Plan& plan, const JobContext& job) {
   TriedPlan tried;
-  HALFSTEP_TRY(tried.samples, m_inside->run(plan, job));
+  HALFSTEP_TRY(tried.samples, m_inside->figuresOf(plan, job));
   tried.solution.totals = space().quantitiesOf(m_inside->executor->model(), plan);
   tried.damage = addedDamage(space().metric, tried.samples);
   return tried;

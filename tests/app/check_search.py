@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 CLI, SOURCE = sys.argv[1], sys.argv[2]
 SAMPLES = os.path.join(SOURCE, "sample_models")
@@ -104,16 +105,65 @@ def constraints(folder, model, data):
     check("a device's latency is known", device["predicted"]["latency_ms"] > 0)
     journal = os.path.join(folder, "sweep.jsonl")
     first = run("search", model, *arguments, "--journal", journal)
-    lines = open(journal, encoding="utf-8").readlines()
-    with open(journal, "w", encoding="utf-8") as file: # killed half-way through a line
-        file.writelines(lines[:len(lines) // 2] + [lines[len(lines) // 2][:40]])
-    resumed = run("search", model, *arguments, "--journal", journal)
-    check("a search goes on from its journal", resumed["layers"] == first["layers"] and
-          resumed["optimum"]["exact"] == first["optimum"]["exact"])
+    cut(journal)
+    again = run("search", model, *arguments, "--journal", journal)
+    check("a search goes on from its journal", again["layers"] == first["layers"] and
+          again["optimum"]["exact"] == first["optimum"]["exact"])
     for wrong, word in (("size=1%", "least"), ("size=much", "expected"), ("weight=3", "expected")):
         check(f"{wrong} is refused", word in run("search", model, *arguments[:-1], wrong, status=2))
     check("a layer that is not there is named",
           "nowhere" in run("search", model, *arguments, "--tie", "nowhere," + names[0], status=2))
+
+
+def cut(path):
+    """As a program leaves it that was killed half-way through a line; how many lines are lost."""
+    with open(path, encoding="utf-8") as file:
+        lines = file.readlines()
+    half = len(lines) // 2
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(lines[:half] + [lines[half][:40]])
+    return len(lines) - half
+
+
+def resumed(folder, model, data):
+    journal = os.path.join(folder, "search.jsonl")
+    trials = os.path.join(folder, "search.trials.jsonl")
+    arguments = ["search", model, "--data", data, "--samples", "12", "--budget", "size=16%", "--trials", "40",
+                 "--journal", journal]
+    whole = run(*arguments)
+    check("the plans are kept beside the sweep", sum(1 for _ in open(trials, encoding="utf-8")) ==
+          whole["plans_run"] + 1 and whole["plans_run"] > 20)
+
+    def same(other):
+        return {key: value for key, value in other.items() if key not in ("seconds", "plans_run")} == \
+               {key: value for key, value in whole.items() if key not in ("seconds", "plans_run")}
+
+    lost = cut(trials)
+    again = run(*arguments)
+    check("a killed search runs only what was lost", again["plans_run"] == lost)
+    check("and says the same of everything", same(again))
+    last = run(*arguments)
+    check("a finished one runs nothing", last["plans_run"] == 0 and same(last))
+    with open(trials, "a", encoding="utf-8") as file:
+        file.write("\0" * 100 + "\n")
+    check("a damaged last line is left out", same(run(*arguments)))
+    lines = open(trials, encoding="utf-8").readlines()
+    with open(trials, "w", encoding="utf-8") as file:
+        file.writelines(lines[:3] + ["garbage\n"] + lines[4:])
+    check("a damaged line elsewhere is named", "line 4" in run(*arguments, status=3))
+    # Killed in earnest, while it runs plans.
+    for path in (journal, trials):
+        os.remove(path)
+    process = subprocess.Popen([CLI, *arguments, "--json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while time.monotonic() < until and process.poll() is None:
+        if os.path.exists(trials) and sum(1 for _ in open(trials, "rb")) > 5:
+            break
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    after = run(*arguments)
+    check("a search that was killed in earnest goes on", same(after) and after["plans_run"] < whole["plans_run"])
 
 
 def differences(folder, model):
@@ -154,6 +204,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="halfstep-search-") as folder:
         within_budget(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
         exhaustive(mlp, os.path.join(SAMPLES, "data", "digits_mlp"))
+        resumed(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
         differences(folder, cnn)
         activations(cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
         constraints(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))

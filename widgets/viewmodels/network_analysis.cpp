@@ -262,24 +262,28 @@ void NetworkAnalysis::estimateSweep(const SweepRequest& request) {
       });
 }
 
-std::string NetworkAnalysis::sweepFile(const SweepRequest& request) const {
-  if (m_sweepFolder.isEmpty() || m_document.modelHash().empty()) {
+std::string NetworkAnalysis::journalFile(const std::string& what) const {
+  if (m_sweepFolder.isEmpty() || m_document.modelHash().empty() || !m_samples) {
     return {};
   }
-  std::string key = m_document.modelHash() + std::to_string(m_samples->origin().fingerprint) +
-                    std::to_string(request.samples) +
-                    (request.metric ? std::string(metricName(*request.metric)) : std::string());
-  for (const Scheme& scheme : request.schemes) {
-    key += " " + printScheme(scheme);
-  }
-  for (const ActivationScheme& activations : request.activations) {
-    key += "/" + printActivationScheme(activations);
-  }
+  const std::string key = m_document.modelHash() + std::to_string(m_samples->origin().fingerprint) + what;
   const auto name = sha256(std::as_bytes(std::span(key)), {});
   return name ? (m_sweepFolder + QStringLiteral("/") + QString::fromStdString(name->substr(0, 16)) +
                  QStringLiteral(".jsonl"))
                     .toStdString()
               : std::string();
+}
+
+std::string NetworkAnalysis::sweepFile(const SweepRequest& request) const {
+  std::string what = std::to_string(request.samples) +
+                     (request.metric ? std::string(metricName(*request.metric)) : std::string());
+  for (const Scheme& scheme : request.schemes) {
+    what += " " + printScheme(scheme);
+  }
+  for (const ActivationScheme& activations : request.activations) {
+    what += "/" + printActivationScheme(activations);
+  }
+  return journalFile(what);
 }
 
 void NetworkAnalysis::startSweep(const SweepRequest& request) {

@@ -14,7 +14,6 @@ constexpr int kMeasuredPoints = 6;
 constexpr double kStartBits = 4.5;
 constexpr double kRoomAbove = 1.25;
 constexpr double kExactSeconds = 5.0;
-constexpr std::size_t kMemoryBudget = std::size_t{512} << 20;
 
 /// What the page's interval and figures of a plan are, worked out on the job's thread.
 void takeFigures(TradeOffPoint& point, const TriedPlan& tried, const SearchSpace& space, std::uint64_t seed) {
@@ -81,6 +80,30 @@ Result<std::shared_ptr<const TradeOffSpace>> makeSpace(const Executor& executor,
   made->most = largestUniformCost(made->space, made->across);
   made->most = std::clamp(kRoomAbove * made->most, made->least, made->cost(made->frontier.back().totals));
   return std::shared_ptr<const TradeOffSpace>(std::move(made));
+}
+
+/// Trials that go on from the journal in `file` and are kept in it; empty: nowhere. A journal that cannot be
+/// used is begun anew: it costs the resuming, not the measurement.
+TrialOptions keptTrials(const std::filesystem::path& file, const TrialConditions& conditions) {
+  TrialOptions options;
+  options.samples = conditions.samples;
+  if (file.empty()) {
+    return options;
+  }
+  auto opened = TrialJournal::open(file, conditions);
+  if (!opened) {
+    std::error_code failure;
+    std::filesystem::remove(file, failure);
+    opened = TrialJournal::open(file, conditions);
+  }
+  if (opened) {
+    options.known = opened->known();
+    options.onMeasured = [journal = std::make_shared<TrialJournal>(std::move(*opened))](
+                             const std::string& key, const std::vector<OutputFigures>& samples) {
+      journal->note(key, samples);
+    };
+  }
+  return options;
 }
 
 } // namespace
@@ -256,6 +279,19 @@ void TradeOff::addPoint(TradeOffPoint point) {
   emit chosenChanged();
 }
 
+TrialConditions TradeOff::trialConditions() const {
+  return {m_document.modelHash(), m_space->space.layers, m_analysis.samples()->origin(),
+          std::min(m_space->samples, m_analysis.samples()->count()), m_analysis.calibration()};
+}
+
+std::filesystem::path TradeOff::trialFile() const {
+  const auto& calibration = m_analysis.calibration();
+  return m_analysis.journalFile("trials " + std::to_string(m_space->samples) +
+                                (calibration ? " " + std::to_string(calibration->origin.fingerprint) + " " +
+                                                   std::to_string(calibration->sampleNames.size())
+                                             : std::string()));
+}
+
 void TradeOff::startMeasuring(const QString& title,
                               std::function<Result<TradeOffPoint>(PlanTrials&, const JobContext&)> last,
                               std::vector<TradeOffPoint> wanted) {
@@ -269,13 +305,14 @@ void TradeOff::startMeasuring(const QString& title,
   };
   const auto work = [space = m_space, executorOf = m_analysis.executorSource(),
                      samples = m_analysis.samples(), calibration = m_analysis.calibration(),
-                     model = m_document.model(), wanted = std::move(wanted), last = std::move(last),
-                     publish](const JobContext& context) -> Result<bool> {
+                     model = m_document.model(), wanted = std::move(wanted), last = std::move(last), publish,
+                     file = trialFile(),
+                     conditions = trialConditions()](const JobContext& context) -> Result<bool> {
     HALFSTEP_TRY(const Executor* executor, executorOf());
     const Simulation simulation(model, calibration);
-    HALFSTEP_TRY(PlanTrials trials,
-                 PlanTrials::create(*executor, simulation, space->space, *samples, space->samples,
-                                    kMemoryBudget, context.part(0.0, 0.1)));
+    TrialOptions options = keptTrials(file, conditions);
+    HALFSTEP_TRY(PlanTrials trials, PlanTrials::create(*executor, simulation, space->space, *samples,
+                                                       std::move(options), context.part(0.0, 0.1)));
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       context.reportProgress(0.1 + 0.9 * static_cast<double>(i) / static_cast<double>(wanted.size()));
       TradeOffPoint point = wanted[i];

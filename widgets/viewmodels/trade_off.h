@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/analysis/plan_finder.h"
+#include "core/io/trial_journal.h"
 #include "widgets/viewmodels/network_analysis.h"
 
 #include <QObject>
@@ -95,6 +96,9 @@ private:
   void addPoint(TradeOffPoint point);
   void noteCancelled();
   SearchProblem limited() const;
+  TrialConditions trialConditions() const;
+  /// Where the trials are kept; empty: nowhere.
+  std::filesystem::path trialFile() const;
 
   Document& m_document;
   NetworkAnalysis& m_analysis;
