@@ -2,7 +2,6 @@
 // chosen one makes. UI thread.
 #pragma once
 
-#include "widgets/viewmodels/plan_difference_model.h"
 #include "widgets/viewmodels/selection.h"
 #include "widgets/viewmodels/trade_off.h"
 
@@ -14,10 +13,10 @@ class QLineEdit;
 class QPushButton;
 class QSlider;
 class QStackedWidget;
-class QTableView;
 
 namespace halfstep {
 
+class DifferenceCard;
 class SegmentedControl;
 class TradeOffPlot;
 
@@ -41,21 +40,17 @@ protected:
 private:
   QWidget* controls();
   QWidget* plotCard();
-  QWidget* differenceCard();
   QWidget* emptyPage();
   void connectParts();
   void showSpace();
   void showPoints();
   void showChosen();
   void showEmpty();
-  void showGap();
   void choosePreset(const QString& name);
 
   Document& m_document;
-  Selection& m_selection;
   NetworkAnalysis& m_analysis;
   TradeOff& m_tradeOff;
-  PlanDifferenceModel m_difference;
   SegmentedControl* m_across;
   SegmentedControl* m_up;
   SegmentedControl* m_presets;
@@ -65,16 +60,11 @@ private:
   QLabel* m_legend;
   QSlider* m_slider;
   QLabel* m_budget;
-  QLabel* m_summary;
-  QTableView* m_table;
-  QPushButton* m_apply;
-  QPushButton* m_measureThis;
-  QPushButton* m_improve;
   QPushButton* m_measure;
-  QLabel* m_gap;
   QLabel* m_empty;
   QLineEdit* m_schemes;
   QPushButton* m_start;
+  DifferenceCard* m_difference;
   QStackedWidget* m_content;
   bool m_plansNext = false; ///< the sweep that runs was started here: plans are measured after it
 };
