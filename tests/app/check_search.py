@@ -183,6 +183,63 @@ def differences(folder, model):
     check("what is neither is refused", "neither" in run("diff", model, first, status=3))
 
 
+def versions(folder, model, data):
+    """A plan with versions as the window writes them, read by every command that takes a plan."""
+    path = os.path.join(folder, "versions.halfstep.json")
+    names = [layer["name"] for layer in run("inspect", model)["layers"]]
+    run("quantize", model, "--weights", "int4:mse", "--set", names[0] + "=int8", "--save-plan", path)
+    with open(path, encoding="utf-8") as file:
+        plan = json.load(file)
+    check("a plan without versions has none", "versions" not in plan and run("diff", path)["versions"] == [])
+    figure = {"metric": "kl", "value": 0.25, "low": 0.2, "high": 0.3}
+    plan["versions"] = [
+        {"name": "all int8", "default": {"weights": "int8"}},
+        {"name": "int4 body 3", "date": "2026-11-21T22:50:00Z", "note": "before the head was touched",
+         "default": {"weights": "int4:group64"}, "layers": {names[0]: {"weights": "int8"}}, "bytes": 4711,
+         "measured": {"data": "drawn images", "synthetic": True, "samples": 16, "damage": figure, "figures": [figure]}}]
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(plan, file)
+    listed = run("diff", path)["versions"]
+    check("versions are listed", [one["name"] for one in listed] == ["all int8", "int4 body 3"])
+    check("with how they differ from the plan", [(one["differing_layers"], one["default_differs"]) for one in listed] ==
+          [(0, True), (0, True)])
+    check("with what they were kept with", listed[1]["bytes"] == 4711 and listed[1]["measured"]["samples"] == 16 and
+          listed[1]["measured"]["synthetic"] and listed[0]["measured"] is None)
+    text = subprocess.run([CLI, "diff", path], capture_output=True, text=True, check=True).stdout
+    check("a figure is not shown without its origin", "0.250 (0.200 to 0.300) on 16 of drawn images, drawn at random"
+          in text)
+    # quantize takes a version as it takes a plan, and loses none of them on the way.
+    again = os.path.join(folder, "again.halfstep.json")
+    body = run("quantize", model, "--plan", path + "#int4 body 3", "--save-plan", again)
+    schemes = [layer["scheme"] for layer in body["layers"]]
+    check("a version is a plan", schemes == ["int8"] + ["int4:group64"] * (len(names) - 1))
+    with open(again, encoding="utf-8") as file:
+        check("versions outlive another save", [one["name"] for one in json.load(file)["versions"]] ==
+              ["all int8", "int4 body 3"])
+    check("a version that is not there is named with those that are",
+          "all int8, int4 body 3" in run("quantize", model, "--plan", path + "#int4", status=2))
+    # The difference of two versions: layers, what they cost and save.
+    int8 = {layer["name"]: layer["bytes"] for layer in run("quantize", model, "--plan", path + "#all int8")["layers"]}
+    int4 = {layer["name"]: layer["bytes"] for layer in body["layers"]}
+    journal = os.path.join(folder, "versions.jsonl")
+    sweep = run("sensitivity", model, "--data", data, "--samples", "8", "--schemes", "int8,int4:group64", "--journal",
+                journal)
+    found = run("diff", path + "#all int8", path + "#int4 body 3", "--model", model, "--journal", journal)
+    rows = {layer["name"]: layer for layer in found["layers"] if layer["name"] != "*"}
+    check("every layer but the first differs", sorted(rows) == sorted(names[1:]))
+    check("sizes are those of quantize", all(row["bytes"] == [int8[name], int4[name]] for name, row in rows.items()))
+    check("and so are the totals", found["total"]["bytes"] == [sum(int8.values()), sum(int4.values())])
+    values = {layer["name"]: layer["values"] for layer in sweep["layers"]}
+    check("damages are those of the sweep", all(near(row["damage"][0], values[name][0]) and
+          near(row["damage"][1], max(values[name])) for name, row in rows.items()))
+    check("what a version was kept with is told", found["b_measured"]["damage"]["value"] == 0.25 and
+          "a_measured" not in found)
+    check("a sweep without a model is refused", "--model" in run("diff", path, path, "--journal", journal, status=2))
+    check("a version does not differ from itself", run("diff", path + "#all int8", path + "#all int8")["layers"] == [])
+    evaluated = run("evaluate", model, "--plan", path + "#all int8", "--data", data, "--samples", "4")
+    check("evaluate takes a version", evaluated["output"]["kl"]["value"] >= 0)
+
+
 def activations(model, data):
     arguments = ["--data", data, "--samples", "16"]
     sweep = run("sensitivity", model, *arguments, "--schemes", "int8,int8/uint8:tensor,int8/uint2:tensor")
@@ -206,6 +263,7 @@ def main():
         exhaustive(mlp, os.path.join(SAMPLES, "data", "digits_mlp"))
         resumed(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
         differences(folder, cnn)
+        versions(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
         activations(cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
         constraints(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
     sys.exit(1 if failures else 0)
