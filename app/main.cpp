@@ -48,11 +48,13 @@ std::optional<Arguments> parseArguments(const QApplication& application) {
   parser.addHelpOption();
   parser.addVersionOption();
   parser.addPositionalArgument("MODEL", "The model file to open.", "[MODEL]");
-  parser.addOption({"plan", "Give the layers the schemes of this plan.", "FILE"});
+  parser.addOption(
+      {"plan", "Give the layers the schemes of this plan, or of its version FILE#NAME.", "FILE"});
   parser.addOption({"screenshot", "Draw the settled window to a PNG file and exit.", "OUT.png"});
-  parser.addOption({"page",
-                    "The page to draw: distribution, activations, sensitivity, error, latency or start.",
-                    "NAME", "distribution"});
+  parser.addOption(
+      {"page",
+       "The page to draw: distribution, activations, sensitivity, error, latency, trade-off or start.",
+       "NAME", "distribution"});
   parser.addOption({"data", "Run the network on this data set.", "PATH"});
   parser.addOption({"measure", "Let the page measure before it is drawn."});
   parser.addOption({"layer", "The layer to select.", "NAME"});

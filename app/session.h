@@ -40,7 +40,8 @@ public:
   QSettings& settings() { return *m_settings; }
 
   /// Reads the model in the background and makes it the document; its layers start as int8 per channel, or as
-  /// the plan in `planPath` says. Ends in opened() or openFailed().
+  /// the plan in `planPath` says, or the version that it names (plan.halfstep.json#NAME). Ends in opened() or
+  /// openFailed().
   void openModel(const QString& path, const QString& planPath = {});
   void closeModel();
   /// Opens a data set for the open model in the background, with a preview of its first samples. `done` is
