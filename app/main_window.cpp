@@ -50,8 +50,8 @@ MainWindow::MainWindow(Session& session)
     , m_error(new ErrorPanel(session.document(), session.selection(), session.analysis()))
     , m_latency(new LatencyPanel(session.document(), session.selection(), session.analysis(),
                                  session.deviceProfiles()))
-    , m_tradeOff(
-          new TradeOffPanel(session.document(), session.selection(), session.analysis(), session.tradeOff()))
+    , m_tradeOff(new TradeOffPanel(session.document(), session.selection(), session.analysis(),
+                                   session.tradeOff(), session.comparison()))
     , m_layers(new LayersPanel(session.document(), session.selection())) {
   setObjectName(QStringLiteral("main_window"));
   setAcceptDrops(true);

@@ -54,6 +54,7 @@ Session::Session(const QString& settingsFile, QObject* parent)
     , m_quantizer(m_document, m_jobs)
     , m_analysis(m_document, m_jobs)
     , m_tradeOff(m_document, m_analysis, m_jobs)
+    , m_comparison(m_document, m_analysis, m_tradeOff)
     , m_exporting(m_document, m_analysis, m_plugins, m_jobs) {
   if (settingsFile.isEmpty()) { // a person's own session goes on with half-done sweeps
     m_analysis.setSweepFolder(QStandardPaths::writableLocation(QStandardPaths::CacheLocation) +

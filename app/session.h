@@ -11,6 +11,7 @@
 #include "widgets/viewmodels/layer_explorer.h"
 #include "widgets/viewmodels/log_model.h"
 #include "widgets/viewmodels/network_analysis.h"
+#include "widgets/viewmodels/plan_comparison.h"
 #include "widgets/viewmodels/plan_quantizer.h"
 #include "widgets/viewmodels/selection.h"
 #include "widgets/viewmodels/trade_off.h"
@@ -34,6 +35,7 @@ public:
   LayerExplorer& explorer() { return m_explorer; }
   NetworkAnalysis& analysis() { return m_analysis; }
   TradeOff& tradeOff() { return m_tradeOff; }
+  PlanComparison& comparison() { return m_comparison; }
   Exporting& exporting() { return m_exporting; }
   LogModel& log() { return m_log; }
   const PluginHost& plugins() const { return m_plugins; }
@@ -96,6 +98,7 @@ private:
   PlanQuantizer m_quantizer;
   NetworkAnalysis m_analysis;
   TradeOff m_tradeOff;
+  PlanComparison m_comparison;
   Exporting m_exporting;
 };
 

@@ -43,8 +43,10 @@ std::string planFiguresText(const PlanFigures& figures) {
     text = (figures.damage ? "damage " : "") + displayText(shown->metric) + " " +
            estimateText({shown->value, shown->low.value_or(kNone), shown->high.value_or(kNone)});
   }
+  // The samples that the program draws say so themselves.
+  const bool said = figures.data.find("random") != std::string::npos;
   return text + " on " + std::to_string(figures.samples) + " of " + displayText(figures.data) +
-         (figures.synthetic ? ", drawn at random" : "");
+         (figures.synthetic && !said ? ", drawn at random" : "");
 }
 
 } // namespace halfstep::cli

@@ -2,12 +2,14 @@
 // page. UI thread.
 #pragma once
 
+#include "widgets/viewmodels/plan_comparison.h"
 #include "widgets/viewmodels/plan_difference_model.h"
 #include "widgets/viewmodels/selection.h"
 #include "widgets/viewmodels/trade_off.h"
 
 #include <QWidget>
 
+class QComboBox;
 class QLabel;
 class QPushButton;
 class QTableView;
@@ -18,23 +20,34 @@ class DifferenceCard : public QWidget {
   Q_OBJECT
 
 public:
-  DifferenceCard(Document& document, Selection& selection, TradeOff& tradeOff, QWidget* parent = nullptr);
+  DifferenceCard(Document& document, Selection& selection, TradeOff& tradeOff, PlanComparison& comparison,
+                 QWidget* parent = nullptr);
 
 signals:
   void failed(const QString& message);
+  void saveVersionRequested();
+  void versionsRequested();
 
 private:
   void makeTable();
+  QWidget* choices();
+  QWidget* versionButtons();
   QWidget* content();
   void connectParts();
-  void showPoints();
+  void measureTarget();
+  void showEntries();
+  void showButtons();
   void showGap();
   void showDifference();
+  QStringList measuredWords() const;
 
   Document& m_document;
   Selection& m_selection;
   TradeOff& m_tradeOff;
+  PlanComparison& m_comparison;
   PlanDifferenceModel m_difference;
+  QComboBox* m_from;
+  QComboBox* m_to;
   QLabel* m_summary;
   QTableView* m_table;
   QPushButton* m_apply;

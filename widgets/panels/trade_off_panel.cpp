@@ -41,11 +41,12 @@ std::optional<OutputMetric> upMetric(const QString& value) {
 } // namespace
 
 TradeOffPanel::TradeOffPanel(Document& document, Selection& selection, NetworkAnalysis& analysis,
-                             TradeOff& tradeOff, QWidget* parent)
+                             TradeOff& tradeOff, PlanComparison& comparison, QWidget* parent)
     : QWidget(parent)
     , m_document(document)
     , m_analysis(analysis)
     , m_tradeOff(tradeOff)
+    , m_comparison(comparison)
     , m_across(new SegmentedControl(QStringLiteral("trade_off_across"), tr("Across"), 3))
     , m_up(new SegmentedControl(QStringLiteral("trade_off_up"), tr("Up"), 4))
     , m_presets(new SegmentedControl(QStringLiteral("trade_off_presets"), tr("Presets"), 3))
@@ -59,24 +60,21 @@ TradeOffPanel::TradeOffPanel(Document& document, Selection& selection, NetworkAn
     , m_empty(new QLabel)
     , m_schemes(new QLineEdit(kStartSchemes))
     , m_start(new QPushButton(tr("Measure the sensitivities")))
-    , m_difference(new DifferenceCard(document, selection, tradeOff))
+    , m_difference(new DifferenceCard(document, selection, tradeOff, comparison))
     , m_content(new QStackedWidget) {
   setObjectName(QStringLiteral("trade_off_panel"));
-  auto* page = new QWidget;
+  m_content->addWidget(emptyPage());
+  m_content->addWidget(plotCard());
+  m_controls = controls();
   auto* columns = new QHBoxLayout;
   columns->setSpacing(kSpace);
-  columns->addWidget(plotCard(), 13);
+  columns->addWidget(m_content, 13);
   columns->addWidget(m_difference, 9);
-  auto* rows = new QVBoxLayout(page);
-  rows->setContentsMargins(0, 0, 0, 0);
-  rows->setSpacing(kSpace);
-  rows->addWidget(controls());
-  rows->addLayout(columns, 1);
-  m_content->addWidget(emptyPage());
-  m_content->addWidget(page);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(kSpaceLarge, kSpace, kSpaceLarge, kSpace);
-  layout->addWidget(m_content);
+  layout->setSpacing(kSpace);
+  layout->addWidget(m_controls);
+  layout->addLayout(columns, 1);
   connectParts();
   showSpace();
 }
@@ -118,7 +116,10 @@ QWidget* TradeOffPanel::controls() {
 }
 
 QWidget* TradeOffPanel::plotCard() {
+  constexpr int kLegendWidth = 240; // on a narrow window it goes on in a second line
   m_legend->setProperty("role", "caption");
+  m_legend->setWordWrap(true);
+  m_legend->setMinimumWidth(kLegendWidth);
   m_legend->setTextFormat(Qt::RichText);
   m_slider->setObjectName(QStringLiteral("trade_off_budget"));
   m_slider->setAccessibleName(tr("Budget"));
@@ -193,14 +194,14 @@ void TradeOffPanel::connectParts() {
     const auto& space = m_tradeOff.space();
     if (space) {
       m_presets->setCurrentValue(QString());
-      m_tradeOff.setBudget(space->least + (space->most - space->least) * step / kSteps);
+      setBudget(space->least + (space->most - space->least) * step / kSteps);
     }
   });
   connect(m_plot, &TradeOffPlot::budgetPicked, this, [this](double cost) {
     m_presets->setCurrentValue(QString());
-    m_tradeOff.setBudget(cost);
+    setBudget(cost);
   });
-  connect(m_plot, &TradeOffPlot::pointPicked, this, [this](int point) { m_tradeOff.choosePoint(point); });
+  connect(m_plot, &TradeOffPlot::pointPicked, this, &TradeOffPanel::choosePoint);
   connect(m_plot, &Plot::saveFailed, this, &TradeOffPanel::failed);
   connect(m_measure, &QPushButton::clicked, this, [this] {
     m_tradeOff.measures() ? m_analysis.stop(TradeOff::measureKey()) : m_tradeOff.measurePlans();
@@ -208,6 +209,8 @@ void TradeOffPanel::connectParts() {
   connect(m_start, &QPushButton::clicked, this,
           [this] { m_analysis.sweepRuns() ? m_analysis.stop(NetworkAnalysis::sweepKey()) : measure(); });
   connect(m_difference, &DifferenceCard::failed, this, &TradeOffPanel::failed);
+  connect(m_difference, &DifferenceCard::saveVersionRequested, this, &TradeOffPanel::saveVersionRequested);
+  connect(m_difference, &DifferenceCard::versionsRequested, this, &TradeOffPanel::versionsRequested);
   connect(&m_tradeOff, &TradeOff::spaceChanged, this, &TradeOffPanel::showSpace);
   connect(&m_tradeOff, &TradeOff::pointsChanged, this, &TradeOffPanel::showPoints);
   connect(&m_tradeOff, &TradeOff::chosenChanged, this, &TradeOffPanel::showChosen);
@@ -237,13 +240,28 @@ void TradeOffPanel::measure() {
   m_analysis.startSweep(*request);
 }
 
+void TradeOffPanel::setBudget(double atMost) {
+  m_tradeOff.setBudget(atMost);
+  m_comparison.setTo({PlanChoice::Kind::found, {}});
+}
+
+void TradeOffPanel::choosePoint(int index) {
+  const TradeOffPoint point = m_tradeOff.points()[static_cast<std::size_t>(index)];
+  m_tradeOff.choosePoint(index);
+  m_comparison.setTo(point.kind == TradeOffPoint::Kind::version
+                         ? PlanChoice{PlanChoice::Kind::version, point.name}
+                         : PlanChoice{PlanChoice::Kind::found, {}});
+}
+
 void TradeOffPanel::choosePreset(const QString& name) {
   m_tradeOff.setBitsPerWeight(presetBits(name));
+  m_comparison.setTo({PlanChoice::Kind::found, {}});
 }
 
 void TradeOffPanel::showEmpty() {
   const bool ready = m_tradeOff.space() != nullptr;
   m_content->setCurrentIndex(ready ? 1 : 0);
+  m_controls->setVisible(ready);
   if (ready) {
     return;
   }

@@ -2,6 +2,7 @@
 // chosen one makes. UI thread.
 #pragma once
 
+#include "widgets/viewmodels/plan_comparison.h"
 #include "widgets/viewmodels/selection.h"
 #include "widgets/viewmodels/trade_off.h"
 
@@ -25,7 +26,7 @@ class TradeOffPanel : public QWidget {
 
 public:
   TradeOffPanel(Document& document, Selection& selection, NetworkAnalysis& analysis, TradeOff& tradeOff,
-                QWidget* parent = nullptr);
+                PlanComparison& comparison, QWidget* parent = nullptr);
 
   TradeOffPlot& plot() { return *m_plot; }
   /// Measures the sensitivities if need be, and then plans. For the page's button and for --screenshot.
@@ -33,6 +34,8 @@ public:
 
 signals:
   void failed(const QString& message);
+  void saveVersionRequested();
+  void versionsRequested();
 
 protected:
   void changeEvent(QEvent* event) override;
@@ -47,10 +50,13 @@ private:
   void showChosen();
   void showEmpty();
   void choosePreset(const QString& name);
+  void choosePoint(int index);
+  void setBudget(double atMost);
 
   Document& m_document;
   NetworkAnalysis& m_analysis;
   TradeOff& m_tradeOff;
+  PlanComparison& m_comparison;
   SegmentedControl* m_across;
   SegmentedControl* m_up;
   SegmentedControl* m_presets;
@@ -65,7 +71,8 @@ private:
   QLineEdit* m_schemes;
   QPushButton* m_start;
   DifferenceCard* m_difference;
-  QStackedWidget* m_content;
+  QStackedWidget* m_content; ///< what there is to measure, or the plot
+  QWidget* m_controls = nullptr;
   bool m_plansNext = false; ///< the sweep that runs was started here: plans are measured after it
 };
 

@@ -1,5 +1,6 @@
 #include "widgets/viewmodels/network_analysis.h"
 
+#include "core/analysis/plan_trials.h"
 #include "core/analysis/synthetic_samples.h"
 #include "core/io/sensitivity_file.h"
 #include "core/quant/scheme_grammar.h"
@@ -376,12 +377,14 @@ void NetworkAnalysis::startErrors(std::size_t samples) {
     const Simulation simulation(lab->model(), calibration);
     Pace pace;
     std::vector<std::pair<OutputMetric, Estimate>> figures;
+    Estimate damage;
     const auto viewOfErrors = [&](const LayerErrors& errors, std::shared_ptr<const Evaluation> evaluation,
                                   bool running) {
       auto view = std::make_shared<ErrorsView>();
       view->errors = std::make_shared<const LayerErrors>(errors);
       view->evaluation = std::move(evaluation);
       view->output = figures;
+      view->damage = damage;
       view->plan = plan;
       view->running = running;
       for (const LayerError& one : errors.errors) {
@@ -402,6 +405,7 @@ void NetworkAnalysis::startErrors(std::size_t samples) {
         figures.emplace_back(metric, estimate);
       }
     }
+    damage = addedDamageEstimate(output->standard, output->samples, context.seed());
     LayerErrorOptions options;
     options.samples = samples;
     options.onSample = [&](const LayerErrors& so) {

@@ -41,6 +41,7 @@ struct ErrorsView {
   std::vector<Estimate> isolated; ///< SQNR in dB, one per layer
   std::vector<Estimate> accumulated;
   std::vector<std::pair<OutputMetric, Estimate>> output; ///< the whole network's figures that apply
+  Estimate damage; ///< of the whole plan, in the evaluation's standard metric
   bool running = false;
 };
 
