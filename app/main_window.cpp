@@ -99,6 +99,9 @@ void MainWindow::makePages() {
                    tr("The best plan for every budget, predicted and measured"), m_tradeOff);
   connect(m_latency, &LatencyPanel::failed, this, &MainWindow::note);
   connect(m_tradeOff, &TradeOffPanel::failed, this, &MainWindow::note);
+  connect(m_tradeOff, &TradeOffPanel::saveVersionRequested, m_commands, &Commands::saveVersion);
+  connect(m_tradeOff, &TradeOffPanel::versionsRequested, m_commands, &Commands::showVersions);
+  connect(m_commands, &Commands::pageRequested, m_pages, &PageStack::setCurrentPage);
   connect(m_pages, &PageStack::pageChanged, this, &MainWindow::showPage);
   connect(m_pages, &PageStack::pageChanged, m_commands, &Commands::setPage);
   connect(m_sensitivity, &SensitivityPanel::failed, this, &MainWindow::note);
