@@ -155,4 +155,18 @@ Result<Plan> planFor(const Model& model, const PlanOptions& options, bool withHa
   return plan;
 }
 
+Result<void> writePlan(Plan plan, const std::string& path) {
+  std::error_code failure;
+  if (std::filesystem::is_regular_file(path, failure)) {
+    if (auto before = loadPlan(path)) {
+      for (PlanVersion& version : before->versions) {
+        if (plan.findVersion(version.name) == nullptr) {
+          plan.versions.push_back(std::move(version));
+        }
+      }
+    }
+  }
+  return savePlan(plan, path);
+}
+
 } // namespace halfstep::cli

@@ -5,7 +5,6 @@
 #include "app/cli/plan_options.h"
 #include "app/cli/search_report.h"
 #include "app/cli/sweep_journal.h"
-#include "core/io/plan_file.h"
 #include "core/quant/scheme_grammar.h"
 
 #include <algorithm>
@@ -201,7 +200,7 @@ Result<void> searchPlan(Environment& environment, const SearchCommandOptions& gi
   report.plan =
       report.space.planOf(report.found.best ? report.found.best->solution : report.found.solution, plan);
   if (!given.savePlan.empty()) {
-    HALFSTEP_CHECK(savePlan(report.plan, given.savePlan));
+    HALFSTEP_CHECK(writePlan(report.plan, given.savePlan));
   }
   report.seconds = steadySeconds() - start;
   environment.output().document(searchJson(report));

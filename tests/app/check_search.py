@@ -216,6 +216,10 @@ def versions(folder, model, data):
     with open(again, encoding="utf-8") as file:
         check("versions outlive another save", [one["name"] for one in json.load(file)["versions"]] ==
               ["all int8", "int4 body 3"])
+    run("search", model, "--data", data, "--samples", "4", "--schemes", "int8,int4", "--budget", "bits=6", "--trials",
+        "0", "--save-plan", again)
+    check("a search that writes over a plan keeps its versions",
+          [one["name"] for one in run("diff", again)["versions"]] == ["all int8", "int4 body 3"])
     check("a version that is not there is named with those that are",
           "all int8, int4 body 3" in run("quantize", model, "--plan", path + "#int4", status=2))
     # The difference of two versions: layers, what they cost and save.
