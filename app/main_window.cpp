@@ -174,6 +174,8 @@ void MainWindow::makeToolBar() {
   m_modelFacts = new QLabel;
   m_modelFacts->setProperty("role", "quiet");
   m_modelFacts->setObjectName(QStringLiteral("model_facts"));
+  constexpr int kFactsWidth = 80; // on a narrow window the buttons matter more; the tooltip has the rest
+  m_modelFacts->setMinimumWidth(kFactsWidth);
   layout->addWidget(m_modelName);
   layout->addWidget(m_modelFacts, 1);
   heading->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
@@ -237,6 +239,7 @@ void MainWindow::showModel() {
   }
   m_modelName->setText(name);
   m_modelFacts->setText(facts.join(QStringLiteral(" · ")));
+  m_modelFacts->setToolTip(m_modelFacts->text());
   setWindowTitle(QStringLiteral("%1[*] – Halfstep").arg(name));
 }
 
