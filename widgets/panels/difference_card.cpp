@@ -24,6 +24,7 @@ namespace halfstep {
 namespace {
 
 constexpr std::size_t kTrials = 120;
+constexpr int kLabelWidth = 24;
 constexpr int kTitleWidth = 150; ///< pixels of a plan's name in the two boxes
 
 } // namespace
@@ -69,7 +70,7 @@ QWidget* DifferenceCard::choices() {
     label->setToolTip(box == m_from ? tr("The plan that the other one is compared with")
                                     : tr("The plan that is compared, and that the buttons below are about"));
     label->setBuddy(box);
-    label->setContentsMargins(0, 0, 2, 0); // the underlined letter's neighbour is cut off otherwise
+    label->setMinimumWidth(kLabelWidth); // a two-letter word with a mnemonic is measured too narrow
     layout->addWidget(label);
     layout->addWidget(box, 1);
   }
