@@ -1,5 +1,6 @@
 #include "app/commands.h"
 
+#include "app/version_dialogs.h"
 #include "widgets/panels/data_dialog.h"
 #include "widgets/panels/export_dialog.h"
 #include "widgets/style/theme.h"
@@ -41,6 +42,7 @@ Commands::Commands(Session& session, QWidget& window)
     : QObject(&window)
     , m_session(session)
     , m_window(window)
+    , m_versions(new VersionDialogs(session, window))
     , m_recent(new QMenu(tr("Open &recent"), &window))
     , m_export(new QMenu(tr("&Export"), &window))
     , m_data(new QMenu(tr("&Data"), &window)) {
@@ -70,6 +72,8 @@ Commands::Commands(Session& session, QWidget& window)
             emit message(tr("Wrote %1").arg(files.join(QStringLiteral(", "))) +
                          (agreement.isEmpty() ? QString() : QStringLiteral(" · ") + agreement));
           });
+  connect(m_versions, &VersionDialogs::message, this, &Commands::message);
+  connect(m_versions, &VersionDialogs::pageRequested, this, &Commands::pageRequested);
   connect(&m_session, &Session::planSaved, this,
           [this](const QString& path) { emit message(tr("Saved %1").arg(path)); });
   updateActions();
@@ -102,6 +106,12 @@ void Commands::makeActions() {
                    [this] { savePlan(); });
   m_savePlanAs = add("save_plan_as", tr("Save plan &as…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_S),
                      tr("Save the plan under another name"), [this] { savePlanAs(); });
+  m_saveVersion =
+      add("save_version", tr("Save &version…"), QKeySequence(Qt::CTRL | Qt::ALT | Qt::Key_S),
+          tr("Keep the present plan under a name, beside the plan itself"), [this] { saveVersion(); });
+  m_showVersions =
+      add("versions", tr("V&ersions…"), QKeySequence(Qt::CTRL | Qt::ALT | Qt::Key_V),
+          tr("The plans that were kept: restore, compare, rename, delete"), [this] { showVersions(); });
   m_copyCommand =
       add("copy_command", tr("Copy as &command"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C),
           tr("Copy the command line that computes what the page shows"), [this] { copyCommand(); });
@@ -109,8 +119,10 @@ void Commands::makeActions() {
   m_undo = stack.createUndoAction(&m_window, tr("Undo"));
   m_undo->setObjectName(QStringLiteral("action_undo"));
   m_undo->setShortcut(QKeySequence::Undo);
+  m_undo->setIconText(tr("Undo")); // the tool bar has no room for what; its tooltip says it
   m_redo = stack.createRedoAction(&m_window, tr("Redo"));
   m_redo->setObjectName(QStringLiteral("action_redo"));
+  m_redo->setIconText(tr("Redo"));
   m_redo->setShortcuts({QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), QKeySequence(Qt::CTRL | Qt::Key_Y)});
   m_find = add("find", tr("&Find layers"), QKeySequence::Find, tr("Filter the layers table"),
                [this] { emit findRequested(); });
@@ -150,6 +162,9 @@ void Commands::fillMenuBar(QMenuBar& bar, const QList<QAction*>& panels) {
   edit->addActions({m_undo, m_redo});
   edit->addSeparator();
   edit->addActions({m_copyCommand, m_find});
+  QMenu* plan = bar.addMenu(tr("&Plan"));
+  plan->addActions({m_saveVersion, m_showVersions});
+  plan->setToolTipsVisible(true);
   QMenu* view = bar.addMenu(tr("&View"));
   view->addActions(panels);
   view->addSeparator();
@@ -203,8 +218,8 @@ void Commands::fillToolBar(QToolBar& bar) {
 
 void Commands::updateActions() {
   const bool any = m_session.document().model() != nullptr;
-  for (QAction* action : {m_reload, m_close, m_openPlan, m_savePlan, m_savePlanAs, m_copyCommand, m_find,
-                          m_openData, m_drawData}) {
+  for (QAction* action : {m_reload, m_close, m_openPlan, m_savePlan, m_savePlanAs, m_saveVersion,
+                          m_showVersions, m_copyCommand, m_find, m_openData, m_drawData}) {
     action->setEnabled(any);
   }
   m_export->setEnabled(any);
@@ -349,6 +364,14 @@ void Commands::openPlanDialog() {
   dialog->setFileMode(QFileDialog::ExistingFile);
   connect(dialog, &QFileDialog::fileSelected, &m_session, &Session::openPlan);
   dialog->open();
+}
+
+void Commands::saveVersion() {
+  m_versions->save();
+}
+
+void Commands::showVersions() {
+  m_versions->showAll();
 }
 
 void Commands::exportDialog(const Exporter& exporter) {

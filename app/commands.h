@@ -15,6 +15,8 @@ class QWidget;
 
 namespace halfstep {
 
+class VersionDialogs;
+
 class Commands : public QObject {
   Q_OBJECT
 
@@ -29,6 +31,8 @@ public:
   void setPage(const QString& page) { m_page = page; }
   /// Opens a model, or a plan by its suffix; asks first where unsaved work would be lost.
   void open(const QString& path);
+  void saveVersion();
+  void showVersions();
   /// Calls `proceed` at once, or after the person saved or gave up the unsaved plan; not at all on Cancel.
   void afterSaving(const std::function<void()>& proceed);
 
@@ -37,6 +41,7 @@ signals:
   void fullScreenToggled();
   void themeChosen(const QString& name);
   void message(const QString& text);
+  void pageRequested(const QString& name);
 
 private:
   QAction* add(const QString& name, const QString& text, const QKeySequence& shortcut, const QString& tooltip,
@@ -57,12 +62,15 @@ private:
 
   Session& m_session;
   QWidget& m_window;
+  VersionDialogs* m_versions;
   QAction* m_open = nullptr;
   QAction* m_reload = nullptr;
   QAction* m_close = nullptr;
   QAction* m_openPlan = nullptr;
   QAction* m_savePlan = nullptr;
   QAction* m_savePlanAs = nullptr;
+  QAction* m_saveVersion = nullptr;
+  QAction* m_showVersions = nullptr;
   QAction* m_copyCommand = nullptr;
   QAction* m_undo = nullptr;
   QAction* m_redo = nullptr;

@@ -48,7 +48,8 @@ std::optional<Arguments> parseArguments(const QApplication& application) {
   parser.addHelpOption();
   parser.addVersionOption();
   parser.addPositionalArgument("MODEL", "The model file to open.", "[MODEL]");
-  parser.addOption({"plan", "Give the layers the schemes of this plan.", "FILE"});
+  parser.addOption(
+      {"plan", "Give the layers the schemes of this plan, or of its version FILE#NAME.", "FILE"});
   parser.addOption({"screenshot", "Draw the settled window to a PNG file and exit.", "OUT.png"});
   parser.addOption(
       {"page",

@@ -50,8 +50,8 @@ MainWindow::MainWindow(Session& session)
     , m_error(new ErrorPanel(session.document(), session.selection(), session.analysis()))
     , m_latency(new LatencyPanel(session.document(), session.selection(), session.analysis(),
                                  session.deviceProfiles()))
-    , m_tradeOff(
-          new TradeOffPanel(session.document(), session.selection(), session.analysis(), session.tradeOff()))
+    , m_tradeOff(new TradeOffPanel(session.document(), session.selection(), session.analysis(),
+                                   session.tradeOff(), session.comparison()))
     , m_layers(new LayersPanel(session.document(), session.selection())) {
   setObjectName(QStringLiteral("main_window"));
   setAcceptDrops(true);
@@ -99,6 +99,9 @@ void MainWindow::makePages() {
                    tr("The best plan for every budget, predicted and measured"), m_tradeOff);
   connect(m_latency, &LatencyPanel::failed, this, &MainWindow::note);
   connect(m_tradeOff, &TradeOffPanel::failed, this, &MainWindow::note);
+  connect(m_tradeOff, &TradeOffPanel::saveVersionRequested, m_commands, &Commands::saveVersion);
+  connect(m_tradeOff, &TradeOffPanel::versionsRequested, m_commands, &Commands::showVersions);
+  connect(m_commands, &Commands::pageRequested, m_pages, &PageStack::setCurrentPage);
   connect(m_pages, &PageStack::pageChanged, this, &MainWindow::showPage);
   connect(m_pages, &PageStack::pageChanged, m_commands, &Commands::setPage);
   connect(m_sensitivity, &SensitivityPanel::failed, this, &MainWindow::note);
@@ -171,6 +174,8 @@ void MainWindow::makeToolBar() {
   m_modelFacts = new QLabel;
   m_modelFacts->setProperty("role", "quiet");
   m_modelFacts->setObjectName(QStringLiteral("model_facts"));
+  constexpr int kFactsWidth = 80; // on a narrow window the buttons matter more; the tooltip has the rest
+  m_modelFacts->setMinimumWidth(kFactsWidth);
   layout->addWidget(m_modelName);
   layout->addWidget(m_modelFacts, 1);
   heading->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
@@ -234,6 +239,7 @@ void MainWindow::showModel() {
   }
   m_modelName->setText(name);
   m_modelFacts->setText(facts.join(QStringLiteral(" · ")));
+  m_modelFacts->setToolTip(m_modelFacts->text());
   setWindowTitle(QStringLiteral("%1[*] – Halfstep").arg(name));
 }
 

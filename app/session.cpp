@@ -20,8 +20,20 @@ const QString kRecentKey = QStringLiteral("recent_files");
 /// What `openModel` reads in one go.
 struct Opened {
   std::shared_ptr<const Model> model;
-  std::optional<Plan> plan;
+  std::optional<Plan> plan; ///< as the file has it
+  std::string version;      ///< of the plan: what the layers start with; empty: the plan itself
 };
+
+/// The plan that `reference` names goes into `opened`, if need be with the version.
+Result<void> readPlan(const std::string& reference, Opened& opened) {
+  const PlanReference wanted = planReference(reference);
+  if (!wanted.version.empty()) {
+    HALFSTEP_CHECK(loadPlanOrVersion(reference)); // says which versions there are
+  }
+  HALFSTEP_TRY(opened.plan, loadPlan(wanted.file));
+  opened.version = wanted.version;
+  return {};
+}
 
 QStringList lines(const std::vector<std::string>& texts) {
   QStringList list;
@@ -42,6 +54,7 @@ Session::Session(const QString& settingsFile, QObject* parent)
     , m_quantizer(m_document, m_jobs)
     , m_analysis(m_document, m_jobs)
     , m_tradeOff(m_document, m_analysis, m_jobs)
+    , m_comparison(m_document, m_analysis, m_tradeOff)
     , m_exporting(m_document, m_analysis, m_plugins, m_jobs) {
   if (settingsFile.isEmpty()) { // a person's own session goes on with half-done sweeps
     m_analysis.setSweepFolder(QStandardPaths::writableLocation(QStandardPaths::CacheLocation) +
@@ -88,7 +101,7 @@ void Session::openModel(const QString& path, const QString& planPath) {
         Opened opened;
         HALFSTEP_TRY(opened.model, m_plugins.loadModel(file, context));
         if (!planFile.empty()) {
-          HALFSTEP_TRY(opened.plan, loadPlan(planFile));
+          HALFSTEP_CHECK(readPlan(planFile, opened));
         }
         return opened;
       },
@@ -100,7 +113,12 @@ void Session::openModel(const QString& path, const QString& planPath) {
         }
         takeModel(opened->model, opened->plan);
         if (opened->plan) {
-          m_document.markSaved(planPath);
+          m_document.markSaved(QString::fromStdString(planReference(planPath.toStdString()).file.string()),
+                               *opened->plan);
+          if (!opened->version
+                   .empty()) { // an edit of the plan that was opened: the file still holds the other
+            static_cast<void>(m_document.restoreVersion(QString::fromStdString(opened->version)));
+          }
           if (const auto mismatches = planMismatches(*opened->plan, *opened->model, {});
               !mismatches.empty()) {
             emit planMismatched(lines(mismatches));
@@ -265,8 +283,8 @@ void Session::openPlan(const QString& path) {
     emit failed(QString::fromStdString(plan.error().message()));
     return;
   }
-  m_document.setPlan(*plan, tr("Open plan %1").arg(QFileInfo(path).fileName()));
-  m_document.markSaved(path);
+  m_document.setPlanAndVersions(*plan, tr("Open plan %1").arg(QFileInfo(path).fileName()));
+  m_document.markSaved(path, *plan);
   if (plan->data) {
     openPlansData();
   }
@@ -281,9 +299,10 @@ void Session::openPlan(const QString& path) {
 }
 
 void Session::savePlan(const QString& path) {
+  Plan plan = m_document.planToSave();
   m_jobs.start<std::string>(
       {Lane::interactive, tr("Save plan"), QStringLiteral("save"), false},
-      [plan = m_document.plan(), model = m_document.model()->path,
+      [plan, model = m_document.model()->path,
        target = path.toStdString()](const JobContext& context) mutable -> Result<std::string> {
         if (plan.modelSha256.empty()) {
           HALFSTEP_TRY(plan.modelSha256, sha256OfFile(model, context));
@@ -292,13 +311,13 @@ void Session::savePlan(const QString& path) {
         return plan.modelSha256;
       },
       this,
-      [this, path](Result<std::string> hash) {
+      [this, path, plan](Result<std::string> hash) {
         if (!hash) {
           emit failed(QString::fromStdString(hash.error().message()));
           return;
         }
         m_document.setModelHash(*hash);
-        m_document.markSaved(path);
+        m_document.markSaved(path, plan);
         m_log.add(LogModel::Level::information, tr("Saved the plan to %1").arg(path));
         emit planSaved(path);
       });

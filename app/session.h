@@ -11,6 +11,7 @@
 #include "widgets/viewmodels/layer_explorer.h"
 #include "widgets/viewmodels/log_model.h"
 #include "widgets/viewmodels/network_analysis.h"
+#include "widgets/viewmodels/plan_comparison.h"
 #include "widgets/viewmodels/plan_quantizer.h"
 #include "widgets/viewmodels/selection.h"
 #include "widgets/viewmodels/trade_off.h"
@@ -34,13 +35,15 @@ public:
   LayerExplorer& explorer() { return m_explorer; }
   NetworkAnalysis& analysis() { return m_analysis; }
   TradeOff& tradeOff() { return m_tradeOff; }
+  PlanComparison& comparison() { return m_comparison; }
   Exporting& exporting() { return m_exporting; }
   LogModel& log() { return m_log; }
   const PluginHost& plugins() const { return m_plugins; }
   QSettings& settings() { return *m_settings; }
 
   /// Reads the model in the background and makes it the document; its layers start as int8 per channel, or as
-  /// the plan in `planPath` says. Ends in opened() or openFailed().
+  /// the plan in `planPath` says, or the version that it names (plan.halfstep.json#NAME). Ends in opened() or
+  /// openFailed().
   void openModel(const QString& path, const QString& planPath = {});
   void closeModel();
   /// Opens a data set for the open model in the background, with a preview of its first samples. `done` is
@@ -95,6 +98,7 @@ private:
   PlanQuantizer m_quantizer;
   NetworkAnalysis m_analysis;
   TradeOff m_tradeOff;
+  PlanComparison m_comparison;
   Exporting m_exporting;
 };
 

@@ -3,6 +3,7 @@
 #include "core/support/units.h"
 
 #include <cmath>
+#include <limits>
 
 namespace halfstep::cli {
 
@@ -30,6 +31,22 @@ std::string evaluationText(const Evaluation& evaluation, std::uint64_t seed) {
     text += displayText(layer) + " stays in float: " + displayText(why) + "\n";
   }
   return text;
+}
+
+std::string planFiguresText(const PlanFigures& figures) {
+  const PlanFigure* shown = figures.damage            ? &*figures.damage
+                            : figures.figures.empty() ? nullptr
+                                                      : &figures.figures.front();
+  std::string text = "no figures";
+  if (shown != nullptr) {
+    constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+    text = (figures.damage ? "damage " : "") + displayText(shown->metric) + " " +
+           estimateText({shown->value, shown->low.value_or(kNone), shown->high.value_or(kNone)});
+  }
+  // The samples that the program draws say so themselves.
+  const bool said = figures.data.find("random") != std::string::npos;
+  return text + " on " + std::to_string(figures.samples) + " of " + displayText(figures.data) +
+         (figures.synthetic && !said ? ", drawn at random" : "");
 }
 
 } // namespace halfstep::cli

@@ -14,4 +14,8 @@ std::string estimateText(const Estimate& estimate);
 /// A few lines.
 std::string evaluationText(const Evaluation& evaluation, std::uint64_t seed);
 
+/// "damage kl 0.0012 (0.0010 to 0.0014) on 16 of photos", with a word where the samples were drawn at random;
+/// without a damage the first figure.
+std::string planFiguresText(const PlanFigures& figures);
+
 } // namespace halfstep::cli

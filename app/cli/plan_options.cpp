@@ -108,7 +108,9 @@ void addPlanOptions(CLI::App& parser, PlanOptions& options) {
       .add_option("--set", options.sets,
                   "GLOB=SCHEME: scheme of the layers whose name matches; may be repeated")
       ->allow_extra_args(false);
-  parser.add_option("--plan", options.planFile, "Start from this plan (*.halfstep.json)");
+  parser.add_option(
+      "--plan", options.planFile,
+      "Start from this plan (*.halfstep.json), or one of its versions (plan.halfstep.json#NAME)");
 }
 
 Result<Plan> planFor(const Model& model, const PlanOptions& options, bool withHash,
@@ -119,7 +121,7 @@ Result<Plan> planFor(const Model& model, const PlanOptions& options, bool withHa
   }
   Plan plan;
   if (!options.planFile.empty()) {
-    HALFSTEP_TRY(plan, loadPlan(options.planFile));
+    HALFSTEP_TRY(plan, loadPlanOrVersion(options.planFile));
   }
   std::string hash;
   if (withHash || !plan.modelSha256.empty()) {
@@ -151,6 +153,20 @@ Result<Plan> planFor(const Model& model, const PlanOptions& options, bool withHa
   }
   HALFSTEP_CHECK(checkSchemes(model, plan));
   return plan;
+}
+
+Result<void> writePlan(Plan plan, const std::string& path) {
+  std::error_code failure;
+  if (std::filesystem::is_regular_file(path, failure)) {
+    if (auto before = loadPlan(path)) {
+      for (PlanVersion& version : before->versions) {
+        if (plan.findVersion(version.name) == nullptr) {
+          plan.versions.push_back(std::move(version));
+        }
+      }
+    }
+  }
+  return savePlan(plan, path);
 }
 
 } // namespace halfstep::cli

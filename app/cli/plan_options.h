@@ -43,4 +43,8 @@ Result<void> applySet(const std::string& option, const std::string& set, const M
 Result<Plan> planFor(const Model& model, const PlanOptions& options, bool withHash,
                      const JobContext& context);
 
+/// Writes the plan to the file of --save-plan. Named versions that a plan in that file has and this one has
+/// not are kept: they are somebody's work.
+Result<void> writePlan(Plan plan, const std::string& path);
+
 } // namespace halfstep::cli

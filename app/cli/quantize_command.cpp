@@ -3,7 +3,6 @@
 #include "app/cli/dump.h"
 #include "app/cli/output_figures.h"
 #include "app/cli/plan_options.h"
-#include "core/io/plan_file.h"
 #include "core/quant/quantizer.h"
 #include "core/quant/scheme_grammar.h"
 #include "core/support/units.h"
@@ -141,7 +140,7 @@ Result<void> quantize(Environment& environment, const QuantizeOptions& options) 
     layers.push_back(std::move(*quantized));
   }
   if (!options.savePlan.empty()) {
-    HALFSTEP_CHECK(savePlan(plan, options.savePlan));
+    HALFSTEP_CHECK(writePlan(plan, options.savePlan));
   }
   Json json = documentJson(options.file, layers, totals);
   std::string text = resultText(layers, totals);

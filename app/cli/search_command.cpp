@@ -5,7 +5,6 @@
 #include "app/cli/plan_options.h"
 #include "app/cli/search_report.h"
 #include "app/cli/sweep_journal.h"
-#include "core/io/plan_file.h"
 #include "core/quant/scheme_grammar.h"
 
 #include <algorithm>
@@ -166,9 +165,16 @@ Result<void> searchPlan(Environment& environment, const SearchCommandOptions& gi
     report.problem.limits.push_back(limit);
   }
   std::optional<PlanTrials> trials;
+  std::shared_ptr<const TrialJournal> journal;
   if (given.trials > 0) {
-    HALFSTEP_TRY(PlanTrials made, PlanTrials::create(executor, simulation, report.space, *samples, 0,
-                                                     given.memory << 20, context.part(0.65, 0.7)));
+    HALFSTEP_TRY(JournaledTrials kept,
+                 journaledTrials(*model,
+                                 {{}, report.space.layers, report.origin, report.samples, calibration},
+                                 given.journal, context));
+    kept.options.memoryBudget = given.memory << 20;
+    journal = kept.journal;
+    HALFSTEP_TRY(PlanTrials made, PlanTrials::create(executor, simulation, report.space, *samples,
+                                                     std::move(kept.options), context.part(0.65, 0.7)));
     trials.emplace(std::move(made));
   }
   FindOptions find;
@@ -178,6 +184,10 @@ Result<void> searchPlan(Environment& environment, const SearchCommandOptions& gi
                findPlan(report.problem, trials ? &*trials : nullptr, find, context.part(0.7, 0.95)));
   report.trials = trials ? trials->count() : 0;
   HALFSTEP_CHECK(tryUniform(report, *model, trials ? &*trials : nullptr, context.part(0.95, 1.0)));
+  report.plansRun = trials ? trials->measured() : 0;
+  if (journal && journal->problem()) {
+    printWarning(journal->problem()->message());
+  }
   SearchProblem open = report.space.problem; // the whole curve, whatever the budgets
   HALFSTEP_TRY(report.frontier,
                searchFrontier(open, static_cast<std::size_t>(PlanQuantity::size), kFrontierPoints, context));
@@ -190,7 +200,7 @@ Result<void> searchPlan(Environment& environment, const SearchCommandOptions& gi
   report.plan =
       report.space.planOf(report.found.best ? report.found.best->solution : report.found.solution, plan);
   if (!given.savePlan.empty()) {
-    HALFSTEP_CHECK(savePlan(report.plan, given.savePlan));
+    HALFSTEP_CHECK(writePlan(report.plan, given.savePlan));
   }
   report.seconds = steadySeconds() - start;
   environment.output().document(searchJson(report));
@@ -219,8 +229,10 @@ Command searchCommand(CLI::App& main) {
       "--metric", options->metric,
       "What damage means: kl, relative-error, mse, top1, top5, accuracy, perplexity; without it "
       "kl where the output is a distribution, otherwise relative-error");
-  parser->add_option("--journal", options->journal,
-                     "Keep the sensitivities in this file, and go on from it after an interruption");
+  parser->add_option(
+      "--journal", options->journal,
+      "Keep the sensitivities in this file and the plans that were run beside it (sweep.jsonl: "
+      "sweep.trials.jsonl), and go on from them after an interruption");
   parser->add_option("--pin", options->pins, "GLOB=SCHEME: layers that keep this scheme; may be repeated")
       ->allow_extra_args(false);
   parser

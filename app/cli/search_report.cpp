@@ -90,6 +90,7 @@ Json searchJson(const SearchReport& report) {
       {"greedy", jsonNumber(report.found.greedy)},
       {"measured", report.found.predicted ? measuredJson(report, *report.found.predicted) : Json()}};
   json["trials"] = report.trials;
+  json["plans_run"] = report.plansRun;
   json["pareto"] = Json::array();
   for (const SearchSolution& point : report.frontier) {
     json["pareto"].push_back(totalsJson(report.space, point.totals));
@@ -141,8 +142,9 @@ std::string searchText(const SearchReport& report) {
                      : "The prediction is proven to be within " + formatShare(gap) + " of the optimum";
   text += "; fast " + formatReal(report.found.fast) + ", greedy " + formatReal(report.found.greedy) +
           " against " + formatReal(report.found.solution.totals[report.problem.objective]) + ".\n";
-  text += std::to_string(report.trials) + " plans were run on " + std::to_string(report.samples) + " of " +
-          displayText(report.origin.description) + ".\n";
+  text += std::to_string(report.trials) + " trials on " + std::to_string(report.samples) + " of " +
+          displayText(report.origin.description) + ", " + std::to_string(report.plansRun) +
+          " plans run for them and for those that are the same everywhere.\n";
   return text;
 }
 

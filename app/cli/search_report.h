@@ -20,7 +20,8 @@ struct SearchReport {
   std::vector<std::string> budgets; ///< as they were written
   FoundPlan found;
   Plan plan;
-  std::size_t trials = 0;
+  std::size_t trials = 0;   ///< plans that the search asked for
+  std::size_t plansRun = 0; ///< for them and for `uniform`; the others were known from before
   std::vector<SearchSolution> frontier;
   /// Every layer with the same candidate (those that are pinned with their own): measured, or predicted only
   /// (no samples).

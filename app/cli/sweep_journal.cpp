@@ -67,4 +67,24 @@ measureWithJournal(const Executor& executor, const Simulation& simulation, const
   return measured;
 }
 
+Result<JournaledTrials> journaledTrials(const Model& model, TrialConditions conditions,
+                                        const std::string& path, const JobContext& job) {
+  JournaledTrials trials;
+  trials.options.samples = conditions.samples;
+  if (path.empty()) {
+    return trials;
+  }
+  HALFSTEP_TRY(conditions.modelSha256, sha256OfFile(model.path, job));
+  std::filesystem::path beside(path);
+  beside.replace_extension(".trials" + beside.extension().string());
+  HALFSTEP_TRY(TrialJournal opened, TrialJournal::open(beside, conditions));
+  auto journal = std::make_shared<TrialJournal>(std::move(opened));
+  trials.options.known = journal->known();
+  trials.options.onMeasured = [journal](const std::string& key, const std::vector<OutputFigures>& samples) {
+    journal->note(key, samples);
+  };
+  trials.journal = std::move(journal);
+  return trials;
+}
+
 } // namespace halfstep::cli

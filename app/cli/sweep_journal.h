@@ -1,7 +1,9 @@
-// The journal of a sweep: goes on with what it holds, and keeps it up to date while the sweep runs.
+// The journals of a sweep and of a search's trials: go on with what they hold, and are kept up to date while
+// the work runs.
 #pragma once
 
 #include "core/io/sensitivity_file.h"
+#include "core/io/trial_journal.h"
 
 #include <filesystem>
 #include <optional>
@@ -44,5 +46,15 @@ Result<SensitivityOptions> sweepOptions(const std::string& schemes, const std::s
 Result<std::shared_ptr<const Sensitivity>>
 measureWithJournal(const Executor& executor, const Simulation& simulation, const SampleSource& samples,
                    SensitivityOptions options, const std::string& path, const JobContext& job);
+
+/// Options for trials that go on from the journal beside the sweep's at `path` (sweep.jsonl:
+/// sweep.trials.jsonl) and are kept up to date in it; options that remember nothing where `path` is empty.
+/// `conditions`: but for the model's hash, which is found here. Errors: those of TrialJournal::open.
+struct JournaledTrials {
+  TrialOptions options;
+  std::shared_ptr<const TrialJournal> journal; ///< to ask for a problem afterwards; null where there is none
+};
+Result<JournaledTrials> journaledTrials(const Model& model, TrialConditions conditions,
+                                        const std::string& path, const JobContext& job);
 
 } // namespace halfstep::cli

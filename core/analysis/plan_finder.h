@@ -2,7 +2,7 @@
 // improved by exchanges; and budgets as people write them.
 #pragma once
 
-#include "core/analysis/plan_trials.h"
+#include "core/analysis/plan_local_search.h"
 
 #include <optional>
 #include <string_view>

@@ -1,6 +1,6 @@
 #include "core/analysis/plan_search.h"
 
-#include "core/analysis/search_groups.h"
+#include "core/analysis/search_choice.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,174 +9,6 @@
 namespace halfstep {
 
 namespace {
-
-using Picks = std::vector<std::size_t>;
-
-/// A change of one group's candidate.
-struct Move {
-  std::size_t group = 0;
-  std::size_t candidate = 0;
-};
-
-/// A choice for every group, with its sums.
-class Choice {
-public:
-  Choice(const SearchProblem& problem, const std::vector<SearchGroup>& groups, Picks picks)
-      : m_problem(problem)
-      , m_groups(groups)
-      , m_picks(std::move(picks)) {
-    sumUp();
-  }
-
-  const Picks& picks() const { return m_picks; }
-  const Quantities& sums() const { return m_sums; }
-  const SearchProblem& problem() const { return m_problem; }
-
-  double change(const Move& move, std::size_t quantity) const {
-    const auto& candidates = m_groups[move.group].candidates;
-    return candidates[move.candidate].sums[quantity] - candidates[m_picks[move.group]].sums[quantity];
-  }
-  double gain(const Move& move) const { return -change(move, m_problem.objective); }
-
-  /// Whether all limits hold after `first` and, where there is one, `second`.
-  bool fits(const Move& first, const Move* second = nullptr) const {
-    return std::all_of(m_problem.limits.begin(), m_problem.limits.end(), [&](const SearchLimit& limit) {
-      const std::size_t q = limit.quantity;
-      return m_sums[q] + change(first, q) + (second != nullptr ? change(*second, q) : 0.0) <= limit.atMost;
-    });
-  }
-
-  void apply(const Move& move) {
-    m_picks[move.group] = move.candidate;
-    sumUp();
-  }
-
-  std::vector<Move> moves() const {
-    std::vector<Move> moves;
-    for (std::size_t g = 0; g < m_groups.size(); ++g) {
-      for (std::size_t c = 0; c < m_groups[g].candidates.size(); ++c) {
-        if (c != m_picks[g]) {
-          moves.push_back({g, c});
-        }
-      }
-    }
-    return moves;
-  }
-
-private:
-  /// Anew every time, so that rounding does not pile up.
-  void sumUp() {
-    m_sums.assign(m_problem.quantities.size(), 0.0);
-    for (std::size_t g = 0; g < m_groups.size(); ++g) {
-      const Quantities& add = m_groups[g].candidates[m_picks[g]].sums;
-      for (std::size_t q = 0; q < m_sums.size(); ++q) {
-        m_sums[q] += add[q];
-      }
-    }
-  }
-
-  const SearchProblem& m_problem;
-  const std::vector<SearchGroup>& m_groups;
-  Picks m_picks;
-  Quantities m_sums;
-};
-
-/// The best single move within the limits, as long as there is one.
-void takeSingleMoves(Choice& choice) {
-  const std::size_t rounds = 4 * choice.picks().size() + 16;
-  for (std::size_t round = 0; round < rounds; ++round) {
-    std::optional<Move> best;
-    for (const Move& move : choice.moves()) {
-      if (choice.gain(move) > (best ? choice.gain(*best) : 0.0) && choice.fits(move)) {
-        best = move;
-      }
-    }
-    if (!best) {
-      return;
-    }
-    choice.apply(*best);
-  }
-}
-
-/// Moves that make room, by what they free of the first limit's quantity, the most first; and for every
-/// beginning of that list the two moves of different groups that lose least.
-struct Rooms {
-  std::vector<Move> moves;
-  std::vector<double> changes; ///< of the quantity; rising
-  std::vector<std::pair<std::size_t, std::size_t>> least;
-};
-
-Rooms roomsOf(const Choice& choice, std::vector<Move> moves) {
-  const std::size_t cost = choice.problem().limits.front().quantity;
-  std::sort(moves.begin(), moves.end(),
-            [&](const Move& a, const Move& b) { return choice.change(a, cost) < choice.change(b, cost); });
-  Rooms rooms{std::move(moves), {}, {}};
-  const std::size_t none = rooms.moves.size();
-  const auto loss = [&](std::size_t i) {
-    return i == none ? std::numeric_limits<double>::infinity() : -choice.gain(rooms.moves[i]);
-  };
-  std::pair<std::size_t, std::size_t> best{none, none};
-  for (std::size_t i = 0; i < rooms.moves.size(); ++i) {
-    const bool sameGroup = best.first != none && rooms.moves[best.first].group == rooms.moves[i].group;
-    if (loss(i) < loss(best.first)) {
-      best = {i, sameGroup ? best.second : best.first};
-    } else if (!sameGroup && loss(i) < loss(best.second)) {
-      best.second = i;
-    }
-    rooms.changes.push_back(choice.change(rooms.moves[i], cost));
-    rooms.least.push_back(best);
-  }
-  return rooms;
-}
-
-/// The best exchange of two groups that gains something: one takes what does not fit by itself, the other
-/// makes room. O(m log m) for m moves.
-bool takeExchange(Choice& choice) {
-  const SearchLimit& limit = choice.problem().limits.front();
-  std::vector<Move> gains;
-  std::vector<Move> losses;
-  for (const Move& move : choice.moves()) {
-    (choice.gain(move) > 0.0 ? gains : losses).push_back(move);
-  }
-  const Rooms rooms = roomsOf(choice, std::move(losses));
-  const double slack = limit.atMost - choice.sums()[limit.quantity];
-  double bestGain = 1e-12 * std::abs(choice.sums()[choice.problem().objective]); // more than rounding
-  std::optional<std::pair<Move, Move>> exchange;
-  for (const Move& gain : gains) {
-    const double allowed = slack - choice.change(gain, limit.quantity);
-    const auto end = std::upper_bound(rooms.changes.begin(), rooms.changes.end(), allowed);
-    if (end == rooms.changes.begin()) {
-      continue;
-    }
-    const auto [first, second] = rooms.least[static_cast<std::size_t>(end - rooms.changes.begin()) - 1];
-    const std::size_t index = rooms.moves[first].group != gain.group ? first : second;
-    if (index == rooms.moves.size()) {
-      continue;
-    }
-    const Move& room = rooms.moves[index];
-    const double both = choice.gain(gain) + choice.gain(room);
-    if (both > bestGain && choice.fits(gain, &room)) {
-      bestGain = both;
-      exchange = {gain, room};
-    }
-  }
-  if (!exchange) {
-    return false;
-  }
-  choice.apply(exchange->first);
-  choice.apply(exchange->second);
-  return true;
-}
-
-Picks improved(const SearchProblem& problem, const std::vector<SearchGroup>& groups, Picks picks) {
-  constexpr int kExchanges = 24;
-  Choice choice(problem, groups, std::move(picks));
-  takeSingleMoves(choice);
-  for (int i = 0; i < kExchanges && takeExchange(choice); ++i) {
-    takeSingleMoves(choice);
-  }
-  return choice.picks();
-}
 
 /// A step along a group's lower convex hull: what it gains for what it costs.
 struct HullStep {
@@ -217,9 +49,9 @@ std::vector<std::size_t> hullOf(const SearchGroup& group, std::size_t cost, std:
 
 /// The cheapest candidate of every group, and the steps from there, the best gain per cost first. Steps of
 /// one group stay in their order because a hull is convex.
-std::pair<Picks, std::vector<HullStep>> hullSteps(const std::vector<SearchGroup>& groups, std::size_t cost,
-                                                  std::size_t objective) {
-  Picks start;
+std::pair<SearchPicks, std::vector<HullStep>> hullSteps(const std::vector<SearchGroup>& groups,
+                                                        std::size_t cost, std::size_t objective) {
+  SearchPicks start;
   std::vector<HullStep> steps;
   for (std::size_t g = 0; g < groups.size(); ++g) {
     const auto hull = hullOf(groups[g], cost, objective);
@@ -239,7 +71,7 @@ std::pair<Picks, std::vector<HullStep>> hullSteps(const std::vector<SearchGroup>
 SearchSolution solveOneLimit(const SearchProblem& problem, const std::vector<SearchGroup>& groups) {
   const std::size_t cost = problem.limits.front().quantity;
   auto [picks, steps] = hullSteps(groups, cost, problem.objective);
-  const Quantities start = Choice(problem, groups, picks).sums();
+  const Quantities start = SearchChoice(problem, groups, picks).sums();
   double room = problem.limits.front().atMost - start[cost];
   double bound = start[problem.objective];
   std::optional<double> relaxed;
@@ -256,15 +88,15 @@ SearchSolution solveOneLimit(const SearchProblem& problem, const std::vector<Sea
     bound -= step.gain;
     picks[step.group] = step.candidate;
   }
-  SearchSolution solution = solutionOf(problem, groups, improved(problem, groups, std::move(picks)));
+  SearchSolution solution = solutionOf(problem, groups, improvedPicks(problem, groups, std::move(picks)));
   solution.bound = relaxed.value_or(bound);
   return solution;
 }
 
 /// Every group's best for given prices of the limited quantities.
-Picks bestAtPrices(const SearchProblem& problem, const std::vector<SearchGroup>& groups,
-                   const std::vector<double>& prices, double& value) {
-  Picks picks;
+SearchPicks bestAtPrices(const SearchProblem& problem, const std::vector<SearchGroup>& groups,
+                         const std::vector<double>& prices, double& value) {
+  SearchPicks picks;
   value = 0.0;
   for (const SearchGroup& group : groups) {
     std::size_t best = 0;
@@ -300,8 +132,8 @@ double excessOf(const SearchProblem& problem, const Quantities& sums) {
 }
 
 /// Takes the move that loses least per excess saved until the limits hold. False if it gets stuck.
-bool repair(const SearchProblem& problem, const std::vector<SearchGroup>& groups, Picks& picks) {
-  Choice choice(problem, groups, picks);
+bool repair(const SearchProblem& problem, const std::vector<SearchGroup>& groups, SearchPicks& picks) {
+  SearchChoice choice(problem, groups, picks);
   const std::size_t rounds = 8 * groups.size() + 16;
   for (std::size_t round = 0; round < rounds; ++round) {
     const double excess = excessOf(problem, choice.sums());
@@ -309,10 +141,10 @@ bool repair(const SearchProblem& problem, const std::vector<SearchGroup>& groups
       picks = choice.picks();
       return true;
     }
-    std::optional<Move> best;
+    std::optional<SearchMove> best;
     double bestPrice = std::numeric_limits<double>::infinity();
     Quantities after(choice.sums().size());
-    for (const Move& move : choice.moves()) {
+    for (const SearchMove& move : choice.moves()) {
       for (std::size_t q = 0; q < after.size(); ++q) {
         after[q] = choice.sums()[q] + choice.change(move, q);
       }
@@ -364,15 +196,15 @@ Result<SearchSolution> solveManyLimits(const SearchProblem& problem, const std::
   for (int round = 0; round < kRounds; ++round) {
     HALFSTEP_CHECK(job.checkpoint());
     double value = 0.0;
-    Picks picks = bestAtPrices(problem, groups, prices, value);
+    SearchPicks picks = bestAtPrices(problem, groups, prices, value);
     bound = std::max(bound, value);
-    const Quantities sums = Choice(problem, groups, picks).sums();
+    const Quantities sums = SearchChoice(problem, groups, picks).sums();
     for (std::size_t k = 0; k < prices.size(); ++k) {
       const double excess = (sums[problem.limits[k].quantity] - problem.limits[k].atMost) / units[k];
       prices[k] = std::max(0.0, prices[k] + spread * excess / (units[k] * (1.0 + 0.2 * round)));
     }
     if ((round % 10 == 9 || round == 0) && repair(problem, groups, picks)) {
-      SearchSolution solution = solutionOf(problem, groups, improved(problem, groups, std::move(picks)));
+      SearchSolution solution = solutionOf(problem, groups, improvedPicks(problem, groups, std::move(picks)));
       if (isWithinLimits(problem, solution.totals) &&
           (!best || solution.totals[problem.objective] < best->totals[problem.objective])) {
         best = std::move(solution);
@@ -387,8 +219,8 @@ Result<SearchSolution> solveManyLimits(const SearchProblem& problem, const std::
 }
 
 /// Every group's candidate with the smallest objective.
-Picks smallest(const std::vector<SearchGroup>& groups, std::size_t objective) {
-  Picks picks;
+SearchPicks smallest(const std::vector<SearchGroup>& groups, std::size_t objective) {
+  SearchPicks picks;
   for (const SearchGroup& group : groups) {
     const auto least =
         std::min_element(group.candidates.begin(), group.candidates.end(),
@@ -443,7 +275,7 @@ Result<SearchSolution> solveGreedily(const SearchProblem& problem, const JobCont
   HALFSTEP_TRY(const auto groups, searchGroups(problem));
   HALFSTEP_CHECK(checkEachLimitReachable(problem, groups));
   HALFSTEP_CHECK(job.checkpoint());
-  Picks picks = smallest(groups, problem.objective);
+  SearchPicks picks = smallest(groups, problem.objective);
   if (!repair(problem, groups, picks)) {
     return noneFound(problem);
   }

@@ -1,10 +1,7 @@
 #include "core/analysis/plan_trials.h"
 
-#include "core/analysis/search_groups.h"
-
 #include <algorithm>
 #include <deque>
-#include <optional>
 #include <random>
 
 namespace halfstep {
@@ -39,6 +36,14 @@ Estimate addedDamageEstimate(OutputMetric metric, const std::vector<OutputFigure
   return withInterval(addedDamage(metric, samples), std::move(draws));
 }
 
+std::string trialKey(const SearchSpace& space, const Plan& plan) {
+  std::string key;
+  for (const std::string& layer : space.layers) {
+    key += (key.empty() ? "" : " ") + printLayerPlan(plan.forLayer(layer));
+  }
+  return key;
+}
+
 class PlanTrials::Inside {
 public:
   const Executor* executor = nullptr;
@@ -47,9 +52,29 @@ public:
   std::vector<OutputRole> roles;
   std::vector<std::map<std::string, Value>> inputs;
   std::vector<OutputReference> references;
-  std::size_t memoryBudget = 0;
+  TrialOptions options;
   std::size_t tried = 0;
+  std::size_t measured = 0;
 
+  /// What is known of the plan, or else measured.
+  Result<std::vector<OutputFigures>> figuresOf(const Plan& plan, const JobContext& job) {
+    HALFSTEP_CHECK(job.checkpoint());
+    std::string key = trialKey(*space, plan);
+    if (const auto found = options.known.find(key); found != options.known.end()) {
+      ++tried;
+      return found->second;
+    }
+    HALFSTEP_TRY(std::vector<OutputFigures> figures, run(plan, job));
+    ++tried;
+    ++measured;
+    if (options.onMeasured) {
+      options.onMeasured(key, figures);
+    }
+    options.known.emplace(std::move(key), figures);
+    return figures;
+  }
+
+private:
   /// What layer `index` under `plan` changes in a run, made once while it is remembered.
   Result<const RunOptions*> partOf(std::size_t index, const LayerPlan& plan, const JobContext& job) {
     auto& known = m_parts[index];
@@ -67,28 +92,26 @@ public:
   }
 
   Result<std::vector<OutputFigures>> run(const Plan& plan, const JobContext& job) {
-    if (m_bytes > static_cast<std::int64_t>(memoryBudget)) {
+    if (m_bytes > static_cast<std::int64_t>(options.memoryBudget)) {
       m_parts.clear(); // what the next plans have in common is made again soon
       m_bytes = 0;
     }
-    RunOptions options;
+    RunOptions changes;
     for (std::size_t i = 0; i < space->layers.size(); ++i) {
       HALFSTEP_CHECK(job.checkpoint());
       HALFSTEP_TRY(const RunOptions* part, partOf(i, plan.forLayer(space->layers[i]), job));
-      options.constants.insert(part->constants.begin(), part->constants.end());
-      options.edits.insert(part->edits.begin(), part->edits.end());
+      changes.constants.insert(part->constants.begin(), part->constants.end());
+      changes.edits.insert(part->edits.begin(), part->edits.end());
     }
     std::vector<OutputFigures> figures;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      HALFSTEP_TRY(const auto outputs, executor->run(inputs[i], job, options));
+      HALFSTEP_TRY(const auto outputs, executor->run(inputs[i], job, changes));
       HALFSTEP_TRY(OutputFigures one, references[i].compare(outputs));
       figures.push_back(std::move(one));
     }
-    ++tried;
     return figures;
   }
 
-private:
   /// By layer. Deques: what is handed out stays where it is.
   std::map<std::size_t, std::deque<std::pair<LayerPlan, RunOptions>>> m_parts;
   std::int64_t m_bytes = 0;
@@ -107,19 +130,25 @@ std::size_t PlanTrials::count() const {
   return m_inside->tried;
 }
 
+std::size_t PlanTrials::measured() const {
+  return m_inside->measured;
+}
+
 Result<PlanTrials> PlanTrials::create(const Executor& executor, const Simulation& simulation,
                                       const SearchSpace& space, const SampleSource& source,
-                                      std::size_t samples, std::size_t memoryBudget, const JobContext& job) {
+                                      TrialOptions options, const JobContext& job) {
   auto inside = std::make_unique<Inside>();
   inside->executor = &executor;
   inside->simulation = &simulation;
   inside->space = &space;
-  inside->memoryBudget = memoryBudget;
+  inside->options = std::move(options);
   inside->roles = outputRoles(executor.model());
-  const std::size_t count = samples > 0 ? std::min(samples, source.count()) : source.count();
+  const std::size_t wanted = inside->options.samples;
+  const std::size_t count = wanted > 0 ? std::min(wanted, source.count()) : source.count();
   if (count == 0) {
     return Error{ErrorKind::usage, "there are no samples to try plans on"};
   }
+  std::erase_if(inside->options.known, [&](const auto& trial) { return trial.second.size() != count; });
   for (std::size_t i = 0; i < count; ++i) {
     job.reportProgress(static_cast<double>(i) / static_cast<double>(count), source.name(i));
     HALFSTEP_TRY(auto inputs, source.inputs(i));
@@ -133,7 +162,7 @@ Result<PlanTrials> PlanTrials::create(const Executor& executor, const Simulation
 
 Result<TriedPlan> PlanTrials::run(SearchSolution solution, const JobContext& job) {
   TriedPlan tried;
-  HALFSTEP_TRY(tried.samples, m_inside->run(space().planOf(solution, {}), job));
+  HALFSTEP_TRY(tried.samples, m_inside->figuresOf(space().planOf(solution, {}), job));
   tried.solution = std::move(solution);
   tried.damage = addedDamage(space().metric, tried.samples);
   return tried;
@@ -141,300 +170,10 @@ Result<TriedPlan> PlanTrials::run(SearchSolution solution, const JobContext& job
 
 Result<TriedPlan> PlanTrials::run(const Plan& plan, const JobContext& job) {
   TriedPlan tried;
-  HALFSTEP_TRY(tried.samples, m_inside->run(plan, job));
+  HALFSTEP_TRY(tried.samples, m_inside->figuresOf(plan, job));
   tried.solution.totals = space().quantitiesOf(m_inside->executor->model(), plan);
   tried.damage = addedDamage(space().metric, tried.samples);
   return tried;
-}
-
-namespace {
-
-/// A group's candidate that is the next cheaper one, run within the present plan.
-struct CheaperStep {
-  const SearchGroup* group = nullptr;
-  std::size_t number = 0;
-  double saved = 0.0;
-  double damage = 0.0; ///< added
-};
-
-/// Its number, and what it saves of `quantity`.
-std::optional<std::pair<std::size_t, double>> nextCheaper(const SearchGroup& group, std::size_t number,
-                                                          std::size_t quantity) {
-  const auto now = std::find_if(group.candidates.begin(), group.candidates.end(),
-                                [&](const GroupCandidate& one) { return one.number == number; });
-  if (now == group.candidates.end()) {
-    return {};
-  }
-  std::optional<std::pair<std::size_t, double>> next;
-  for (const GroupCandidate& one : group.candidates) {
-    const double saved = now->sums[quantity] - one.sums[quantity];
-    if (saved > 0.0 && (!next || saved < next->second)) {
-      next = {one.number, saved};
-    }
-  }
-  return next;
-}
-
-std::vector<std::size_t> withCandidate(std::vector<std::size_t> choices, const SearchGroup& group,
-                                       std::size_t number) {
-  for (const std::size_t item : group.items) {
-    choices[item] = number;
-  }
-  return choices;
-}
-
-} // namespace
-
-namespace {
-
-/// Climbs from plan to plan by exchanges of steps.
-class Climber {
-public:
-  Climber(PlanTrials& trials, const SearchProblem& problem, const std::vector<SearchGroup>& groups,
-          TriedPlan start, const LocalSearchOptions& options, const JobContext& job)
-      : m_trials(trials)
-      , m_problem(problem)
-      , m_groups(groups)
-      , m_best(std::move(start))
-      , m_options(options)
-      , m_job(job)
-      , m_from(trials.count()) {
-    for (const SearchGroup& group : groups) {
-      auto& order = m_orders.emplace_back(group.candidates);
-      std::stable_sort(order.begin(), order.end(), [](const GroupCandidate& a, const GroupCandidate& b) {
-        return a.sums[0] > b.sums[0]; // the most damage first: a step up is one towards the end
-      });
-    }
-  }
-
-  const TriedPlan& best() const { return m_best; }
-  bool usedUp() const { return m_trials.count() - m_from >= m_options.trials; }
-
-  /// One round: every step measured, then exchanges. Whether the damage fell.
-  Result<bool> round() {
-    HALFSTEP_CHECK(measureSteps());
-    const double before = m_best.damage;
-    // Several exchanges at once first; if together they do not gain, half as many.
-    for (std::size_t most = m_groups.size(); most >= 1 && !usedUp(); most /= 2) {
-      const std::vector<std::size_t> choices = exchanged(most);
-      if (choices == m_best.solution.choices) {
-        break;
-      }
-      HALFSTEP_TRY(const bool gained, tryOut(choices));
-      if (gained) {
-        break;
-      }
-    }
-    return m_best.damage < before;
-  }
-
-private:
-  struct Step {
-    std::size_t group = 0;
-    std::size_t number = 0; ///< the candidate's
-    double change = 0.0;    ///< of the measured damage
-  };
-
-  std::size_t placeOf(std::size_t group) const {
-    const std::size_t number = m_best.solution.choices[m_groups[group].items.front()];
-    const auto& order = m_orders[group];
-    const auto found =
-        std::find_if(order.begin(), order.end(), [&](const GroupCandidate& c) { return c.number == number; });
-    return found == order.end() ? order.size() : static_cast<std::size_t>(found - order.begin());
-  }
-
-  std::vector<std::size_t> with(std::vector<std::size_t> choices, std::size_t group,
-                                std::size_t number) const {
-    return withCandidate(std::move(choices), m_groups[group], number);
-  }
-
-  SearchSolution solutionFor(std::vector<std::size_t> choices) const {
-    SearchSolution solution;
-    solution.totals = totalsOf(m_problem, choices);
-    solution.choices = std::move(choices);
-    return solution;
-  }
-
-  /// Runs a plan; it becomes the best one if it is within the limits and better. Whether it did.
-  Result<bool> tryOut(const std::vector<std::size_t>& choices) {
-    HALFSTEP_TRY(TriedPlan tried, m_trials.run(solutionFor(choices), m_job));
-    const bool better = isWithinLimits(m_problem, tried.solution.totals) && tried.damage < m_best.damage;
-    if (m_options.onTrial) {
-      m_options.onTrial(tried, better ? tried : m_best);
-    }
-    m_job.reportProgress(static_cast<double>(m_trials.count() - m_from) /
-                         static_cast<double>(m_options.trials));
-    if (better) {
-      m_best = std::move(tried);
-    }
-    return better;
-  }
-
-  Result<void> measureStep(std::size_t group, std::size_t place, std::vector<Step>& steps) {
-    const std::size_t number = m_orders[group][place].number;
-    HALFSTEP_TRY(const TriedPlan tried,
-                 m_trials.run(solutionFor(with(m_best.solution.choices, group, number)), m_job));
-    if (m_options.onTrial) {
-      m_options.onTrial(tried, m_best);
-    }
-    m_job.reportProgress(static_cast<double>(m_trials.count() - m_from) /
-                         static_cast<double>(m_options.trials));
-    steps.push_back({group, number, tried.damage - m_best.damage});
-    return {};
-  }
-
-  Result<void> measureSteps() {
-    m_ups.clear();
-    m_downs.clear();
-    for (std::size_t group = 0; group < m_groups.size() && !usedUp(); ++group) {
-      const std::size_t place = placeOf(group);
-      if (place + 1 < m_orders[group].size()) {
-        HALFSTEP_CHECK(measureStep(group, place + 1, m_ups));
-      }
-      if (place > 0 && place < m_orders[group].size() && !usedUp()) {
-        HALFSTEP_CHECK(measureStep(group, place - 1, m_downs));
-      }
-    }
-    const auto byChange = [](const Step& a, const Step& b) { return a.change < b.change; };
-    std::stable_sort(m_ups.begin(), m_ups.end(), byChange);
-    std::stable_sort(m_downs.begin(), m_downs.end(), byChange);
-    return {};
-  }
-
-  /// The present choices after at most `most` steps up, each with the steps down that make room for it, as
-  /// long as what they cost is less than what it gains.
-  std::vector<std::size_t> exchanged(std::size_t most) const {
-    std::vector<std::size_t> choices = m_best.solution.choices;
-    std::vector<bool> used(m_groups.size(), false);
-    std::size_t taken = 0;
-    for (const Step& down : m_downs) { // a step down that gains by itself makes room for nothing
-      if (down.change < 0.0 && taken < most) {
-        choices = with(std::move(choices), down.group, down.number);
-        used[down.group] = true;
-        ++taken;
-      }
-    }
-    for (const Step& up : m_ups) {
-      if (taken >= most || up.change >= 0.0 || used[up.group]) {
-        continue;
-      }
-      std::vector<std::size_t> tentative = with(choices, up.group, up.number);
-      std::vector<std::size_t> givers;
-      double change = up.change;
-      for (const Step& down : m_downs) {
-        if (isWithinLimits(m_problem, totalsOf(m_problem, tentative))) {
-          break;
-        }
-        if (!used[down.group] && down.group != up.group) {
-          tentative = with(std::move(tentative), down.group, down.number);
-          givers.push_back(down.group);
-          change += down.change;
-        }
-      }
-      if (change < 0.0 && isWithinLimits(m_problem, totalsOf(m_problem, tentative))) {
-        choices = std::move(tentative);
-        used[up.group] = true;
-        for (const std::size_t giver : givers) {
-          used[giver] = true;
-        }
-        ++taken;
-      }
-    }
-    return choices;
-  }
-
-  PlanTrials& m_trials;
-  const SearchProblem& m_problem;
-  const std::vector<SearchGroup>& m_groups;
-  TriedPlan m_best;
-  const LocalSearchOptions& m_options;
-  const JobContext& m_job;
-  std::size_t m_from;
-  std::vector<std::vector<GroupCandidate>> m_orders;
-  std::vector<Step> m_ups;
-  std::vector<Step> m_downs;
-};
-
-} // namespace
-
-Result<TriedPlan> improveByExchange(PlanTrials& trials, const SearchProblem& problem,
-                                    std::vector<TriedPlan> starts, const LocalSearchOptions& options,
-                                    const JobContext& job) {
-  const auto best = std::min_element(starts.begin(), starts.end(),
-                                     [](const auto& a, const auto& b) { return a.damage < b.damage; });
-  if (best == starts.end() || best->solution.choices.size() != problem.items.size()) {
-    return Error{ErrorKind::usage, "a local search needs a plan to start from"};
-  }
-  HALFSTEP_TRY(const auto groups, searchGroups(problem, {0}));
-  Climber climber(trials, problem, groups, *best, options, job);
-  while (!climber.usedUp()) {
-    HALFSTEP_TRY(const bool gained, climber.round());
-    if (!gained) {
-      break;
-    }
-  }
-  return climber.best();
-}
-
-Result<TriedPlan> shrinkByDescent(PlanTrials& trials, const SearchProblem& problem, TriedPlan start,
-                                  double damage, const LocalSearchOptions& options, const JobContext& job) {
-  HALFSTEP_TRY(const auto groups, searchGroups(problem, {0}));
-  const std::size_t from = trials.count();
-  const auto usedUp = [&] { return trials.count() - from >= options.trials; };
-  TriedPlan best = std::move(start);
-  const auto tryOut = [&](std::vector<std::size_t> choices) -> Result<TriedPlan> {
-    SearchSolution solution;
-    solution.totals = totalsOf(problem, choices);
-    solution.choices = std::move(choices);
-    HALFSTEP_TRY(TriedPlan tried, trials.run(std::move(solution), job));
-    if (options.onTrial) {
-      options.onTrial(tried, best);
-    }
-    job.reportProgress(static_cast<double>(trials.count() - from) / static_cast<double>(options.trials));
-    return tried;
-  };
-  while (!usedUp()) {
-    std::vector<CheaperStep> steps;
-    for (const SearchGroup& group : groups) {
-      const auto cheaper = nextCheaper(group, best.solution.choices[group.items.front()], problem.objective);
-      if (!cheaper || usedUp()) {
-        continue;
-      }
-      HALFSTEP_TRY(const TriedPlan tried,
-                   tryOut(withCandidate(best.solution.choices, group, cheaper->first)));
-      if (isWithinLimits(problem, tried.solution.totals)) {
-        steps.push_back({&group, cheaper->first, cheaper->second, tried.damage - best.damage});
-      }
-    }
-    std::stable_sort(steps.begin(), steps.end(), [](const CheaperStep& a, const CheaperStep& b) {
-      return a.damage * b.saved < b.damage * a.saved;
-    });
-    bool shrunk = false;
-    for (std::size_t most = steps.size(); most >= 1 && !shrunk && !usedUp(); most /= 2) {
-      std::vector<std::size_t> choices = best.solution.choices;
-      double expected = best.damage;
-      std::size_t taken = 0;
-      for (const CheaperStep& step : steps) {
-        if (taken < most && expected + step.damage <= damage) {
-          choices = withCandidate(std::move(choices), *step.group, step.number);
-          expected += step.damage;
-          ++taken;
-        }
-      }
-      if (taken == 0) {
-        break;
-      }
-      HALFSTEP_TRY(TriedPlan tried, tryOut(std::move(choices)));
-      if (tried.damage <= damage && isWithinLimits(problem, tried.solution.totals)) {
-        best = std::move(tried);
-        shrunk = true;
-      }
-    }
-    if (!shrunk) {
-      break;
-    }
-  }
-  return best;
 }
 
 } // namespace halfstep

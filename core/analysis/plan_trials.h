@@ -1,6 +1,6 @@
-// Plans tried out: many plans of one search space run on the same samples, and a local search that exchanges
-// layers while the measured damage falls. Because damages of single layers do not simply add up (at 4 bits
-// and below they often do not), what a search predicts is measured before it is believed.
+// Plans tried out: many plans of one search space run on the same samples. Because damages of single layers
+// do not simply add up (at 4 bits and below they often do not), what a search predicts is measured before it
+// is believed.
 #pragma once
 
 #include "core/analysis/evaluation.h"
@@ -9,7 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <utility>
+#include <string>
 #include <vector>
 
 namespace halfstep {
@@ -25,14 +25,31 @@ struct TriedPlan {
 Estimate addedDamageEstimate(OutputMetric metric, const std::vector<OutputFigures>& samples,
                              std::uint64_t seed);
 
-/// Runs plans. Keeps every sample's inputs and float outputs, and quantized weights up to `memoryBudget`. One
-/// thread at a time.
+/// What tells the plans of a space apart: the layers' plans as they are written, in the model's order, with
+/// blanks between them.
+std::string trialKey(const SearchSpace& space, const Plan& plan);
+
+/// Plans that were run, by their keys: the figures of all samples.
+using KnownTrials = std::map<std::string, std::vector<OutputFigures>>;
+
+struct TrialOptions {
+  std::size_t samples = 0;                           ///< the first so many; 0 for all
+  std::size_t memoryBudget = std::size_t{512} << 20; ///< bytes of quantized weights to keep
+  /// Measured before of the same model on the same samples with the same calibration: not run again. Trials
+  /// with another number of samples are left out.
+  KnownTrials known;
+  /// Called for every plan that was run (not for those remembered), on the job's thread.
+  std::function<void(const std::string& key, const std::vector<OutputFigures>& samples)> onMeasured;
+};
+
+/// Runs plans. Keeps every sample's inputs and float outputs, and quantized weights up to the memory budget.
+/// One thread at a time.
 class PlanTrials {
 public:
-  /// Runs the float network on the first `samples` samples (0: all). Refers to everything it is given.
+  /// Runs the float network on the samples. Refers to executor, simulation and space.
   static Result<PlanTrials> create(const Executor& executor, const Simulation& simulation,
-                                   const SearchSpace& space, const SampleSource& source, std::size_t samples,
-                                   std::size_t memoryBudget, const JobContext& job);
+                                   const SearchSpace& space, const SampleSource& source, TrialOptions options,
+                                   const JobContext& job);
   ~PlanTrials();
   PlanTrials(PlanTrials&&) noexcept;
 
@@ -42,37 +59,15 @@ public:
   Result<TriedPlan> run(const Plan& plan, const JobContext& job);
 
   const SearchSpace& space() const;
-  /// Plans run so far.
+  /// Plans asked for so far, those remembered counted: a search that goes on ends where it would have ended.
   std::size_t count() const;
+  /// Plans that were run for it.
+  std::size_t measured() const;
 
 private:
   class Inside;
   explicit PlanTrials(std::unique_ptr<Inside> inside);
   std::unique_ptr<Inside> m_inside;
 };
-
-struct LocalSearchOptions {
-  std::size_t trials = 60; ///< plans to run at most
-  /// Called after every trial with it and the best so far.
-  std::function<void(const TriedPlan& tried, const TriedPlan& best)> onTrial;
-};
-
-/// Starts from the best of `starts` (each within the problem's limits). In every round the plan is run with
-/// each layer (or tied group) one candidate better and one worse; then layers whose step up gains the most
-/// are exchanged for those whose step down costs the least, as far as the limits allow, several at once, and
-/// the exchange is kept if the measured damage falls. Ends when a round gains nothing, or the trials are used
-/// up. `problem`: the space's with limits. Returns the best plan; deterministic. Errors: those of
-/// PlanTrials::run; cancelled.
-Result<TriedPlan> improveByExchange(PlanTrials& trials, const SearchProblem& problem,
-                                    std::vector<TriedPlan> starts, const LocalSearchOptions& options,
-                                    const JobContext& job);
-
-/// The other way round: makes the problem's objective (not the damage) smaller while the measured damage
-/// stays within `damage`, as `start`'s does. In every round each layer (or tied group) is run one candidate
-/// cheaper; the steps that damage least for what they save are taken together, half as many whenever that is
-/// too much. Ends when no step fits or the trials are used up. Returns the best plan; deterministic. Errors
-/// as above.
-Result<TriedPlan> shrinkByDescent(PlanTrials& trials, const SearchProblem& problem, TriedPlan start,
-                                  double damage, const LocalSearchOptions& options, const JobContext& job);
 
 } // namespace halfstep

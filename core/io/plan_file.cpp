@@ -2,10 +2,9 @@
 
 #include "core/io/atomic_file.h"
 #include "core/io/data_settings_json.h"
-#include "core/quant/scheme_grammar.h"
+#include "core/io/plan_layers_json.h"
+#include "core/io/plan_versions_json.h"
 #include "core/support/mapped_file.h"
-
-#include <nlohmann/json.hpp>
 
 namespace halfstep {
 
@@ -15,41 +14,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kVersion = 1;
 
-Json toJson(const LayerPlan& plan) {
-  return {{"weights", printScheme(plan.weights)}, {"activations", printActivationScheme(plan.activations)}};
-}
-
 Error damaged(std::string what, std::string where) {
   return Error{ErrorKind::damagedFile, std::move(what), std::move(where)};
-}
-
-Result<LayerPlan> layerPlanFrom(const Json& json, const std::string& where) {
-  if (!json.is_object()) {
-    return damaged("expected an object with \"weights\" and \"activations\"", where);
-  }
-  LayerPlan plan;
-  for (const auto& [key, value] : json.items()) {
-    if (!value.is_string()) {
-      return damaged("\"" + key + "\" must be a scheme as text", where);
-    }
-    const auto text = value.get<std::string>();
-    if (key == "weights") {
-      auto scheme = parseScheme(text);
-      if (!scheme) {
-        return damaged(scheme.error().what, where);
-      }
-      plan.weights = *scheme;
-    } else if (key == "activations") {
-      auto scheme = parseActivationScheme(text);
-      if (!scheme) {
-        return damaged(scheme.error().what, where);
-      }
-      plan.activations = *scheme;
-    } else {
-      return damaged("unknown key \"" + key + "\"", where);
-    }
-  }
-  return plan;
 }
 
 } // namespace
@@ -58,14 +24,13 @@ std::string planToJson(const Plan& plan) {
   Json json;
   json["halfstep_plan"] = kVersion;
   json["model"] = Json{{"file", plan.modelFile}, {"sha256", plan.modelSha256}};
-  json["default"] = toJson(plan.fallback);
-  Json layers = Json::object();
-  for (const auto& [name, layer] : plan.layers) { // a std::map: in the names' order
-    layers[name] = toJson(layer);
-  }
-  json["layers"] = std::move(layers);
+  json["default"] = layerPlanToJson(plan.fallback);
+  json["layers"] = layersToJson(plan.layers);
   if (plan.data) {
     json["data"] = dataSettingsToJson(*plan.data);
+  }
+  if (!plan.versions.empty()) {
+    json["versions"] = versionsToJson(plan.versions);
   }
   // Names are bytes of somebody's file: what is not UTF-8 is replaced rather than thrown at.
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -102,18 +67,16 @@ Result<Plan> planFromJson(std::string_view text) {
     }
   }
   if (json.contains("default")) {
-    HALFSTEP_TRY(plan.fallback, layerPlanFrom(json["default"], "default"));
+    HALFSTEP_TRY(plan.fallback, layerPlanFromJson(json["default"], "default"));
   }
   if (json.contains("layers")) {
-    if (!json["layers"].is_object()) {
-      return damaged("expected an object of layers", "layers");
-    }
-    for (const auto& [name, layer] : json["layers"].items()) {
-      HALFSTEP_TRY(plan.layers[name], layerPlanFrom(layer, "layer " + name));
-    }
+    HALFSTEP_TRY(plan.layers, layersFromJson(json["layers"], {}));
   }
   if (json.contains("data")) {
     HALFSTEP_TRY(plan.data, dataSettingsFromJson(json["data"]));
+  }
+  if (json.contains("versions")) {
+    HALFSTEP_TRY(plan.versions, versionsFromJson(json["versions"]));
   }
   return plan;
 }
@@ -130,6 +93,38 @@ Result<Plan> loadPlan(const std::filesystem::path& path) {
     plan.error().file = path.string();
   }
   return plan;
+}
+
+PlanReference planReference(const std::string& text) {
+  std::error_code failure;
+  if (!std::filesystem::exists(text, failure)) {
+    for (std::size_t at = text.rfind('#'); at != std::string::npos && at > 0; at = text.rfind('#', at - 1)) {
+      if (std::filesystem::is_regular_file(text.substr(0, at), failure)) {
+        return {text.substr(0, at), text.substr(at + 1)};
+      }
+    }
+  }
+  return {text, {}};
+}
+
+Result<Plan> loadPlanOrVersion(const std::string& reference) {
+  const PlanReference wanted = planReference(reference);
+  HALFSTEP_TRY(Plan plan, loadPlan(wanted.file));
+  if (wanted.version.empty()) {
+    return plan;
+  }
+  const PlanVersion* version = plan.findVersion(wanted.version);
+  if (version == nullptr) {
+    std::string names;
+    for (const PlanVersion& one : plan.versions) {
+      names += (names.empty() ? "; it has " : ", ") + one.name;
+    }
+    return Error{ErrorKind::usage,
+                 "has no version " + wanted.version + (names.empty() ? "; it has none" : names),
+                 {},
+                 wanted.file.string()};
+  }
+  return plan.withSchemesOf(*version);
 }
 
 std::vector<std::string> planMismatches(const Plan& plan, const Model& model,

@@ -1,13 +1,9 @@
-// A sweep on disk while it runs, and after: a text file with one JSON document per line, the first saying
-// what is measured, each other one layer's figures. Only ever appended to, so that a program that is killed
-// loses at most the layer it was working on; a last line that was cut short is left out.
+// A sweep on disk while it runs, and after: a journal (line_journal.h) whose head says what is measured, and
+// each other line one layer's figures. A program that is killed loses at most the layer it was working on.
 #pragma once
 
 #include "core/analysis/sensitivity.h"
-
-#include <filesystem>
-#include <fstream>
-#include <memory>
+#include "core/io/line_journal.h"
 
 namespace halfstep {
 
@@ -21,8 +17,9 @@ public:
   Result<void> append(const Sensitivity& sweep, std::size_t layer);
 
 private:
-  std::filesystem::path m_path;
-  std::ofstream m_file;
+  explicit SensitivityJournal(LineJournal file)
+      : m_file(std::move(file)) {}
+  LineJournal m_file;
 };
 
 /// A sweep as far as it had come. Errors: what is damaged, with the line; a hash that is neither empty nor

@@ -2,6 +2,8 @@
 
 #include "core/quant/scheme_grammar.h"
 
+#include <algorithm>
+
 namespace halfstep {
 
 namespace {
@@ -11,6 +13,30 @@ constexpr std::string_view kDynamic = "dynamic:";
 const LayerPlan& Plan::forLayer(const std::string& layer) const {
   const auto found = layers.find(layer);
   return found == layers.end() ? fallback : found->second;
+}
+
+const PlanVersion* Plan::findVersion(std::string_view name) const {
+  const auto found = std::find_if(versions.begin(), versions.end(),
+                                  [&](const PlanVersion& version) { return version.name == name; });
+  return found == versions.end() ? nullptr : &*found;
+}
+
+Plan Plan::withSchemesOf(const PlanVersion& version) const {
+  Plan plan = *this;
+  plan.fallback = version.fallback;
+  plan.layers = version.layers;
+  return plan;
+}
+
+Result<void> checkVersionName(const std::vector<PlanVersion>& versions, std::string_view name) {
+  if (name.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    return Error{ErrorKind::usage, "a version needs a name"};
+  }
+  const bool taken = std::any_of(versions.begin(), versions.end(),
+                                 [&](const PlanVersion& version) { return version.name == name; });
+  return taken ? Result<void>(
+                     Error{ErrorKind::usage, "there is already a version \"" + std::string(name) + "\""})
+               : Result<void>();
 }
 
 std::string printActivationScheme(const ActivationScheme& activations) {

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 CLI, SOURCE = sys.argv[1], sys.argv[2]
 SAMPLES = os.path.join(SOURCE, "sample_models")
@@ -104,16 +105,65 @@ def constraints(folder, model, data):
     check("a device's latency is known", device["predicted"]["latency_ms"] > 0)
     journal = os.path.join(folder, "sweep.jsonl")
     first = run("search", model, *arguments, "--journal", journal)
-    lines = open(journal, encoding="utf-8").readlines()
-    with open(journal, "w", encoding="utf-8") as file: # killed half-way through a line
-        file.writelines(lines[:len(lines) // 2] + [lines[len(lines) // 2][:40]])
-    resumed = run("search", model, *arguments, "--journal", journal)
-    check("a search goes on from its journal", resumed["layers"] == first["layers"] and
-          resumed["optimum"]["exact"] == first["optimum"]["exact"])
+    cut(journal)
+    again = run("search", model, *arguments, "--journal", journal)
+    check("a search goes on from its journal", again["layers"] == first["layers"] and
+          again["optimum"]["exact"] == first["optimum"]["exact"])
     for wrong, word in (("size=1%", "least"), ("size=much", "expected"), ("weight=3", "expected")):
         check(f"{wrong} is refused", word in run("search", model, *arguments[:-1], wrong, status=2))
     check("a layer that is not there is named",
           "nowhere" in run("search", model, *arguments, "--tie", "nowhere," + names[0], status=2))
+
+
+def cut(path):
+    """As a program leaves it that was killed half-way through a line; how many lines are lost."""
+    with open(path, encoding="utf-8") as file:
+        lines = file.readlines()
+    half = len(lines) // 2
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(lines[:half] + [lines[half][:40]])
+    return len(lines) - half
+
+
+def resumed(folder, model, data):
+    journal = os.path.join(folder, "search.jsonl")
+    trials = os.path.join(folder, "search.trials.jsonl")
+    arguments = ["search", model, "--data", data, "--samples", "12", "--budget", "size=16%", "--trials", "40",
+                 "--journal", journal]
+    whole = run(*arguments)
+    check("the plans are kept beside the sweep", sum(1 for _ in open(trials, encoding="utf-8")) ==
+          whole["plans_run"] + 1 and whole["plans_run"] > 20)
+
+    def same(other):
+        return {key: value for key, value in other.items() if key not in ("seconds", "plans_run")} == \
+               {key: value for key, value in whole.items() if key not in ("seconds", "plans_run")}
+
+    lost = cut(trials)
+    again = run(*arguments)
+    check("a killed search runs only what was lost", again["plans_run"] == lost)
+    check("and says the same of everything", same(again))
+    last = run(*arguments)
+    check("a finished one runs nothing", last["plans_run"] == 0 and same(last))
+    with open(trials, "a", encoding="utf-8") as file:
+        file.write("\0" * 100 + "\n")
+    check("a damaged last line is left out", same(run(*arguments)))
+    lines = open(trials, encoding="utf-8").readlines()
+    with open(trials, "w", encoding="utf-8") as file:
+        file.writelines(lines[:3] + ["garbage\n"] + lines[4:])
+    check("a damaged line elsewhere is named", "line 4" in run(*arguments, status=3))
+    # Killed in earnest, while it runs plans.
+    for path in (journal, trials):
+        os.remove(path)
+    process = subprocess.Popen([CLI, *arguments, "--json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while time.monotonic() < until and process.poll() is None:
+        if os.path.exists(trials) and sum(1 for _ in open(trials, "rb")) > 5:
+            break
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    after = run(*arguments)
+    check("a search that was killed in earnest goes on", same(after) and after["plans_run"] < whole["plans_run"])
 
 
 def differences(folder, model):
@@ -131,6 +181,67 @@ def differences(folder, model):
     check("reports differ in figures too", len(found) == 1 and found[0]["name"] == names[1] and
           found[0]["bytes"][0] > found[0]["bytes"][1] and found[0]["sqnr_db"][0] > found[0]["sqnr_db"][1])
     check("what is neither is refused", "neither" in run("diff", model, first, status=3))
+
+
+def versions(folder, model, data):
+    """A plan with versions as the window writes them, read by every command that takes a plan."""
+    path = os.path.join(folder, "versions.halfstep.json")
+    names = [layer["name"] for layer in run("inspect", model)["layers"]]
+    run("quantize", model, "--weights", "int4:mse", "--set", names[0] + "=int8", "--save-plan", path)
+    with open(path, encoding="utf-8") as file:
+        plan = json.load(file)
+    check("a plan without versions has none", "versions" not in plan and run("diff", path)["versions"] == [])
+    figure = {"metric": "kl", "value": 0.25, "low": 0.2, "high": 0.3}
+    plan["versions"] = [
+        {"name": "all int8", "default": {"weights": "int8"}},
+        {"name": "int4 body 3", "date": "2026-11-21T22:50:00Z", "note": "before the head was touched",
+         "default": {"weights": "int4:group64"}, "layers": {names[0]: {"weights": "int8"}}, "bytes": 4711,
+         "measured": {"data": "drawn images", "synthetic": True, "samples": 16, "damage": figure, "figures": [figure]}}]
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(plan, file)
+    listed = run("diff", path)["versions"]
+    check("versions are listed", [one["name"] for one in listed] == ["all int8", "int4 body 3"])
+    check("with how they differ from the plan", [(one["differing_layers"], one["default_differs"]) for one in listed] ==
+          [(0, True), (0, True)])
+    check("with what they were kept with", listed[1]["bytes"] == 4711 and listed[1]["measured"]["samples"] == 16 and
+          listed[1]["measured"]["synthetic"] and listed[0]["measured"] is None)
+    text = subprocess.run([CLI, "diff", path], capture_output=True, text=True, check=True).stdout
+    check("a figure is not shown without its origin", "0.250 (0.200 to 0.300) on 16 of drawn images, drawn at random"
+          in text)
+    # quantize takes a version as it takes a plan, and loses none of them on the way.
+    again = os.path.join(folder, "again.halfstep.json")
+    body = run("quantize", model, "--plan", path + "#int4 body 3", "--save-plan", again)
+    schemes = [layer["scheme"] for layer in body["layers"]]
+    check("a version is a plan", schemes == ["int8"] + ["int4:group64"] * (len(names) - 1))
+    with open(again, encoding="utf-8") as file:
+        check("versions outlive another save", [one["name"] for one in json.load(file)["versions"]] ==
+              ["all int8", "int4 body 3"])
+    run("search", model, "--data", data, "--samples", "4", "--schemes", "int8,int4", "--budget", "bits=6", "--trials",
+        "0", "--save-plan", again)
+    check("a search that writes over a plan keeps its versions",
+          [one["name"] for one in run("diff", again)["versions"]] == ["all int8", "int4 body 3"])
+    check("a version that is not there is named with those that are",
+          "all int8, int4 body 3" in run("quantize", model, "--plan", path + "#int4", status=2))
+    # The difference of two versions: layers, what they cost and save.
+    int8 = {layer["name"]: layer["bytes"] for layer in run("quantize", model, "--plan", path + "#all int8")["layers"]}
+    int4 = {layer["name"]: layer["bytes"] for layer in body["layers"]}
+    journal = os.path.join(folder, "versions.jsonl")
+    sweep = run("sensitivity", model, "--data", data, "--samples", "8", "--schemes", "int8,int4:group64", "--journal",
+                journal)
+    found = run("diff", path + "#all int8", path + "#int4 body 3", "--model", model, "--journal", journal)
+    rows = {layer["name"]: layer for layer in found["layers"] if layer["name"] != "*"}
+    check("every layer but the first differs", sorted(rows) == sorted(names[1:]))
+    check("sizes are those of quantize", all(row["bytes"] == [int8[name], int4[name]] for name, row in rows.items()))
+    check("and so are the totals", found["total"]["bytes"] == [sum(int8.values()), sum(int4.values())])
+    values = {layer["name"]: layer["values"] for layer in sweep["layers"]}
+    check("damages are those of the sweep", all(near(row["damage"][0], values[name][0]) and
+          near(row["damage"][1], max(values[name])) for name, row in rows.items()))
+    check("what a version was kept with is told", found["b_measured"]["damage"]["value"] == 0.25 and
+          "a_measured" not in found)
+    check("a sweep without a model is refused", "--model" in run("diff", path, path, "--journal", journal, status=2))
+    check("a version does not differ from itself", run("diff", path + "#all int8", path + "#all int8")["layers"] == [])
+    evaluated = run("evaluate", model, "--plan", path + "#all int8", "--data", data, "--samples", "4")
+    check("evaluate takes a version", evaluated["output"]["kl"]["value"] >= 0)
 
 
 def activations(model, data):
@@ -154,7 +265,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="halfstep-search-") as folder:
         within_budget(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
         exhaustive(mlp, os.path.join(SAMPLES, "data", "digits_mlp"))
+        resumed(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
         differences(folder, cnn)
+        versions(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
         activations(cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
         constraints(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
     sys.exit(1 if failures else 0)

@@ -416,7 +416,10 @@ private slots:
     Plan from, to;
     to.layers["b"].weights = parseScheme("int3:group64:mse").value();
     difference.setPlans(two, from, to, nullptr);
-    QCOMPARE(difference.rowCount(), 1);
+    QCOMPARE(difference.layers(), 1);
+    QCOMPARE(difference.rowCount(), 2); // and the sum
+    QCOMPARE(difference.layerAt(0), 1);
+    QCOMPARE(difference.layerAt(1), -1);
     QCOMPARE(difference.index(0, PlanDifferenceModel::toColumn).data().toString(),
              QStringLiteral("int3 g64 mse"));
     difference.clear();

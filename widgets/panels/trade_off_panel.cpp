@@ -2,22 +2,20 @@
 
 #include "core/support/units.h"
 #include "widgets/panels/card.h"
+#include "widgets/panels/difference_card.h"
 #include "widgets/panels/segmented_control.h"
-#include "widgets/panels/table_actions.h"
 #include "widgets/plots/trade_off_plot.h"
 #include "widgets/style/theme.h"
 #include "widgets/viewmodels/sensitivity_model.h"
 
 #include <QCheckBox>
 #include <QEvent>
-#include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
 #include <QSignalBlocker>
 #include <QSlider>
 #include <QStackedWidget>
-#include <QTableView>
 #include <QVBoxLayout>
 
 #include <cmath>
@@ -27,7 +25,6 @@ namespace halfstep {
 namespace {
 
 constexpr int kSteps = 1000;
-constexpr std::size_t kTrials = 120;
 constexpr std::size_t kSamples = 16;
 const QString kStartSchemes =
     QStringLiteral("int8, int6:mse, int5:mse, int4:mse, int4:group64:mse, int3:group64:mse");
@@ -44,12 +41,12 @@ std::optional<OutputMetric> upMetric(const QString& value) {
 } // namespace
 
 TradeOffPanel::TradeOffPanel(Document& document, Selection& selection, NetworkAnalysis& analysis,
-                             TradeOff& tradeOff, QWidget* parent)
+                             TradeOff& tradeOff, PlanComparison& comparison, QWidget* parent)
     : QWidget(parent)
     , m_document(document)
-    , m_selection(selection)
     , m_analysis(analysis)
     , m_tradeOff(tradeOff)
+    , m_comparison(comparison)
     , m_across(new SegmentedControl(QStringLiteral("trade_off_across"), tr("Across"), 3))
     , m_up(new SegmentedControl(QStringLiteral("trade_off_up"), tr("Up"), 4))
     , m_presets(new SegmentedControl(QStringLiteral("trade_off_presets"), tr("Presets"), 3))
@@ -59,33 +56,25 @@ TradeOffPanel::TradeOffPanel(Document& document, Selection& selection, NetworkAn
     , m_legend(new QLabel)
     , m_slider(new QSlider(Qt::Horizontal))
     , m_budget(new QLabel)
-    , m_summary(new QLabel)
-    , m_table(new QTableView)
-    , m_apply(new QPushButton(tr("Apply")))
-    , m_measureThis(new QPushButton(tr("Measure this plan")))
-    , m_improve(new QPushButton(tr("Improve")))
     , m_measure(new QPushButton(tr("Measure plans")))
-    , m_gap(new QLabel)
     , m_empty(new QLabel)
     , m_schemes(new QLineEdit(kStartSchemes))
     , m_start(new QPushButton(tr("Measure the sensitivities")))
+    , m_difference(new DifferenceCard(document, selection, tradeOff, comparison))
     , m_content(new QStackedWidget) {
   setObjectName(QStringLiteral("trade_off_panel"));
-  auto* page = new QWidget;
+  m_content->addWidget(emptyPage());
+  m_content->addWidget(plotCard());
+  m_controls = controls();
   auto* columns = new QHBoxLayout;
   columns->setSpacing(kSpace);
-  columns->addWidget(plotCard(), 13);
-  columns->addWidget(differenceCard(), 9);
-  auto* rows = new QVBoxLayout(page);
-  rows->setContentsMargins(0, 0, 0, 0);
-  rows->setSpacing(kSpace);
-  rows->addWidget(controls());
-  rows->addLayout(columns, 1);
-  m_content->addWidget(emptyPage());
-  m_content->addWidget(page);
+  columns->addWidget(m_content, 13);
+  columns->addWidget(m_difference, 9);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(kSpaceLarge, kSpace, kSpaceLarge, kSpace);
-  layout->addWidget(m_content);
+  layout->setSpacing(kSpace);
+  layout->addWidget(m_controls);
+  layout->addLayout(columns, 1);
   connectParts();
   showSpace();
 }
@@ -127,7 +116,10 @@ QWidget* TradeOffPanel::controls() {
 }
 
 QWidget* TradeOffPanel::plotCard() {
+  constexpr int kLegendWidth = 240; // on a narrow window it goes on in a second line
   m_legend->setProperty("role", "caption");
+  m_legend->setWordWrap(true);
+  m_legend->setMinimumWidth(kLegendWidth);
   m_legend->setTextFormat(Qt::RichText);
   m_slider->setObjectName(QStringLiteral("trade_off_budget"));
   m_slider->setAccessibleName(tr("Budget"));
@@ -151,51 +143,6 @@ QWidget* TradeOffPanel::plotCard() {
   below->addWidget(m_budget);
   layout->addLayout(below);
   return makeCard(m_legend, inside, m_measure);
-}
-
-QWidget* TradeOffPanel::differenceCard() {
-  m_summary->setObjectName(QStringLiteral("trade_off_summary"));
-  m_summary->setWordWrap(true);
-  m_summary->setProperty("role", "quiet");
-  m_table->setObjectName(QStringLiteral("trade_off_table"));
-  m_table->setAccessibleName(tr("Difference from the present plan"));
-  m_table->setModel(&m_difference);
-  makeRowTable(*m_table, 26);
-  m_table->setSortingEnabled(false);
-  m_table->setTextElideMode(Qt::ElideMiddle);
-  m_table->horizontalHeader()->setSectionResizeMode(PlanDifferenceModel::layerColumn, QHeaderView::Stretch);
-  m_table->setColumnWidth(PlanDifferenceModel::fromColumn, 92);
-  m_table->setColumnWidth(PlanDifferenceModel::toColumn, 92);
-  m_table->setColumnWidth(PlanDifferenceModel::sizeColumn, 76);
-  m_table->setColumnWidth(PlanDifferenceModel::damageColumn, 76);
-  addTableActions(*m_table, QStringLiteral("plan_difference"),
-                  [this](const QString& what) { emit failed(what); });
-  m_apply->setObjectName(QStringLiteral("trade_off_apply"));
-  m_apply->setProperty("role", "primary");
-  m_apply->setToolTip(tr("Gives the layers these schemes: one step back undoes it"));
-  m_measureThis->setObjectName(QStringLiteral("trade_off_measure_this"));
-  m_improve->setObjectName(QStringLiteral("trade_off_improve"));
-  m_improve->setToolTip(
-      tr("Solves exactly, then exchanges layers while the measured damage falls: at most %1 "
-         "plans are run")
-          .arg(kTrials));
-  m_gap->setObjectName(QStringLiteral("trade_off_gap"));
-  m_gap->setWordWrap(true);
-  m_gap->setProperty("role", "quiet");
-  auto* inside = new QWidget;
-  auto* layout = new QVBoxLayout(inside);
-  layout->setContentsMargins(0, 0, 0, 0);
-  layout->setSpacing(kSpace);
-  layout->addWidget(m_summary);
-  layout->addWidget(m_table, 1);
-  auto* buttons = new QHBoxLayout;
-  buttons->addWidget(m_apply);
-  buttons->addWidget(m_measureThis);
-  buttons->addWidget(m_improve);
-  buttons->addStretch(1);
-  layout->addLayout(buttons);
-  layout->addWidget(m_gap);
-  return makeCard(makeCaption(tr("Difference from the present plan")), inside);
 }
 
 QWidget* TradeOffPanel::emptyPage() {
@@ -247,34 +194,26 @@ void TradeOffPanel::connectParts() {
     const auto& space = m_tradeOff.space();
     if (space) {
       m_presets->setCurrentValue(QString());
-      m_tradeOff.setBudget(space->least + (space->most - space->least) * step / kSteps);
+      setBudget(space->least + (space->most - space->least) * step / kSteps);
     }
   });
   connect(m_plot, &TradeOffPlot::budgetPicked, this, [this](double cost) {
     m_presets->setCurrentValue(QString());
-    m_tradeOff.setBudget(cost);
+    setBudget(cost);
   });
-  connect(m_plot, &TradeOffPlot::pointPicked, this, [this](int point) { m_tradeOff.choosePoint(point); });
+  connect(m_plot, &TradeOffPlot::pointPicked, this, &TradeOffPanel::choosePoint);
   connect(m_plot, &Plot::saveFailed, this, &TradeOffPanel::failed);
   connect(m_measure, &QPushButton::clicked, this, [this] {
     m_tradeOff.measures() ? m_analysis.stop(TradeOff::measureKey()) : m_tradeOff.measurePlans();
   });
   connect(m_start, &QPushButton::clicked, this,
           [this] { m_analysis.sweepRuns() ? m_analysis.stop(NetworkAnalysis::sweepKey()) : measure(); });
-  connect(m_apply, &QPushButton::clicked, &m_tradeOff, &TradeOff::apply);
-  connect(m_measureThis, &QPushButton::clicked, &m_tradeOff, &TradeOff::measureChosen);
-  connect(m_improve, &QPushButton::clicked, this, [this] { m_tradeOff.improveChosen(kTrials); });
-  connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
-          [this](const QModelIndex& row) {
-            if (row.isValid()) {
-              const int layer = m_difference.layerAt(row.row());
-              m_selection.select({layer}, layer);
-            }
-          });
+  connect(m_difference, &DifferenceCard::failed, this, &TradeOffPanel::failed);
+  connect(m_difference, &DifferenceCard::saveVersionRequested, this, &TradeOffPanel::saveVersionRequested);
+  connect(m_difference, &DifferenceCard::versionsRequested, this, &TradeOffPanel::versionsRequested);
   connect(&m_tradeOff, &TradeOff::spaceChanged, this, &TradeOffPanel::showSpace);
   connect(&m_tradeOff, &TradeOff::pointsChanged, this, &TradeOffPanel::showPoints);
   connect(&m_tradeOff, &TradeOff::chosenChanged, this, &TradeOffPanel::showChosen);
-  connect(&m_document, &Document::plansChanged, this, &TradeOffPanel::showChosen);
   connect(&m_analysis, &NetworkAnalysis::sweepChanged, this, &TradeOffPanel::showEmpty);
   connect(&m_analysis, &NetworkAnalysis::samplesChanged, this, &TradeOffPanel::showEmpty);
 }
@@ -301,13 +240,28 @@ void TradeOffPanel::measure() {
   m_analysis.startSweep(*request);
 }
 
+void TradeOffPanel::setBudget(double atMost) {
+  m_tradeOff.setBudget(atMost);
+  m_comparison.setTo({PlanChoice::Kind::found, {}});
+}
+
+void TradeOffPanel::choosePoint(int index) {
+  const TradeOffPoint point = m_tradeOff.points()[static_cast<std::size_t>(index)];
+  m_tradeOff.choosePoint(index);
+  m_comparison.setTo(point.kind == TradeOffPoint::Kind::version
+                         ? PlanChoice{PlanChoice::Kind::version, point.name}
+                         : PlanChoice{PlanChoice::Kind::found, {}});
+}
+
 void TradeOffPanel::choosePreset(const QString& name) {
   m_tradeOff.setBitsPerWeight(presetBits(name));
+  m_comparison.setTo({PlanChoice::Kind::found, {}});
 }
 
 void TradeOffPanel::showEmpty() {
   const bool ready = m_tradeOff.space() != nullptr;
   m_content->setCurrentIndex(ready ? 1 : 0);
+  m_controls->setVisible(ready);
   if (ready) {
     return;
   }
@@ -368,8 +322,6 @@ void TradeOffPanel::showSpace() {
 void TradeOffPanel::showPoints() {
   const bool running = m_tradeOff.measures();
   m_measure->setText(running ? tr("Stop") : tr("Measure plans"));
-  m_measureThis->setEnabled(!running && m_tradeOff.chosen().has_value());
-  m_improve->setEnabled(!running && m_tradeOff.chosen().has_value());
   const auto& points = m_tradeOff.points();
   const auto has = [&](OutputMetric metric) {
     return std::any_of(points.begin(), points.end(), [&](const TradeOffPoint& point) {
@@ -383,44 +335,12 @@ void TradeOffPanel::showPoints() {
                            has(metric) ? metricTitle(metric) + tr(", of the measured plans")
                                        : tr("Measure plans first; it may not apply to this network"));
   }
-  showGap();
-}
-
-void TradeOffPanel::showGap() {
-  const auto& space = m_tradeOff.space();
-  if (!space) {
-    return;
-  }
-  double least = std::numeric_limits<double>::infinity();
-  double most = 0.0;
-  for (const TradeOffPoint& point : m_tradeOff.points()) {
-    const double predicted = point.totals[0];
-    if (!std::isnan(predicted) && predicted > 0.0 && point.damage.value > 0.0) {
-      least = std::min(least, point.damage.value / predicted);
-      most = std::max(most, point.damage.value / predicted);
-    }
-  }
-  QStringList words = {tr("Predicted: the sum of what every layer does alone, on %1 of %2.")
-                           .arg(space->samples)
-                           .arg(QString::fromStdString(space->origin.description))};
-  if (space->origin.synthetic) {
-    words << tr("The samples are drawn at random: open data for figures that mean something.");
-  }
-  if (most > 0.0) {
-    words << tr("Measured plans have %1 to %2 times the predicted damage%3")
-                 .arg(cellText(least), cellText(most),
-                      most > 2.0 ? tr(": layers fail together; trust the circles.") : tr("."));
-  }
-  m_gap->setText(words.join(' '));
 }
 
 void TradeOffPanel::showChosen() {
   const auto& space = m_tradeOff.space();
   const auto& chosen = m_tradeOff.chosen();
-  m_apply->setEnabled(false);
-  if (!space || !chosen || !m_document.model()) {
-    m_difference.clear();
-    m_summary->clear();
+  if (!space || !chosen) {
     m_budget->clear();
     return;
   }
@@ -433,31 +353,6 @@ void TradeOffPanel::showChosen() {
   m_budget->setText(tr("<b>%1</b> · %2 bits a weight")
                         .arg(quantityText(space->across, space->cost(chosen->totals)),
                              cellText(8.0 * chosen->totals[1] / space->space.parameters)));
-  const Plan present = m_document.plan();
-  const Plan plan = m_tradeOff.chosenPlan();
-  m_difference.setPlans(*m_document.model(), present, plan, &space->space);
-  const Quantities now = space->space.quantitiesOf(*m_document.model(), present);
-  const TradeOffPoint* point = m_tradeOff.chosenPoint();
-  QStringList words = {
-      tr("%1 of %2 layers change").arg(m_difference.rowCount()).arg(m_document.layerCount()),
-      QStringLiteral("%1 → %2").arg(quantityText(PlanQuantity::size, now[1]),
-                                    quantityText(PlanQuantity::size, chosen->totals[1])),
-      std::isnan(now[0]) ? tr("predicted damage %1").arg(cellText(chosen->totals[0]))
-                         : tr("predicted damage %1 → %2").arg(cellText(now[0]), cellText(chosen->totals[0]))};
-  if (point != nullptr) {
-    words << (std::isnan(point->damage.low)
-                  ? tr("measured %1").arg(cellText(point->damage.value))
-                  : tr("measured %1 (%2 to %3)")
-                        .arg(cellText(point->damage.value), cellText(point->damage.low),
-                             cellText(point->damage.high)));
-  }
-  if (const double gap = chosen->gap(space->space.problem); std::isfinite(gap)) {
-    words << (gap <= 1e-12
-                  ? tr("optimal as predicted")
-                  : tr("within %1 of the predicted optimum").arg(QString::fromStdString(formatShare(gap))));
-  }
-  m_summary->setText(words.join(QStringLiteral(" · ")));
-  m_apply->setEnabled(m_difference.rowCount() > 0);
 }
 
 } // namespace halfstep

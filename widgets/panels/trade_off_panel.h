@@ -2,7 +2,7 @@
 // chosen one makes. UI thread.
 #pragma once
 
-#include "widgets/viewmodels/plan_difference_model.h"
+#include "widgets/viewmodels/plan_comparison.h"
 #include "widgets/viewmodels/selection.h"
 #include "widgets/viewmodels/trade_off.h"
 
@@ -14,10 +14,10 @@ class QLineEdit;
 class QPushButton;
 class QSlider;
 class QStackedWidget;
-class QTableView;
 
 namespace halfstep {
 
+class DifferenceCard;
 class SegmentedControl;
 class TradeOffPlot;
 
@@ -26,7 +26,7 @@ class TradeOffPanel : public QWidget {
 
 public:
   TradeOffPanel(Document& document, Selection& selection, NetworkAnalysis& analysis, TradeOff& tradeOff,
-                QWidget* parent = nullptr);
+                PlanComparison& comparison, QWidget* parent = nullptr);
 
   TradeOffPlot& plot() { return *m_plot; }
   /// Measures the sensitivities if need be, and then plans. For the page's button and for --screenshot.
@@ -34,6 +34,8 @@ public:
 
 signals:
   void failed(const QString& message);
+  void saveVersionRequested();
+  void versionsRequested();
 
 protected:
   void changeEvent(QEvent* event) override;
@@ -41,21 +43,20 @@ protected:
 private:
   QWidget* controls();
   QWidget* plotCard();
-  QWidget* differenceCard();
   QWidget* emptyPage();
   void connectParts();
   void showSpace();
   void showPoints();
   void showChosen();
   void showEmpty();
-  void showGap();
   void choosePreset(const QString& name);
+  void choosePoint(int index);
+  void setBudget(double atMost);
 
   Document& m_document;
-  Selection& m_selection;
   NetworkAnalysis& m_analysis;
   TradeOff& m_tradeOff;
-  PlanDifferenceModel m_difference;
+  PlanComparison& m_comparison;
   SegmentedControl* m_across;
   SegmentedControl* m_up;
   SegmentedControl* m_presets;
@@ -65,17 +66,13 @@ private:
   QLabel* m_legend;
   QSlider* m_slider;
   QLabel* m_budget;
-  QLabel* m_summary;
-  QTableView* m_table;
-  QPushButton* m_apply;
-  QPushButton* m_measureThis;
-  QPushButton* m_improve;
   QPushButton* m_measure;
-  QLabel* m_gap;
   QLabel* m_empty;
   QLineEdit* m_schemes;
   QPushButton* m_start;
-  QStackedWidget* m_content;
+  DifferenceCard* m_difference;
+  QStackedWidget* m_content; ///< what there is to measure, or the plot
+  QWidget* m_controls = nullptr;
   bool m_plansNext = false; ///< the sweep that runs was started here: plans are measured after it
 };
 

@@ -32,6 +32,14 @@ std::pair<double, QString> unitFor(PlanQuantity quantity, double largest) {
   return {1.0, QString()};
 }
 
+/// Which of the marks a point has: circle, square, diamond, triangle, hollow triangle.
+std::size_t seriesOf(const TradeOffPoint& point) {
+  if (point.kind == TradeOffPoint::Kind::version) {
+    return point.source == TradeOffPoint::Source::predicted ? 4 : 3;
+  }
+  return point.name.isEmpty() ? 0 : point.kind == TradeOffPoint::Kind::uniform ? 1 : 2;
+}
+
 QCPErrorBars* intervalsOf(QCPGraph* graph, QCPAxis* x, QCPAxis* y) {
   auto* bars = new QCPErrorBars(x, y);
   bars->setDataPlottable(graph);
@@ -64,11 +72,14 @@ TradeOffPlot::TradeOffPlot(TradeOff& tradeOff, QWidget* parent)
     , m_measured(addGraph())
     , m_uniform(addGraph())
     , m_present(addGraph())
+    , m_versions(addGraph())
+    , m_predictedVersions(addGraph())
     , m_chosen(addGraph())
     , m_intervals(intervalsOf(m_measured, xAxis, yAxis))
     , m_budget(new QCPItemStraightLine(this))
     , m_chosenText(new QCPItemText(this)) {
-  for (QCPGraph* graph : {m_frontier, m_measured, m_uniform, m_present, m_chosen}) {
+  for (QCPGraph* graph :
+       {m_frontier, m_measured, m_uniform, m_present, m_versions, m_predictedVersions, m_chosen}) {
     graph->setSelectable(QCP::stNone);
     if (graph != m_frontier) {
       graph->setLineStyle(QCPGraph::lsNone);
@@ -78,9 +89,11 @@ TradeOffPlot::TradeOffPlot(TradeOff& tradeOff, QWidget* parent)
   m_chosenText->setSelectable(false);
   m_chosenText->setPadding(QMargins(9, 1, 9, 3));
   m_chosenText->position->setType(QCPItemPosition::ptPlotCoords);
-  setToolTip(tr("Line: the best plans as predicted from the sensitivities of the layers alone.\n"
-                "Circles: whole plans that were measured, with their 95 % intervals.\n"
-                "Squares: every layer the same. Click to set the budget, or on a dot to take that plan."));
+  setToolTip(
+      tr("Line: the best plans as predicted from the sensitivities of the layers alone.\n"
+         "Circles: whole plans that were measured, with their 95 % intervals.\n"
+         "Squares: every layer the same. Triangles: named versions of the plan, hollow where nothing was "
+         "measured of them. Click to set the budget, or on a dot to take that plan."));
   connect(this, &QCustomPlot::beforeReplot, this, &TradeOffPlot::placeLabels);
   connect(&m_tradeOff, &TradeOff::spaceChanged, this, &TradeOffPlot::showSpace);
   connect(&m_tradeOff, &TradeOff::pointsChanged, this, &TradeOffPlot::showPoints);
@@ -93,7 +106,7 @@ QString TradeOffPlot::legendText() const {
   const Theme& colors = theme();
   return tr("<span style='color:%1'>━</span> predicted &nbsp; <span style='color:%2'>○</span> measured, 95 % "
             "interval &nbsp; <span style='color:%3'>■</span> every layer the same &nbsp; "
-            "<span style='color:%2'>◆</span> present plan")
+            "<span style='color:%2'>◆</span> present plan &nbsp; <span style='color:%2'>▲</span> version")
       .arg(colors.accent.name(), colors.text.name(), colors.textQuiet.name());
 }
 
@@ -104,6 +117,9 @@ void TradeOffPlot::applyColors(const Theme& theme) {
   m_uniform->setScatterStyle(
       QCPScatterStyle(QCPScatterStyle::ssSquare, QPen(theme.textQuiet), theme.textQuiet, 7));
   m_present->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDiamond, QPen(theme.text), theme.text, 9));
+  m_versions->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssTriangle, QPen(theme.text), theme.text, 9));
+  m_predictedVersions->setScatterStyle(
+      QCPScatterStyle(QCPScatterStyle::ssTriangle, QPen(theme.text, 1.4), theme.panel, 9));
   m_chosen->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, theme.accent, theme.accent, 11));
   m_intervals->setPen(QPen(theme.text, 1));
   m_budget->setPen(QPen(theme.accent, 1, Qt::DashLine));
@@ -177,14 +193,14 @@ void TradeOffPlot::showSpace() {
 void TradeOffPlot::showPoints() {
   const auto& space = m_tradeOff.space();
   QVector<double> below, above; // of the circles: intervals of all points would cover the plot
-  std::array<std::pair<QVector<double>, QVector<double>>, 3> series;
+  std::array<std::pair<QVector<double>, QVector<double>>, 5> series;
   for (const TradeOffPoint& point : m_tradeOff.points()) {
     const Estimate estimate = estimateOf(point);
     if (!space || std::isnan(estimate.value) || std::isnan(costOf(point))) {
       continue;
     }
     const bool circle = point.name.isEmpty();
-    auto& [keys, values] = series[circle ? 0 : point.kind == TradeOffPoint::Kind::uniform ? 1 : 2];
+    auto& [keys, values] = series[seriesOf(point)];
     const double value = shown(estimate.value);
     keys << costOf(point);
     values << value;
@@ -196,6 +212,8 @@ void TradeOffPlot::showPoints() {
   m_measured->setData(series[0].first, series[0].second);
   m_uniform->setData(series[1].first, series[1].second);
   m_present->setData(series[2].first, series[2].second);
+  m_versions->setData(series[3].first, series[3].second);
+  m_predictedVersions->setData(series[4].first, series[4].second);
   m_intervals->setData(below, above);
   labelPoints();
   dataChanged();
@@ -212,6 +230,16 @@ void TradeOffPlot::labelPoints() {
     if (!space || point.name.isEmpty() || std::isnan(estimate.value) || std::isnan(costOf(point))) {
       continue;
     }
+    const QPointF place(costOf(point), shown(estimate.value));
+    const auto there = std::find_if(m_labels.begin(), m_labels.end(),
+                                    [&](const auto& label) { return label.second == place; });
+    if (there != m_labels.end()) { // the same plan under another name
+      QCPItemText* shared = there->first;
+      if (shared->text() != point.name) {
+        shared->setText(shared->text() + QStringLiteral(" · ") + point.name);
+      }
+      continue;
+    }
     auto* label = new QCPItemText(this);
     label->setSelectable(false);
     label->setText(point.name);
@@ -219,7 +247,7 @@ void TradeOffPlot::labelPoints() {
     label->setPadding(QMargins(8, 0, 0, 0));
     label->setColor(theme().textQuiet);
     label->position->setType(QCPItemPosition::ptAbsolute);
-    m_labels.emplace_back(label, QPointF(costOf(point), shown(estimate.value)));
+    m_labels.emplace_back(label, place);
   }
 }
 
@@ -294,7 +322,8 @@ void TradeOffPlot::fitAxes() {
     values = any ? QCPRange(std::min(values.lower, value.lower), std::max(values.upper, value.upper)) : value;
     any = true;
   };
-  for (const QCPGraph* graph : {m_frontier, m_measured, m_uniform, m_present, m_chosen}) {
+  for (const QCPGraph* graph :
+       {m_frontier, m_measured, m_uniform, m_present, m_versions, m_predictedVersions, m_chosen}) {
     bool hasKeys = false;
     bool hasValues = false;
     const QCPRange key = graph->getKeyRange(hasKeys);
@@ -353,6 +382,9 @@ QString TradeOffPlot::describe(double key, double value) const {
     QStringList lines;
     lines << (point.name.isEmpty() ? tr("measured plan") : point.name)
           << quantityText(space->across, space->cost(point.totals));
+    if (!point.origin.isEmpty()) {
+      lines << point.origin;
+    }
     const auto line = [&](const QString& title, const Estimate& estimate) {
       const QString interval = std::isnan(estimate.low)
                                    ? QString()
@@ -401,6 +433,9 @@ PlotTable TradeOffPlot::table() const {
     table.columns[1].push_back(solution.totals[0]);
   }
   for (const TradeOffPoint& point : m_tradeOff.points()) {
+    if (point.source == TradeOffPoint::Source::predicted) {
+      continue;
+    }
     const Estimate estimate = estimateOf(point);
     table.columns[2].push_back(space->cost(point.totals));
     table.columns[3].push_back(estimate.value);

@@ -1,6 +1,6 @@
 // Cost against damage: the predicted frontier as a line, measured plans as dots with intervals, uniform plans
-// as squares, the chosen plan on its budget. A click on a dot picks it, elsewhere it sets the budget. UI
-// thread.
+// as squares, named versions as triangles, the chosen plan on its budget. A click on a dot picks it,
+// elsewhere it sets the budget. UI thread.
 #pragma once
 
 #include "widgets/plots/plot.h"
@@ -51,6 +51,8 @@ private:
   QCPGraph* m_measured;
   QCPGraph* m_uniform;
   QCPGraph* m_present;
+  QCPGraph* m_versions;
+  QCPGraph* m_predictedVersions; ///< nothing was measured of them
   QCPGraph* m_chosen;
   QCPErrorBars* m_intervals;
   QCPItemStraightLine* m_budget;

@@ -4,6 +4,8 @@
 
 #include <QUndoCommand>
 
+#include <algorithm>
+
 namespace halfstep {
 
 /// Changes the plans of some layers; edits of one gesture and the same layers merge.
@@ -43,6 +45,37 @@ private:
   int m_gesture;
 };
 
+/// Changes the list of named versions.
+class VersionsEdit : public QUndoCommand {
+public:
+  VersionsEdit(Document& document, std::vector<PlanVersion> after, const QString& text)
+      : QUndoCommand(text)
+      , m_document(document)
+      , m_before(document.versions())
+      , m_after(std::move(after)) {}
+
+  void undo() override { m_document.applyVersions(m_before); }
+  void redo() override { m_document.applyVersions(m_after); }
+
+private:
+  Document& m_document;
+  std::vector<PlanVersion> m_before;
+  std::vector<PlanVersion> m_after;
+};
+
+namespace {
+
+std::vector<PlanVersion>::iterator versionIn(std::vector<PlanVersion>& versions, const std::string& name) {
+  return std::find_if(versions.begin(), versions.end(),
+                      [&](const PlanVersion& version) { return version.name == name; });
+}
+
+Error noVersion(const QString& name) {
+  return Error{ErrorKind::usage, "there is no version \"" + name.toStdString() + "\""};
+}
+
+} // namespace
+
 Document::Document(QObject* parent)
     : QObject(parent) {}
 
@@ -52,6 +85,8 @@ void Document::open(std::shared_ptr<const Model> model, const Plan& plan) {
   m_planPath.clear();
   m_fallback = plan.fallback;
   m_data = plan.data;
+  m_versions = plan.versions;
+  m_savedPlan.reset();
   m_plans.clear();
   for (const Layer& layer : m_model->layers) {
     m_plans.push_back(plan.forLayer(layer.name));
@@ -60,6 +95,7 @@ void Document::open(std::shared_ptr<const Model> model, const Plan& plan) {
   m_undo.clear();
   emit modelChanged();
   emit planPathChanged();
+  emit versionsChanged();
 }
 
 void Document::close() {
@@ -68,9 +104,18 @@ void Document::close() {
   m_figures.clear();
   m_modelSha256.clear();
   m_planPath.clear();
+  m_versions.clear();
+  m_savedPlan.reset();
   m_undo.clear();
   emit modelChanged();
   emit planPathChanged();
+  emit versionsChanged();
+}
+
+Plan Document::planToSave() const {
+  Plan whole = plan();
+  whole.versions = m_versions;
+  return whole;
 }
 
 Plan Document::plan() const {
@@ -141,6 +186,89 @@ void Document::setPlan(const Plan& plan, const QString& undoText) {
   }
 }
 
+void Document::setPlanAndVersions(const Plan& plan, const QString& undoText) {
+  if (plan.versions == m_versions) { // a macro would be a step even without a change
+    setPlan(plan, undoText);
+    return;
+  }
+  m_undo.beginMacro(undoText);
+  setPlan(plan, undoText);
+  editVersions(plan.versions, undoText);
+  m_undo.endMacro();
+}
+
+const PlanVersion* Document::findVersion(const QString& name) const {
+  const auto found = std::find_if(
+      m_versions.begin(), m_versions.end(),
+      [wanted = name.toStdString()](const PlanVersion& version) { return version.name == wanted; });
+  return found == m_versions.end() ? nullptr : &*found;
+}
+
+Result<void> Document::saveVersion(PlanVersion version) {
+  HALFSTEP_CHECK(checkVersionName(m_versions, version.name));
+  const QString name = QString::fromStdString(version.name);
+  std::vector<PlanVersion> after = m_versions;
+  after.push_back(std::move(version));
+  editVersions(std::move(after), tr("Save version %1").arg(name));
+  return {};
+}
+
+Result<void> Document::renameVersion(const QString& name, const QString& newName) {
+  std::vector<PlanVersion> after = m_versions;
+  const auto version = versionIn(after, name.toStdString());
+  if (version == after.end()) {
+    return noVersion(name);
+  }
+  if (newName != name) {
+    HALFSTEP_CHECK(checkVersionName(m_versions, newName.toStdString()));
+  }
+  version->name = newName.toStdString();
+  editVersions(std::move(after), tr("Rename version %1 to %2").arg(name, newName));
+  return {};
+}
+
+Result<void> Document::noteVersion(const QString& name, const QString& note) {
+  std::vector<PlanVersion> after = m_versions;
+  const auto version = versionIn(after, name.toStdString());
+  if (version == after.end()) {
+    return noVersion(name);
+  }
+  version->note = note.toStdString();
+  editVersions(std::move(after), tr("Note on version %1").arg(name));
+  return {};
+}
+
+Result<void> Document::removeVersion(const QString& name) {
+  std::vector<PlanVersion> after = m_versions;
+  const auto version = versionIn(after, name.toStdString());
+  if (version == after.end()) {
+    return noVersion(name);
+  }
+  after.erase(version);
+  editVersions(std::move(after), tr("Delete version %1").arg(name));
+  return {};
+}
+
+Result<void> Document::restoreVersion(const QString& name) {
+  const PlanVersion* version = findVersion(name);
+  if (version == nullptr) {
+    return noVersion(name);
+  }
+  setPlan(plan().withSchemesOf(*version), tr("Restore version %1").arg(name));
+  return {};
+}
+
+void Document::editVersions(std::vector<PlanVersion> after, const QString& undoText) {
+  if (after != m_versions) {
+    m_undo.push(new VersionsEdit(*this, std::move(after), undoText));
+  }
+}
+
+void Document::applyVersions(const std::vector<PlanVersion>& versions) {
+  m_versions = versions;
+  emit versionsChanged();
+}
+
 void Document::applyPlans(const std::vector<int>& layers, const std::vector<LayerPlan>& plans) {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     m_plans[static_cast<std::size_t>(layers[i])] = plans[i];
@@ -148,8 +276,9 @@ void Document::applyPlans(const std::vector<int>& layers, const std::vector<Laye
   emit plansChanged(layers);
 }
 
-void Document::markSaved(const QString& path) {
+void Document::markSaved(const QString& path, const Plan& saved) {
   m_planPath = path;
+  m_savedPlan = saved;
   m_undo.setClean();
   emit planPathChanged();
 }

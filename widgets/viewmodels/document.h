@@ -49,8 +49,10 @@ public:
   const Layer& layer(int index) const { return m_model->layers[static_cast<std::size_t>(index)]; }
   const LayerPlan& layerPlan(int index) const { return m_plans[static_cast<std::size_t>(index)]; }
   const Scheme& scheme(int index) const { return layerPlan(index).weights; }
-  /// The plan as it would be saved. Layers that have the fallback's plan are written out too.
+  /// The plan without its versions. Layers that have the fallback's plan are written out too.
   Plan plan() const;
+  /// The plan as it would be saved, with its versions.
+  Plan planToSave() const;
 
   QUndoStack& undoStack() { return m_undo; }
   /// One undo step. Consecutive calls with the same `gesture` ≥ 0 (a drag) become one step.
@@ -59,6 +61,21 @@ public:
   void setActivations(const std::vector<int>& layers, const ActivationScheme& activations);
   /// One undo step; layers that the plan does not name get its fallback.
   void setPlan(const Plan& plan, const QString& undoText);
+  /// The same with the plan's versions in place of the present ones: one undo step.
+  void setPlanAndVersions(const Plan& plan, const QString& undoText);
+
+  /// What was kept under names, the oldest first. They are not cut down to the model's layers: what a version
+  /// says of others stays in the file.
+  const std::vector<PlanVersion>& versions() const { return m_versions; }
+  /// Null where there is none of that name.
+  const PlanVersion* findVersion(const QString& name) const;
+  /// One undo step each. Errors (usage): a name that is empty or taken, or of no version.
+  Result<void> saveVersion(PlanVersion version);
+  Result<void> renameVersion(const QString& name, const QString& newName);
+  Result<void> noteVersion(const QString& name, const QString& note);
+  Result<void> removeVersion(const QString& name);
+  /// Gives the layers the version's schemes.
+  Result<void> restoreVersion(const QString& name);
 
   /// The data that the network is run on, as the plan keeps it; nothing for samples drawn at random. Not part
   /// of the undo history.
@@ -67,7 +84,11 @@ public:
 
   /// The file the plan was saved to or opened from; empty if neither.
   QString planPath() const { return m_planPath; }
-  void markSaved(const QString& path);
+  /// `saved`: what the file holds.
+  void markSaved(const QString& path, const Plan& saved);
+  void markSaved(const QString& path) { markSaved(path, planToSave()); }
+  /// What the file at planPath() held when this window last read or wrote it.
+  const std::optional<Plan>& savedPlan() const { return m_savedPlan; }
   bool hasUnsavedPlan() const { return m_model && !m_undo.isClean(); }
 
   void setModelHash(std::string sha256) { m_modelSha256 = std::move(sha256); }
@@ -87,10 +108,15 @@ signals:
   void plansChanged(const std::vector<int>& layers);
   void summariesChanged(const std::vector<int>& layers);
   void planPathChanged();
+  void versionsChanged();
 
 private:
   friend class PlanEdit;
+  friend class VersionsEdit;
   void applyPlans(const std::vector<int>& layers, const std::vector<LayerPlan>& plans);
+
+  void editVersions(std::vector<PlanVersion> after, const QString& undoText);
+  void applyVersions(const std::vector<PlanVersion>& versions);
 
   struct Figures {
     std::optional<LayerSummary> current;
@@ -105,6 +131,8 @@ private:
   QUndoStack m_undo;
   QString m_planPath;
   std::optional<DataSettings> m_data;
+  std::vector<PlanVersion> m_versions;
+  std::optional<Plan> m_savedPlan;
 };
 
 } // namespace halfstep

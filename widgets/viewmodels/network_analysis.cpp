@@ -1,5 +1,6 @@
 #include "widgets/viewmodels/network_analysis.h"
 
+#include "core/analysis/plan_trials.h"
 #include "core/analysis/synthetic_samples.h"
 #include "core/io/sensitivity_file.h"
 #include "core/quant/scheme_grammar.h"
@@ -181,24 +182,28 @@ void NetworkAnalysis::estimateSweep(const SweepRequest& request) {
       });
 }
 
-std::string NetworkAnalysis::sweepFile(const SweepRequest& request) const {
-  if (m_sweepFolder.isEmpty() || m_document.modelHash().empty()) {
+std::string NetworkAnalysis::journalFile(const std::string& what) const {
+  if (m_sweepFolder.isEmpty() || m_document.modelHash().empty() || !m_samples) {
     return {};
   }
-  std::string key = m_document.modelHash() + std::to_string(m_samples->origin().fingerprint) +
-                    std::to_string(request.samples) +
-                    (request.metric ? std::string(metricName(*request.metric)) : std::string());
-  for (const Scheme& scheme : request.schemes) {
-    key += " " + printScheme(scheme);
-  }
-  for (const ActivationScheme& activations : request.activations) {
-    key += "/" + printActivationScheme(activations);
-  }
+  const std::string key = m_document.modelHash() + std::to_string(m_samples->origin().fingerprint) + what;
   const auto name = sha256(std::as_bytes(std::span(key)), {});
   return name ? (m_sweepFolder + QStringLiteral("/") + QString::fromStdString(name->substr(0, 16)) +
                  QStringLiteral(".jsonl"))
                     .toStdString()
               : std::string();
+}
+
+std::string NetworkAnalysis::sweepFile(const SweepRequest& request) const {
+  std::string what = std::to_string(request.samples) +
+                     (request.metric ? std::string(metricName(*request.metric)) : std::string());
+  for (const Scheme& scheme : request.schemes) {
+    what += " " + printScheme(scheme);
+  }
+  for (const ActivationScheme& activations : request.activations) {
+    what += "/" + printActivationScheme(activations);
+  }
+  return journalFile(what);
 }
 
 void NetworkAnalysis::startSweep(const SweepRequest& request) {
@@ -291,12 +296,14 @@ void NetworkAnalysis::startErrors(std::size_t samples) {
     const Simulation simulation(lab->model(), calibration);
     Pace pace;
     std::vector<std::pair<OutputMetric, Estimate>> figures;
+    Estimate damage;
     const auto viewOfErrors = [&](const LayerErrors& errors, std::shared_ptr<const Evaluation> evaluation,
                                   bool running) {
       auto view = std::make_shared<ErrorsView>();
       view->errors = std::make_shared<const LayerErrors>(errors);
       view->evaluation = std::move(evaluation);
       view->output = figures;
+      view->damage = damage;
       view->plan = plan;
       view->running = running;
       for (const LayerError& one : errors.errors) {
@@ -317,6 +324,7 @@ void NetworkAnalysis::startErrors(std::size_t samples) {
         figures.emplace_back(metric, estimate);
       }
     }
+    damage = addedDamageEstimate(output->standard, output->samples, context.seed());
     LayerErrorOptions options;
     options.samples = samples;
     options.onSample = [&](const LayerErrors& so) {

@@ -27,6 +27,7 @@ struct ErrorsView {
   std::vector<Estimate> isolated; ///< SQNR in dB, one per layer
   std::vector<Estimate> accumulated;
   std::vector<std::pair<OutputMetric, Estimate>> output; ///< the whole network's figures that apply
+  Estimate damage; ///< of the whole plan, in the evaluation's standard metric
   bool running = false;
 };
 
@@ -55,8 +56,10 @@ public:
   /// Ends in costChanged().
   void estimateSweep(const SweepRequest& request);
   void startSweep(const SweepRequest& request);
-  /// Where half-done sweeps are kept, so that they go on after a restart; empty: nowhere.
+  /// Where half-done sweeps and trials are kept, so that they go on after a restart; empty: nowhere.
   void setSweepFolder(const QString& folder) { m_sweepFolder = folder; }
+  /// Where a journal of `what` is kept that is of this model and these samples alone; empty: nowhere.
+  std::string journalFile(const std::string& what) const;
   void startErrors(std::size_t samples);
   void startCalibration(std::size_t samples);
   void startLatency();

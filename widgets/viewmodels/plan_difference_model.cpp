@@ -4,6 +4,8 @@
 #include "core/support/units.h"
 #include "widgets/viewmodels/sensitivity_model.h"
 
+#include <QFont>
+
 #include <algorithm>
 #include <cmath>
 
@@ -13,6 +15,14 @@ namespace {
 
 QString signedText(const QString& magnitude, double value) {
   return (value < 0.0 ? QStringLiteral("−") : QStringLiteral("+")) + magnitude;
+}
+
+QString sizeText(double bytes) {
+  return signedText(QString::fromStdString(formatBytes(static_cast<std::int64_t>(std::abs(bytes)))), bytes);
+}
+
+QString damageText(double damage) {
+  return std::isnan(damage) ? QStringLiteral("–") : signedText(cellText(std::abs(damage)), damage);
 }
 
 } // namespace
@@ -27,6 +37,7 @@ void PlanDifferenceModel::setPlans(const Model& model, const Plan& from, const P
                                    const SearchSpace* space) {
   beginResetModel();
   m_rows.clear();
+  m_size = m_damage = 0.0;
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
     const LayerPlan& before = from.forLayer(model.layers[i].name);
     const LayerPlan& after = to.forLayer(model.layers[i].name);
@@ -36,6 +47,8 @@ void PlanDifferenceModel::setPlans(const Model& model, const Plan& from, const P
     Row row{static_cast<int>(i), QString::fromStdString(model.layers[i].name), before, after, 0.0, 0.0};
     row.size = plannedBytes(model.layers[i], after.weights) - plannedBytes(model.layers[i], before.weights);
     row.damage = space != nullptr ? space->damageOf(i, after) - space->damageOf(i, before) : std::nan("");
+    m_size += row.size;
+    m_damage += row.damage;
     m_rows.push_back(std::move(row));
   }
   std::stable_sort(m_rows.begin(), m_rows.end(), [](const Row& a, const Row& b) {
@@ -52,7 +65,7 @@ void PlanDifferenceModel::clear() {
 }
 
 int PlanDifferenceModel::rowCount(const QModelIndex& parent) const {
-  return parent.isValid() ? 0 : static_cast<int>(m_rows.size());
+  return parent.isValid() || m_rows.empty() ? 0 : layers() + 1;
 }
 
 int PlanDifferenceModel::columnCount(const QModelIndex& parent) const {
@@ -63,10 +76,13 @@ QVariant PlanDifferenceModel::data(const QModelIndex& index, int role) const {
   if (!index.isValid() || index.row() >= rowCount()) {
     return {};
   }
-  const Row& row = m_rows[static_cast<std::size_t>(index.row())];
   if (role == Qt::TextAlignmentRole && index.column() >= sizeColumn) {
     return int(Qt::AlignRight | Qt::AlignVCenter);
   }
+  if (index.row() == layers()) {
+    return sumData(index.column(), role);
+  }
+  const Row& row = m_rows[static_cast<std::size_t>(index.row())];
   if (role == Qt::ToolTipRole && index.column() <= toColumn) {
     return index.column() == layerColumn  ? row.name
            : index.column() == fromColumn ? QString::fromStdString(printLayerPlan(row.from))
@@ -84,16 +100,31 @@ QVariant PlanDifferenceModel::data(const QModelIndex& index, int role) const {
   case toColumn:
     return shortSchemeText(row.to);
   case sizeColumn:
-    return sorting ? QVariant(row.size)
-                   : QVariant(signedText(
-                         QString::fromStdString(formatBytes(static_cast<std::int64_t>(std::abs(row.size)))),
-                         row.size));
+    return sorting ? QVariant(row.size) : QVariant(sizeText(row.size));
   case damageColumn:
-    if (sorting) {
-      return row.damage;
-    }
-    return std::isnan(row.damage) ? QStringLiteral("–")
-                                  : signedText(cellText(std::abs(row.damage)), row.damage);
+    return sorting ? QVariant(row.damage) : QVariant(damageText(row.damage));
+  default:
+    return {};
+  }
+}
+
+QVariant PlanDifferenceModel::sumData(int column, int role) const {
+  if (role == Qt::FontRole) {
+    QFont bold;
+    bold.setBold(true);
+    return bold;
+  }
+  const bool sorting = role == sortRole;
+  if (role != Qt::DisplayRole && !sorting) {
+    return {};
+  }
+  switch (column) {
+  case layerColumn:
+    return tr("Sum");
+  case sizeColumn:
+    return sorting ? QVariant(m_size) : QVariant(sizeText(m_size));
+  case damageColumn:
+    return sorting ? QVariant(m_damage) : QVariant(damageText(m_damage));
   default:
     return {};
   }
@@ -109,8 +140,8 @@ QVariant PlanDifferenceModel::headerData(int section, Qt::Orientation orientatio
   }
   if (role == Qt::ToolTipRole) {
     static const QStringList tips = {
-        tr("The layers whose scheme changes"), tr("Its scheme now"), tr("Its scheme in the other plan"),
-        tr("What the change adds to the size of the weights"),
+        tr("The layers whose scheme differs"), tr("Its scheme in the first plan"),
+        tr("Its scheme in the second plan"), tr("What the change adds to the size of the weights"),
         tr("What the change adds to the predicted damage: measured with this layer alone quantized")};
     return tips.value(section);
   }

@@ -10,26 +10,9 @@ namespace halfstep {
 namespace {
 
 constexpr std::size_t kFrontierPoints = 160;
-constexpr int kMeasuredPoints = 6;
 constexpr double kStartBits = 4.5;
 constexpr double kRoomAbove = 1.25;
 constexpr double kExactSeconds = 5.0;
-constexpr std::size_t kMemoryBudget = std::size_t{512} << 20;
-
-/// What the page's interval and figures of a plan are, worked out on the job's thread.
-void takeFigures(TradeOffPoint& point, const TriedPlan& tried, const SearchSpace& space, std::uint64_t seed) {
-  point.choices = space.choicesOf(point.plan);
-  point.totals = tried.solution.totals;
-  point.damage = addedDamageEstimate(space.metric, tried.samples, seed);
-  point.figures.clear();
-  for (const OutputMetric other : {OutputMetric::kl, OutputMetric::sqnr, OutputMetric::top1,
-                                   OutputMetric::accuracy, OutputMetric::perplexity}) {
-    const Estimate estimate = estimateOf(other, tried.samples, seed);
-    if (!std::isnan(estimate.value)) {
-      point.figures.emplace_back(other, estimate);
-    }
-  }
-}
 
 /// Of the plans with one candidate for all layers, float left out.
 double largestUniformCost(const SearchSpace& space, PlanQuantity across) {
@@ -83,6 +66,30 @@ Result<std::shared_ptr<const TradeOffSpace>> makeSpace(const Executor& executor,
   return std::shared_ptr<const TradeOffSpace>(std::move(made));
 }
 
+/// Trials that go on from the journal in `file` and are kept in it; empty: nowhere. A journal that cannot be
+/// used is begun anew: it costs the resuming, not the measurement.
+TrialOptions keptTrials(const std::filesystem::path& file, const TrialConditions& conditions) {
+  TrialOptions options;
+  options.samples = conditions.samples;
+  if (file.empty()) {
+    return options;
+  }
+  auto opened = TrialJournal::open(file, conditions);
+  if (!opened) {
+    std::error_code failure;
+    std::filesystem::remove(file, failure);
+    opened = TrialJournal::open(file, conditions);
+  }
+  if (opened) {
+    options.known = opened->known();
+    options.onMeasured = [journal = std::make_shared<TrialJournal>(std::move(*opened))](
+                             const std::string& key, const std::vector<OutputFigures>& samples) {
+      journal->note(key, samples);
+    };
+  }
+  return options;
+}
+
 } // namespace
 
 TradeOff::TradeOff(Document& document, NetworkAnalysis& analysis, JobRunner& runner, QObject* parent)
@@ -94,7 +101,7 @@ TradeOff::TradeOff(Document& document, NetworkAnalysis& analysis, JobRunner& run
     const auto& sweep = m_analysis.sweep();
     if (sweep != m_sweep && (!sweep || (!sweep->running && sweep->sweep->isComplete()))) {
       m_sweep = sweep;
-      m_points.clear();
+      m_measured.clear();
       m_chosen.reset();
       rebuild();
     }
@@ -103,6 +110,10 @@ TradeOff::TradeOff(Document& document, NetworkAnalysis& analysis, JobRunner& run
     if (m_sweep && m_analysis.latency()) {
       rebuild();
     }
+  });
+  connect(&m_document, &Document::versionsChanged, this, [this] {
+    collectPoints();
+    emit pointsChanged();
   });
   connect(&m_runner, &JobRunner::jobsChanged, this, &TradeOff::noteCancelled, Qt::QueuedConnection);
 }
@@ -114,6 +125,7 @@ void TradeOff::rebuild() {
     m_measureJob = 0;
     m_space.reset();
     m_chosen.reset();
+    collectPoints();
     emit spaceChanged();
     emit pointsChanged();
     emit chosenChanged();
@@ -140,6 +152,7 @@ void TradeOff::rebuild() {
           m_space.reset();
           m_problem = QString::fromStdString(made.error().message());
         }
+        collectPoints();
         emit spaceChanged();
         emit pointsChanged();
         if (!m_space) {
@@ -232,28 +245,57 @@ Plan TradeOff::chosenPlan() const {
   return m_chosen && m_space ? m_space->space.planOf(*m_chosen, m_document.plan()) : m_document.plan();
 }
 
-const TradeOffPoint* TradeOff::chosenPoint() const {
-  if (!m_chosen) {
+const TradeOffPoint* TradeOff::measuredPoint(const Plan& plan) const {
+  if (!m_space || m_measured.empty()) {
     return nullptr;
   }
-  for (const TradeOffPoint& point : m_points) {
-    if (point.choices == m_chosen->choices) {
-      return &point;
-    }
-  }
-  return nullptr;
+  return pointOf(trialKey(m_space->space, plan), m_measured);
+}
+
+const TradeOffPoint* TradeOff::chosenPoint() const {
+  return m_chosen ? measuredPoint(chosenPlan()) : nullptr;
 }
 
 void TradeOff::addPoint(TradeOffPoint point) {
   // A plan has one point, and the present plan and an improved one one each.
-  std::erase_if(m_points, [&](const TradeOffPoint& known) {
+  std::erase_if(m_measured, [&](const TradeOffPoint& known) {
     return (point.kind == TradeOffPoint::Kind::present && known.kind == point.kind) ||
-           (known.kind == point.kind && known.name == point.name && known.plan.layers == point.plan.layers &&
-            known.plan.fallback == point.plan.fallback);
+           (known.kind == point.kind && known.name == point.name && known.key == point.key);
   });
-  m_points.push_back(std::move(point));
+  m_measured.push_back(std::move(point));
+  collectPoints();
   emit pointsChanged();
   emit chosenChanged();
+}
+
+void TradeOff::collectPoints() {
+  m_points.clear();
+  for (const TradeOffPoint& point : m_measured) {
+    if (point.kind != TradeOffPoint::Kind::version) { // those follow, as far as they still exist
+      m_points.push_back(point);
+    }
+  }
+  if (!m_space || !m_document.model() || m_document.versions().empty()) {
+    return;
+  }
+  const Plan present = m_document.plan();
+  for (const PlanVersion& version : m_document.versions()) {
+    m_points.push_back(
+        versionPoint(version, present.withSchemesOf(version), *m_space, *m_document.model(), m_measured));
+  }
+}
+
+TrialConditions TradeOff::trialConditions() const {
+  return {m_document.modelHash(), m_space->space.layers, m_analysis.samples()->origin(),
+          std::min(m_space->samples, m_analysis.samples()->count()), m_analysis.calibration()};
+}
+
+std::filesystem::path TradeOff::trialFile() const {
+  const auto& calibration = m_analysis.calibration();
+  return m_analysis.journalFile("trials " + std::to_string(m_space->samples) +
+                                (calibration ? " " + std::to_string(calibration->origin.fingerprint) + " " +
+                                                   std::to_string(calibration->sampleNames.size())
+                                             : std::string()));
 }
 
 void TradeOff::startMeasuring(const QString& title,
@@ -269,13 +311,14 @@ void TradeOff::startMeasuring(const QString& title,
   };
   const auto work = [space = m_space, executorOf = m_analysis.executorSource(),
                      samples = m_analysis.samples(), calibration = m_analysis.calibration(),
-                     model = m_document.model(), wanted = std::move(wanted), last = std::move(last),
-                     publish](const JobContext& context) -> Result<bool> {
+                     model = m_document.model(), wanted = std::move(wanted), last = std::move(last), publish,
+                     file = trialFile(),
+                     conditions = trialConditions()](const JobContext& context) -> Result<bool> {
     HALFSTEP_TRY(const Executor* executor, executorOf());
     const Simulation simulation(model, calibration);
-    HALFSTEP_TRY(PlanTrials trials,
-                 PlanTrials::create(*executor, simulation, space->space, *samples, space->samples,
-                                    kMemoryBudget, context.part(0.0, 0.1)));
+    TrialOptions options = keptTrials(file, conditions);
+    HALFSTEP_TRY(PlanTrials trials, PlanTrials::create(*executor, simulation, space->space, *samples,
+                                                       std::move(options), context.part(0.0, 0.1)));
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       context.reportProgress(0.1 + 0.9 * static_cast<double>(i) / static_cast<double>(wanted.size()));
       TradeOffPoint point = wanted[i];
@@ -301,49 +344,16 @@ void TradeOff::measurePlans() {
   if (!m_space || m_space->frontier.size() < 2) {
     return;
   }
-  using Kind = TradeOffPoint::Kind;
-  std::vector<TradeOffPoint> wanted;
-  TradeOffPoint present;
-  present.kind = Kind::present;
-  present.name = tr("present plan");
-  present.plan = m_document.plan();
-  wanted.push_back(std::move(present));
-  const SearchSpace& space = m_space->space;
-  for (const LayerPlan& candidate : space.candidates) {
-    if (candidate.weights.format == NumberFormat::fp32) {
-      continue;
-    }
-    TradeOffPoint uniform;
-    uniform.kind = Kind::uniform;
-    uniform.name = tr("all %1").arg(QString::fromStdString(printLayerPlan(candidate)));
-    uniform.plan.fallback = candidate;
-    uniform.plan.layers = space.fixed;
-    wanted.push_back(std::move(uniform));
-  }
-  // Evenly along the curve as it is drawn: by the logarithm of the cost.
-  const double least = m_space->least;
-  const double most = m_space->most;
-  std::size_t before = m_space->frontier.size();
-  for (int i = 0; i < kMeasuredPoints && least > 0.0; ++i) {
-    const double cost = least * std::pow(most / least, i / static_cast<double>(kMeasuredPoints - 1));
-    std::size_t at = 0;
-    while (at + 1 < m_space->frontier.size() && m_space->cost(m_space->frontier[at].totals) < cost) {
-      ++at;
-    }
-    if (at != before) {
-      TradeOffPoint point;
-      point.plan = space.planOf(m_space->frontier[at], m_document.plan());
-      wanted.push_back(std::move(point));
-    }
-    before = at;
-  }
-  startMeasuring(tr("Measure plans"), {}, std::move(wanted));
+  startMeasuring(tr("Measure plans"), {},
+                 pointsToMeasure(*m_space, m_document.plan(), m_document.versions()));
 }
 
-void TradeOff::measureChosen() {
-  if (m_chosen) {
+void TradeOff::measurePlan(Plan plan, TradeOffPoint::Kind kind, const QString& name) {
+  if (m_space) {
     TradeOffPoint point;
-    point.plan = chosenPlan();
+    point.kind = kind;
+    point.name = name;
+    point.plan = std::move(plan);
     startMeasuring(tr("Measure the plan"), {}, {std::move(point)});
   }
 }
@@ -378,12 +388,6 @@ void TradeOff::noteCancelled() {
   if (m_measureJob != 0 && !m_runner.isActive(m_measureJob)) {
     m_measureJob = 0;
     emit pointsChanged();
-  }
-}
-
-void TradeOff::apply() {
-  if (m_chosen) {
-    m_document.setPlan(chosenPlan(), tr("Apply the plan found"));
   }
 }
 

@@ -3,8 +3,9 @@
 // session; UI thread.
 #pragma once
 
-#include "core/analysis/plan_finder.h"
+#include "core/io/trial_journal.h"
 #include "widgets/viewmodels/network_analysis.h"
+#include "widgets/viewmodels/trade_off_points.h"
 
 #include <QObject>
 
@@ -13,33 +14,6 @@
 #include <vector>
 
 namespace halfstep {
-
-/// A plan that was run, as a point of the plot.
-struct TradeOffPoint {
-  enum class Kind { frontier, uniform, present, improved };
-  Kind kind = Kind::frontier;
-  QString name;                                           ///< "all int8"; empty where the place says it
-  Quantities totals;                                      ///< predicted and known; NaN where they are not
-  Estimate damage;                                        ///< measured, above the float network's own
-  std::vector<std::pair<OutputMetric, Estimate>> figures; ///< the others that apply
-  Plan plan;
-  /// The plan as choices of the space; nothing where it is none of the space's.
-  std::optional<std::vector<std::size_t>> choices;
-};
-
-/// What can be chosen from. Immutable; shared.
-struct TradeOffSpace {
-  SearchSpace space;
-  PlanQuantity across = PlanQuantity::size;
-  std::vector<SearchSolution> frontier; ///< by rising `across`
-  SampleOrigin origin;
-  std::size_t samples = 0;
-
-  double least = 0.0; ///< the budgets that make sense: from the cheapest plan …
-  double most = 0.0;  ///< … to somewhat above the dearest one without float layers
-
-  double cost(const Quantities& totals) const { return totals[static_cast<std::size_t>(across)]; }
-};
 
 class TradeOff : public QObject {
   Q_OBJECT
@@ -51,7 +25,10 @@ public:
   const std::shared_ptr<const TradeOffSpace>& space() const { return m_space; }
   /// Why there is no space although there is a sweep; empty otherwise.
   const QString& problem() const { return m_problem; }
+  /// What was measured, and the named versions of the plan with what is known of them.
   const std::vector<TradeOffPoint>& points() const { return m_points; }
+  /// What was measured of a plan in this space; null if nothing was.
+  const TradeOffPoint* measuredPoint(const Plan& plan) const;
   /// The plan at the budget; nothing before there is a space.
   const std::optional<SearchSolution>& chosen() const { return m_chosen; }
   Plan chosenPlan() const;
@@ -71,13 +48,13 @@ public:
   /// Which rules tie layers; the space is made anew.
   void setTies(const std::vector<TieRule>& rules);
 
-  /// Uniform plans, the present one, and some along the frontier.
+  /// Uniform plans, the present one, the named versions, and some along the frontier.
   void measurePlans();
-  void measureChosen();
+  /// Any plan; `name` as TradeOffPoint's.
+  void measurePlan(Plan plan, TradeOffPoint::Kind kind = TradeOffPoint::Kind::frontier,
+                   const QString& name = {});
   /// Exact search within the budget, then exchanges while the measured damage falls; the result is chosen.
   void improveChosen(std::size_t trials);
-  /// The chosen plan becomes the document's: one undo step.
-  void apply();
   static QString measureKey() { return QStringLiteral("trade_off"); }
 
 signals:
@@ -93,8 +70,12 @@ private:
                       std::function<Result<TradeOffPoint>(PlanTrials&, const JobContext&)> last,
                       std::vector<TradeOffPoint> wanted);
   void addPoint(TradeOffPoint point);
+  void collectPoints();
   void noteCancelled();
   SearchProblem limited() const;
+  TrialConditions trialConditions() const;
+  /// Where the trials are kept; empty: nowhere.
+  std::filesystem::path trialFile() const;
 
   Document& m_document;
   NetworkAnalysis& m_analysis;
@@ -106,7 +87,8 @@ private:
   std::vector<TieRule> m_ties;
   double m_budget = 0.0;
   std::optional<SearchSolution> m_chosen;
-  std::vector<TradeOffPoint> m_points;
+  std::vector<TradeOffPoint> m_measured; ///< in the order in which they were run
+  std::vector<TradeOffPoint> m_points;   ///< what the page shows of them, and the versions
   quint64 m_measureJob = 0;
 };
 

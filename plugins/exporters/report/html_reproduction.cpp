@@ -60,7 +60,8 @@ std::string commandOf(const ReportContent& content) {
 } // namespace
 
 std::string reproductionSection(const ReportContent& content) {
-  const Plan& plan = content.input->plan;
+  Plan plan = content.input->plan;
+  plan.versions.clear(); // the page is about this one
   std::string text =
       "<p>Save the plan below as <code>plan.halfstep.json</code> beside the model (its SHA-256 is "
       "above), and run with Halfstep " +
