@@ -2,6 +2,10 @@
 
 #include "core/exec/operators/float_functions.h"
 
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
 // The function that fits the machine is chosen when the library is loaded, which the sanitizers do not
 // survive.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -33,6 +37,131 @@ HALFSTEP_WIDE void hyperbolicTangents(const float* in, float* out, std::size_t c
 HALFSTEP_WIDE void shiftedExponentials(const float* in, float most, float* out, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     out[i] = fastExp(in[i] - most);
+  }
+}
+
+HALFSTEP_WIDE void errorFunctions(const float* in, float* out, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i] = fastErf(in[i]);
+  }
+}
+
+HALFSTEP_WIDE void normalGelus(const float* in, float* out, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i] = fastGelu(in[i]);
+  }
+}
+
+HALFSTEP_WIDE void tanhGelus(const float* in, float* out, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const float x = in[i];
+    out[i] = 0.5f * x * (1.0f + fastTanh(0.79788456f * (x + 0.044715f * x * x * x)));
+  }
+}
+
+namespace {
+
+constexpr std::size_t kLanes = 8;
+using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
+using Doubles = double __attribute__((vector_size(kLanes * sizeof(double))));
+
+} // namespace
+
+// GCC does not reorder sums by itself, so these name the lanes. Loads are written out where they stand: a
+// function of its own would not be compiled for the same machine.
+#define HALFSTEP_LOAD(name, from)                                                                            \
+  Floats name;                                                                                               \
+  std::memcpy(&name, (from), sizeof(name))
+
+HALFSTEP_WIDE double sumOf(const float* in, std::size_t count) {
+  Doubles even = {};
+  Doubles odd = {};
+  std::size_t i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    HALFSTEP_LOAD(first, in + i);
+    HALFSTEP_LOAD(second, in + i + kLanes);
+    even += __builtin_convertvector(first, Doubles);
+    odd += __builtin_convertvector(second, Doubles);
+  }
+  even += odd;
+  double total = 0.0;
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    total += even[lane];
+  }
+  for (; i < count; ++i) {
+    total += static_cast<double>(in[i]);
+  }
+  return total;
+}
+
+HALFSTEP_WIDE double squaredDistances(const float* in, double center, std::size_t count) {
+  Doubles even = {};
+  Doubles odd = {};
+  std::size_t i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    HALFSTEP_LOAD(first, in + i);
+    HALFSTEP_LOAD(second, in + i + kLanes);
+    const Doubles x = __builtin_convertvector(first, Doubles) - center;
+    const Doubles y = __builtin_convertvector(second, Doubles) - center;
+    even += x * x;
+    odd += y * y;
+  }
+  even += odd;
+  double total = 0.0;
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    total += even[lane];
+  }
+  for (; i < count; ++i) {
+    const double x = static_cast<double>(in[i]) - center;
+    total += x * x;
+  }
+  return total;
+}
+
+HALFSTEP_WIDE float largestOf(const float* in, std::size_t count) {
+  constexpr float kNone = -std::numeric_limits<float>::infinity();
+  Floats most = {kNone, kNone, kNone, kNone, kNone, kNone, kNone, kNone};
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    HALFSTEP_LOAD(x, in + i);
+    most = x > most ? x : most;
+  }
+  float result = kNone;
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    result = std::max(result, most[lane]);
+  }
+  for (; i < count; ++i) {
+    result = std::max(result, in[i]);
+  }
+  return result;
+}
+
+#undef HALFSTEP_LOAD
+
+HALFSTEP_WIDE void normalizedBy(const float* in, double mean, double inverse, const float* scale,
+                                const float* bias, float* out, std::size_t count) {
+  if (bias == nullptr) {
+    for (std::size_t i = 0; i < count; ++i) {
+      out[i] =
+          static_cast<float>((static_cast<double>(in[i]) - mean) * inverse * static_cast<double>(scale[i]));
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i] =
+        static_cast<float>((static_cast<double>(in[i]) - mean) * inverse * static_cast<double>(scale[i]) +
+                           static_cast<double>(bias[i]));
+  }
+}
+
+HALFSTEP_WIDE void softmaxOf(const float* in, float* out, std::size_t count) {
+  const float most = largestOf(in, count);
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i] = fastExp(in[i] - most);
+  }
+  const double factor = 1.0 / sumOf(out, count);
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i] = static_cast<float>(static_cast<double>(out[i]) * factor);
   }
 }
 

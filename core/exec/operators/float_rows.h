@@ -11,8 +11,24 @@ namespace halfstep {
 void exponentials(const float* in, float* out, std::size_t count);
 void logistics(const float* in, float* out, std::size_t count);
 void hyperbolicTangents(const float* in, float* out, std::size_t count);
+void errorFunctions(const float* in, float* out, std::size_t count);
+/// Gelu, and its approximation by tanh.
+void normalGelus(const float* in, float* out, std::size_t count);
+void tanhGelus(const float* in, float* out, std::size_t count);
 /// exp(x − most).
 void shiftedExponentials(const float* in, float most, float* out, std::size_t count);
+
+/// Sums in double, of every eighth element each, added in order at the end.
+double sumOf(const float* in, std::size_t count);
+/// Σ (x − center)².
+double squaredDistances(const float* in, double center, std::size_t count);
+/// The largest; −∞ of none. NaN counts for nothing.
+float largestOf(const float* in, std::size_t count);
+/// out = (x − mean)·inverse·scale + bias in double, rounded at the end; `bias` may be null.
+void normalizedBy(const float* in, double mean, double inverse, const float* scale, const float* bias,
+                  float* out, std::size_t count);
+/// exp(x − the largest) / their sum. `in` and `out` may be the same.
+void softmaxOf(const float* in, float* out, std::size_t count);
 
 /// The codes of an 8-bit integer type.
 struct CodeRange {
