@@ -180,8 +180,7 @@ std::vector<bool> Run::neededSteps(const Schedule& schedule, const PreparedGraph
         wanted[slot] = true;
       }
     };
-    use(step.node);
-    std::for_each(step.tail.begin(), step.tail.end(), use);
+    step.forEachNode(use);
   }
   return needed;
 }
