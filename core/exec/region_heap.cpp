@@ -12,8 +12,11 @@ namespace {
 constexpr std::size_t kAlignment = 64;
 /// Pages that are never touched cost nothing, so small requests share a region of this size.
 constexpr std::size_t kLeastRegion = std::size_t{4} << 20;
-/// The large pages of x86-64 and AArch64: one page fault instead of 512.
+/// The large pages of x86-64 and AArch64: one page fault instead of 512. A region that is not much larger
+/// would only be resident where nobody has touched it.
 constexpr std::size_t kLargePage = std::size_t{2} << 20;
+constexpr std::size_t kLeastOfLargePages = std::size_t{16} << 20;
+constexpr std::size_t kRounding = std::size_t{1} << 16; ///< of other regions
 
 std::size_t roundedUp(std::size_t bytes, std::size_t to) {
   return (bytes + to - 1) / to * to;
@@ -55,8 +58,8 @@ std::byte* RegionHeap::cut(std::size_t bytes) {
 }
 
 std::byte* RegionHeap::cutFromNew(std::size_t bytes) {
-  const bool isLarge = bytes >= kLeastRegion;
-  const std::size_t region = isLarge ? roundedUp(bytes, kLargePage) : kLeastRegion;
+  const bool isLarge = bytes >= kLeastOfLargePages;
+  const std::size_t region = std::max(roundedUp(bytes, isLarge ? kLargePage : kRounding), kLeastRegion);
   std::byte* start = mapped(region);
   if (start == nullptr) {
     return nullptr;

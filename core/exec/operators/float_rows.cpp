@@ -9,7 +9,7 @@
 // The function that fits the machine is chosen when the library is loaded, which the sanitizers do not
 // survive.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define HALFSTEP_WIDE __attribute__((target_clones("avx2", "default")))
+#define HALFSTEP_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define HALFSTEP_WIDE
 #endif
@@ -61,33 +61,33 @@ HALFSTEP_WIDE void tanhGelus(const float* in, float* out, std::size_t count) {
 
 namespace {
 
-constexpr std::size_t kLanes = 8;
-using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
-using Doubles = double __attribute__((vector_size(kLanes * sizeof(double))));
+using FourFloats = float __attribute__((vector_size(16)));
+using FourDoubles = double __attribute__((vector_size(32)));
+constexpr std::size_t kStep = 16; ///< elements at once: four sums of every fourth of four
 
 } // namespace
 
 // GCC does not reorder sums by itself, so these name the lanes. Loads are written out where they stand: a
 // function of its own would not be compiled for the same machine.
 #define HALFSTEP_LOAD(name, from)                                                                            \
-  Floats name;                                                                                               \
+  FourFloats name;                                                                                           \
   std::memcpy(&name, (from), sizeof(name))
 
 HALFSTEP_WIDE double sumOf(const float* in, std::size_t count) {
-  Doubles even = {};
-  Doubles odd = {};
+  FourDoubles sums[4] = {};
   std::size_t i = 0;
-  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
-    HALFSTEP_LOAD(first, in + i);
-    HALFSTEP_LOAD(second, in + i + kLanes);
-    even += __builtin_convertvector(first, Doubles);
-    odd += __builtin_convertvector(second, Doubles);
+  for (; i + kStep <= count; i += kStep) {
+    HALFSTEP_LOAD(a, in + i);
+    HALFSTEP_LOAD(b, in + i + 4);
+    HALFSTEP_LOAD(c, in + i + 8);
+    HALFSTEP_LOAD(d, in + i + 12);
+    sums[0] += __builtin_convertvector(a, FourDoubles);
+    sums[1] += __builtin_convertvector(b, FourDoubles);
+    sums[2] += __builtin_convertvector(c, FourDoubles);
+    sums[3] += __builtin_convertvector(d, FourDoubles);
   }
-  even += odd;
-  double total = 0.0;
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    total += even[lane];
-  }
+  const FourDoubles all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  double total = (all[0] + all[1]) + (all[2] + all[3]);
   for (; i < count; ++i) {
     total += static_cast<double>(in[i]);
   }
@@ -95,22 +95,23 @@ HALFSTEP_WIDE double sumOf(const float* in, std::size_t count) {
 }
 
 HALFSTEP_WIDE double squaredDistances(const float* in, double center, std::size_t count) {
-  Doubles even = {};
-  Doubles odd = {};
+  FourDoubles sums[4] = {};
   std::size_t i = 0;
-  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
-    HALFSTEP_LOAD(first, in + i);
-    HALFSTEP_LOAD(second, in + i + kLanes);
-    const Doubles x = __builtin_convertvector(first, Doubles) - center;
-    const Doubles y = __builtin_convertvector(second, Doubles) - center;
-    even += x * x;
-    odd += y * y;
+  for (; i + kStep <= count; i += kStep) {
+    HALFSTEP_LOAD(a, in + i);
+    HALFSTEP_LOAD(b, in + i + 4);
+    HALFSTEP_LOAD(c, in + i + 8);
+    HALFSTEP_LOAD(d, in + i + 12);
+    const FourDoubles distances[] = {
+        __builtin_convertvector(a, FourDoubles) - center, __builtin_convertvector(b, FourDoubles) - center,
+        __builtin_convertvector(c, FourDoubles) - center, __builtin_convertvector(d, FourDoubles) - center};
+    sums[0] += distances[0] * distances[0];
+    sums[1] += distances[1] * distances[1];
+    sums[2] += distances[2] * distances[2];
+    sums[3] += distances[3] * distances[3];
   }
-  even += odd;
-  double total = 0.0;
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    total += even[lane];
-  }
+  const FourDoubles all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  double total = (all[0] + all[1]) + (all[2] + all[3]);
   for (; i < count; ++i) {
     const double x = static_cast<double>(in[i]) - center;
     total += x * x;
@@ -120,16 +121,25 @@ HALFSTEP_WIDE double squaredDistances(const float* in, double center, std::size_
 
 HALFSTEP_WIDE float largestOf(const float* in, std::size_t count) {
   constexpr float kNone = -std::numeric_limits<float>::infinity();
-  Floats most = {kNone, kNone, kNone, kNone, kNone, kNone, kNone, kNone};
+  FourFloats most[4] = {{kNone, kNone, kNone, kNone},
+                        {kNone, kNone, kNone, kNone},
+                        {kNone, kNone, kNone, kNone},
+                        {kNone, kNone, kNone, kNone}};
   std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    HALFSTEP_LOAD(x, in + i);
-    most = x > most ? x : most;
+  for (; i + kStep <= count; i += kStep) {
+    HALFSTEP_LOAD(a, in + i);
+    HALFSTEP_LOAD(b, in + i + 4);
+    HALFSTEP_LOAD(c, in + i + 8);
+    HALFSTEP_LOAD(d, in + i + 12);
+    most[0] = a > most[0] ? a : most[0];
+    most[1] = b > most[1] ? b : most[1];
+    most[2] = c > most[2] ? c : most[2];
+    most[3] = d > most[3] ? d : most[3];
   }
-  float result = kNone;
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {
-    result = std::max(result, most[lane]);
-  }
+  most[0] = most[1] > most[0] ? most[1] : most[0];
+  most[2] = most[3] > most[2] ? most[3] : most[2];
+  most[0] = most[2] > most[0] ? most[2] : most[0];
+  float result = std::max(std::max(most[0][0], most[0][1]), std::max(most[0][2], most[0][3]));
   for (; i < count; ++i) {
     result = std::max(result, in[i]);
   }

@@ -1,5 +1,5 @@
-// Rows of floats through the functions of float_functions.h, eight at a time where the machine can: the same
-// operations in the same order on every machine, so the same results. Source: see there.
+// Rows of floats through the functions of float_functions.h, eight or sixteen at a time where the machine
+// can: the same operations in the same order on every machine, so the same results. Source: see there.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ void tanhGelus(const float* in, float* out, std::size_t count);
 /// exp(x − most).
 void shiftedExponentials(const float* in, float most, float* out, std::size_t count);
 
-/// Sums in double, of every eighth element each, added in order at the end.
+/// Sums in double, of every sixteenth element each, added up at the end.
 double sumOf(const float* in, std::size_t count);
 /// Σ (x − center)².
 double squaredDistances(const float* in, double center, std::size_t count);
