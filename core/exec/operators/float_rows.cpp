@@ -228,4 +228,22 @@ HALFSTEP_WIDE void addMultiples(std::int32_t* __restrict sums, const std::int32_
   }
 }
 
+HALFSTEP_WIDE void addSigned(std::int32_t* __restrict sums, const std::int8_t* codes, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    sums[i] += codes[i];
+  }
+}
+
+HALFSTEP_WIDE void addUnsigned(std::int32_t* __restrict sums, const std::uint8_t* codes, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    sums[i] += codes[i];
+  }
+}
+
+HALFSTEP_WIDE void lessHalf(const std::uint8_t* codes, std::int8_t* __restrict out, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i] = static_cast<std::int8_t>(codes[i] ^ 0x80u);
+  }
+}
+
 } // namespace halfstep

@@ -51,5 +51,10 @@ void addProducts(std::int32_t* __restrict sums, const std::int32_t* factors, con
                  std::size_t count);
 void addMultiples(std::int32_t* __restrict sums, const std::int32_t* factors, std::int32_t by,
                   std::size_t count);
+/// sums += codes, those of int8 or of uint8.
+void addSigned(std::int32_t* __restrict sums, const std::int8_t* codes, std::size_t count);
+void addUnsigned(std::int32_t* __restrict sums, const std::uint8_t* codes, std::size_t count);
+/// out = codes − 128.
+void lessHalf(const std::uint8_t* codes, std::int8_t* __restrict out, std::size_t count);
 
 } // namespace halfstep
