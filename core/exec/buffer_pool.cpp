@@ -12,7 +12,7 @@ constexpr auto kAlignment = std::align_val_t(64);
 /// Up to this much, idle memory may come on top of what is in use.
 constexpr std::size_t kFreely = std::size_t{32} << 20;
 /// Values of at least this size are cut out of regions; smaller ones are kept by size, which is faster.
-constexpr std::size_t kLarge = std::size_t{1} << 18;
+constexpr std::size_t kLarge = std::size_t{1} << 16;
 
 thread_local BufferPool* t_current = nullptr;
 
