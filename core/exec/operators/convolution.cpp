@@ -234,6 +234,7 @@ void takeWeights(Prepared<Primitive>& made, const Operands& all, const dnnl::mem
   dnnl::memory weights(made.description.weights_desc(), onednn::engine());
   dnnl::reorder(given, weights).execute(onednn::stream(), given, weights);
   made.execution.set(DNNL_ARG_WEIGHTS, weights);
+  onednn::doneWith(all.weights);
   if (made.hasBias()) {
     const Elements<float> bias(all.bias ? *all.bias : Tensor());
     const dnnl::memory summands(made.description.bias_desc(), onednn::engine());

@@ -158,6 +158,9 @@ std::shared_ptr<KeptConvolution> prepared(const IntegerConvolution& of) {
         convolutionOf(of, *kept, static_cast<std::int64_t>(of.groups), ones, kept->ones, kept->windowOutput);
   }
   kept->isUsable = kept->sums && (!corrects || kept->windows);
+  if (kept->isUsable) {
+    onednn::doneWith(of.w);
+  }
   return kept;
 }
 

@@ -112,6 +112,7 @@ void describe(KeptProduct& kept, bool anyWeights) {
   dnnl::memory given = onednn::memoryOf(right, values.data());
   dnnl::reorder(given, reordered).execute(onednn::stream(), given, reordered);
   kept.execution.set(DNNL_ARG_WEIGHTS, reordered);
+  onednn::doneWith(*kept.weightsTensor);
 }
 
 void takeBias(KeptProduct& kept) {
@@ -171,8 +172,8 @@ Result<void> floatProduct(const OpCall& call, const Product& p, const Elements<f
     std::fill(out.begin(), out.end(), 0.0f);
     return {};
   }
-  const Elements<float> b(bTensor);
   const std::optional<Tensor> constant = call.isConstant(1) ? std::optional(bTensor) : std::nullopt;
+  const Elements<float> b(constant ? Tensor() : bTensor); // a constant lies in the primitive's own layout
   NodeMemory own;
   NodeMemory& memory = call.memory() != nullptr ? *call.memory() : own;
   const std::lock_guard lock(memory.mutex); // the primitive's scratchpad serves one call at a time
@@ -185,7 +186,7 @@ Result<void> floatProduct(const OpCall& call, const Product& p, const Elements<f
       describe(*kept, constant.has_value());
       takeBias(*kept);
       kept->aShape = shapeOfAll(call.inputs()[0].tensor(), a.data());
-      kept->bShape = shapeOfAll(call.inputs()[1].tensor(), b.data());
+      kept->bShape = constant ? bTensor.shape() : shapeOfAll(call.inputs()[1].tensor(), b.data());
       memory.content = kept;
     }
     run(*kept, call, a.data(), b.data(), out.data());
@@ -207,7 +208,7 @@ std::optional<OpResult> repeated(const OpCall& call, const Tensor& a, const Tens
     return std::nullopt;
   }
   const Elements<float> x(a);
-  const Elements<float> y(b);
+  const Elements<float> y(constant ? Tensor() : b);
   HALFSTEP_TRY(const NewTensor<float> made, newTensor<float>(kept->outShape));
   HALFSTEP_CHECK(onednn::guarded([&] { run(*kept, call, x.data(), y.data(), made.values.data()); }));
   return OpResult(std::vector<Value>{made.finish()});

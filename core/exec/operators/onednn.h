@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/exec/elements.h"
+#include "core/support/mapped_pages.h"
 #include "core/support/result.h"
 #include "core/support/thread_limit.h"
 #include "core/tensor/tensor.h"
@@ -127,6 +128,14 @@ inline dnnl::memory::desc any(const Dims& dims) {
 
 inline dnnl::memory memoryOf(const dnnl::memory::desc& description, const float* data) {
   return {description, engine(), const_cast<float*>(data)};
+}
+
+/// Says that a primitive has `weights` in a layout of its own and will not read these again.
+inline void doneWith(const Tensor& weights) {
+  constexpr std::size_t kWorthIt = std::size_t{1} << 16; // bytes
+  if (weights.bytes().size() >= kWorthIt) {
+    releaseMappedPages(weights.bytes());
+  }
 }
 
 /// out = alpha · a · b, row-major: a is [rows, depth], b [depth, columns], or [columns, depth] where
