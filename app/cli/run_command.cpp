@@ -72,6 +72,11 @@ Result<void> runModel(Environment& environment, const RunCommandOptions& options
       done.error().file = options.file;
       return done.error();
     }
+    for (const auto& [name, value] : *done) { // also what a run may leave for later
+      if (value.isTensor()) {
+        static_cast<void>(value.tensor());
+      }
+    }
     seconds =
         std::min(seconds, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     outputs = std::move(*done);

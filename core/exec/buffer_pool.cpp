@@ -9,9 +9,10 @@ namespace halfstep {
 namespace {
 
 constexpr auto kAlignment = std::align_val_t(64);
-/// Up to this much, idle memory may come on top of what is in use; beyond it the two together stay below the
-/// most that was ever in use at once.
+/// Up to this much, idle memory may come on top of what is in use.
 constexpr std::size_t kFreely = std::size_t{32} << 20;
+/// Values of at least this size are cut out of regions; smaller ones are kept by size, which is faster.
+constexpr std::size_t kLarge = std::size_t{1} << 16;
 
 thread_local BufferPool* t_current = nullptr;
 
@@ -28,7 +29,7 @@ void freeMemory(std::byte* memory) {
 } // namespace
 
 BufferPool::~BufferPool() {
-  dropIdle(m_idleBytes);
+  dropIdle();
 }
 
 BufferPool* BufferPool::current() {
@@ -44,68 +45,95 @@ BufferPool::Scope::~Scope() {
   t_current = m_before;
 }
 
+/// Regions are used less than whole: values come and go in between.
+std::size_t BufferPool::most() const {
+  return std::max(m_liveBytes + kFreely, m_peakBytes + m_peakBytes / 4);
+}
+
 std::shared_ptr<std::byte> BufferPool::take(std::size_t bytes) {
-  const std::size_t size = sizeClass(bytes);
+  const std::size_t size = bytes < kLarge ? sizeClass(bytes) : bytes;
   std::byte* memory = nullptr;
   {
     const std::lock_guard lock(m_mutex);
-    if (const auto found = m_idle.find(size); found != m_idle.end() && !found->second.empty()) {
-      memory = found->second.back();
-      found->second.pop_back();
-      m_idleBytes -= size;
-    } else if (const std::size_t most = std::max(kFreely, m_peakBytes);
-               m_liveBytes + m_idleBytes + size > most) {
-      dropIdle(size);
+    memory = size < kLarge ? takeSmall(size) : takeLarge(size);
+    if (memory == nullptr) {
+      return nullptr;
     }
     m_liveBytes += size;
     m_peakBytes = std::max(m_peakBytes, m_liveBytes);
   }
-  if (memory == nullptr) {
-    memory = static_cast<std::byte*>(::operator new(size, kAlignment, std::nothrow));
-  }
-  if (memory == nullptr) {
-    const std::lock_guard lock(m_mutex);
-    m_liveBytes -= size;
-    m_peakBytes = std::max(kFreely, m_liveBytes);
-    dropIdle(m_idleBytes);
-    return nullptr;
-  }
   return {memory, [pool = shared_from_this(), size](std::byte* p) { pool->giveBack(p, size); }};
+}
+
+std::byte* BufferPool::takeSmall(std::size_t bytes) {
+  if (const auto found = m_idle.find(bytes); found != m_idle.end() && !found->second.empty()) {
+    std::byte* memory = found->second.back();
+    found->second.pop_back();
+    m_idleBytes -= bytes;
+    return memory;
+  }
+  if (m_idleBytes > kFreely) {
+    dropSmall();
+  }
+  return static_cast<std::byte*>(::operator new(bytes, kAlignment, std::nothrow));
+}
+
+std::byte* BufferPool::takeLarge(std::size_t bytes) {
+  if (std::byte* memory = m_large.cut(bytes)) {
+    return memory;
+  }
+  const std::size_t allowed = most();
+  m_large.shrinkTo(allowed > bytes ? allowed - bytes : 0);
+  if (std::byte* memory = m_large.cutFromNew(bytes)) {
+    return memory;
+  }
+  m_peakBytes = m_liveBytes;
+  dropIdle();
+  return m_large.cutFromNew(bytes);
 }
 
 void BufferPool::giveBack(std::byte* memory, std::size_t bytes) {
   const std::lock_guard lock(m_mutex);
   m_liveBytes -= bytes;
   try {
+    if (bytes >= kLarge) {
+      m_large.giveBack(memory);
+      if (m_closed) {
+        m_large.shrinkTo(0);
+      }
+      return;
+    }
     if (!m_closed) {
       m_idle[bytes].push_back(memory);
       m_idleBytes += bytes;
       return;
     }
-  } catch (const std::bad_alloc&) { // then it is not kept
+  } catch (const std::bad_alloc&) { // then it is not kept, or never used again
+    if (bytes >= kLarge) {
+      return;
+    }
   }
   freeMemory(memory);
 }
 
-/// The largest first: they are the fewest. With the lock held.
-void BufferPool::dropIdle(std::size_t atLeast) {
-  for (std::size_t dropped = 0; dropped < atLeast && !m_idle.empty();) {
-    const auto last = std::prev(m_idle.end());
-    if (last->second.empty()) {
-      m_idle.erase(last);
-      continue;
-    }
-    freeMemory(last->second.back());
-    last->second.pop_back();
-    m_idleBytes -= last->first;
-    dropped += last->first;
+/// These two with the lock held.
+void BufferPool::dropIdle() {
+  dropSmall();
+  m_large.shrinkTo(0);
+}
+
+void BufferPool::dropSmall() {
+  for (auto& [size, memories] : m_idle) {
+    std::for_each(memories.begin(), memories.end(), freeMemory);
   }
+  m_idle.clear();
+  m_idleBytes = 0;
 }
 
 void BufferPool::close() {
   const std::lock_guard lock(m_mutex);
   m_closed = true;
-  dropIdle(m_idleBytes);
+  dropIdle();
 }
 
 } // namespace halfstep

@@ -3,6 +3,8 @@
 // thread, and allocateBytes() takes from there. Any thread.
 #pragma once
 
+#include "core/exec/region_heap.h"
+
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -38,11 +40,17 @@ public:
 
 private:
   void giveBack(std::byte* memory, std::size_t bytes);
-  void dropIdle(std::size_t atLeast);
+  std::byte* takeSmall(std::size_t bytes);
+  std::byte* takeLarge(std::size_t bytes);
+  void dropIdle();
+  void dropSmall();
+  /// What may be held, in use or idle.
+  std::size_t most() const;
 
   std::mutex m_mutex;
-  std::map<std::size_t, std::vector<std::byte*>> m_idle; ///< by size
-  std::size_t m_idleBytes = 0;
+  std::map<std::size_t, std::vector<std::byte*>> m_idle; ///< small ones, by size
+  std::size_t m_idleBytes = 0;                           ///< of them
+  RegionHeap m_large;
   std::size_t m_liveBytes = 0;
   std::size_t m_peakBytes = 0; ///< of what was in use at once
   bool m_closed = false;

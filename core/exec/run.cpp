@@ -178,31 +178,49 @@ Result<std::vector<Value>> Run::graph(Frame& frame, bool isMain) {
 
 Result<void> Run::step(const ScheduledStep& step, Frame& frame, bool isMain) {
   const PreparedGraph& graph = *frame.graph;
+  if (step.joined != nullptr) {
+    const auto done = nodes(step.joined->prepared, {}, frame, isMain);
+    if (done || done.error().kind == ErrorKind::cancelled) {
+      return done ? Result<void>() : Result<void>(done.error());
+    }
+    // It refuses what its members may take (integers, another broadcasting): they run one by one.
+    for (const std::size_t member : step.joined->members) {
+      HALFSTEP_CHECK(nodes(graph.nodes[member], {}, frame, isMain));
+    }
+    return {};
+  }
   // What an operator does not take of its tail runs node by node.
   for (std::size_t at = 0; at <= step.tail.size();) {
     const std::size_t first = at == 0 ? step.node : step.tail[at - 1];
-    const PreparedNode& prepared = graph.nodes[first];
-    std::size_t done = 0;
-    auto outputs = node(prepared, frame, std::span(step.tail).subspan(at), done);
-    if (!outputs) {
-      return nodeError(*prepared.node, std::move(outputs.error()));
-    }
+    HALFSTEP_TRY(const std::size_t done,
+                 nodes(graph.nodes[first], std::span(step.tail).subspan(at), frame, isMain));
     at += done + 1;
-    const PreparedNode& last = done == 0 ? prepared : graph.nodes[step.tail[at - 2]];
-    for (std::size_t k = 0; k < last.outputs.size() && k < outputs->size(); ++k) {
-      const Slot slot = last.outputs[k];
-      if (slot == kNoSlot) {
-        continue;
-      }
-      if (isMain && m_options.tap) {
-        HALFSTEP_CHECK(m_options.tap(graph.names[slot], (*outputs)[k]));
-      }
-      if (!isMain || !isKnown(slot)) {
-        frame.set(slot, std::move((*outputs)[k]));
-      }
-    }
   }
   return {};
+}
+
+Result<std::size_t> Run::nodes(const PreparedNode& first, std::span<const std::size_t> tail, Frame& frame,
+                               bool isMain) {
+  const PreparedGraph& graph = *frame.graph;
+  std::size_t done = 0;
+  auto outputs = node(first, frame, tail, done);
+  if (!outputs) {
+    return nodeError(*first.node, std::move(outputs.error()));
+  }
+  const PreparedNode& last = done == 0 ? first : graph.nodes[tail[done - 1]];
+  for (std::size_t k = 0; k < last.outputs.size() && k < outputs->size(); ++k) {
+    const Slot slot = last.outputs[k];
+    if (slot == kNoSlot) {
+      continue;
+    }
+    if (isMain && m_options.tap) {
+      HALFSTEP_CHECK(m_options.tap(graph.names[slot], (*outputs)[k]));
+    }
+    if (!isMain || !isKnown(slot)) {
+      frame.set(slot, std::move((*outputs)[k]));
+    }
+  }
+  return done;
 }
 
 Result<std::vector<Value>> Run::outputsOf(const std::vector<Slot>& slots, const Frame& frame) const {

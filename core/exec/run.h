@@ -77,6 +77,9 @@ private:
   /// Runs the graph of `frame`, whose inputs are in place; its outputs in order.
   Result<std::vector<Value>> graph(Frame& frame, bool isMain = false);
   Result<void> step(const ScheduledStep& step, Frame& frame, bool isMain);
+  /// A node and what it takes of `tail`; how many that are.
+  Result<std::size_t> nodes(const PreparedNode& first, std::span<const std::size_t> tail, Frame& frame,
+                            bool isMain);
   Result<std::vector<Value>> outputsOf(const std::vector<Slot>& slots, const Frame& frame) const;
 
   Result<std::shared_ptr<const Schedule>> scheduleFor(const Frame& frame, bool isMain);

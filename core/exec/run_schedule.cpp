@@ -2,6 +2,7 @@
 #include "core/exec/run.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace halfstep {
 
@@ -16,6 +17,35 @@ bool isSmall(const Node& node, const std::vector<Value>& outputs) {
     return value.isTensor() && value.lazy() == nullptr &&
            (node.opType == "Constant" || value.tensor().bytes().size() <= kLargestConstant);
   });
+}
+
+/// Constants whose elements do not lie where their type wants them (files need not align them) are copied at
+/// every use: small ones, and what recurrent operators take, once and for all instead.
+void align(const PreparedGraph& graph, std::vector<Value>& constants) {
+  constexpr std::size_t kSmall = std::size_t{1} << 12;
+  std::vector<std::size_t> most(constants.size(), kSmall);
+  for (const PreparedNode& node : graph.nodes) {
+    const std::string& op = node.node->opType;
+    for (const Slot slot : node.inputs) {
+      if (slot != kNoSlot && (op == "LSTM" || op == "GRU" || op == "RNN")) {
+        most[slot] = kLargestConstant;
+      }
+    }
+  }
+  for (std::size_t slot = 0; slot < constants.size(); ++slot) {
+    if (!constants[slot].isTensor() || constants[slot].lazy() != nullptr) {
+      continue;
+    }
+    const Tensor& tensor = constants[slot].tensor();
+    const auto bytes = static_cast<std::uintptr_t>(elementBits(tensor.type())) / 8;
+    const std::span<const std::byte> own = tensor.bytes();
+    if (bytes > 1 && !own.empty() && own.size() <= most[slot] &&
+        reinterpret_cast<std::uintptr_t>(own.data()) % bytes != 0) {
+      if (auto copy = Tensor::own(tensor.type(), tensor.shape(), {own.begin(), own.end()})) {
+        constants[slot] = Value(std::move(*copy));
+      }
+    }
+  }
 }
 
 } // namespace
@@ -116,6 +146,7 @@ Result<std::shared_ptr<const Schedule>> Run::usualSchedule(const PreparedGraph& 
     // What is kept would never go back to the pool: it is made outside.
     const BufferPool::Scope scope(nullptr);
     HALFSTEP_TRY(std::vector<Value> constants, computedConstants(graph));
+    align(graph, constants);
     usual = std::make_shared<const Schedule>(schedule(graph, std::move(constants), {}));
     m_state.setUsual(graph, usual);
   }
@@ -180,8 +211,7 @@ std::vector<bool> Run::neededSteps(const Schedule& schedule, const PreparedGraph
         wanted[slot] = true;
       }
     };
-    use(step.node);
-    std::for_each(step.tail.begin(), step.tail.end(), use);
+    step.forEachNode(use);
   }
   return needed;
 }

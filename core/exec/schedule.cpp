@@ -57,8 +57,11 @@ public:
 
   Schedule take() {
     // From the end, so that of two nodes that an Add joins the later one takes it: the other need not wait.
+    for (std::size_t i = 0; i < m_graph.nodes.size(); ++i) {
+      m_taken[i] = isKnown(m_graph.nodes[i]);
+    }
+    const std::vector<std::shared_ptr<const JoinedNodes>> joined = joinNodes();
     for (std::size_t i = m_graph.nodes.size(); i-- > 0;) {
-      m_taken[i] = m_taken[i] || isKnown(m_graph.nodes[i]);
       if (!m_taken[i] && m_limits.joins) {
         m_tails[i] = tailOf(i);
       }
@@ -71,9 +74,11 @@ public:
         endingAt[m_tails[i].empty() ? i : m_tails[i].back()] = i;
       }
     }
-    for (const std::size_t i : endingAt) {
-      if (i != kNone) {
-        m_schedule.steps.push_back({i, std::move(m_tails[i]), {}});
+    for (std::size_t i = 0; i < m_graph.nodes.size(); ++i) {
+      if (joined[i] != nullptr) {
+        m_schedule.steps.push_back({i, {}, {}, joined[i]});
+      } else if (endingAt[i] != kNone) {
+        m_schedule.steps.push_back({endingAt[i], std::move(m_tails[endingAt[i]]), {}, nullptr});
       }
     }
     release();
@@ -91,6 +96,25 @@ private:
       known += slot != kNoSlot ? 1 : 0;
     }
     return known > 0;
+  }
+
+  /// By the last node of each; their nodes are marked as taken.
+  std::vector<std::shared_ptr<const JoinedNodes>> joinNodes() {
+    std::vector<std::shared_ptr<const JoinedNodes>> byLast(m_graph.nodes.size());
+    if (!m_limits.joins) {
+      return byLast;
+    }
+    const auto mayJoin = [&](std::size_t node) {
+      return !m_taken[node] && !(m_limits.isEdited && m_limits.isEdited(*m_graph.nodes[node].node));
+    };
+    const auto isHidden = [&](Slot slot) { return !isVisible(slot); };
+    for (const auto& joined : joinedNodes(m_graph, m_schedule.constants, mayJoin, isHidden)) {
+      for (const std::size_t member : joined->members) {
+        m_taken[member] = true;
+      }
+      byLast[joined->members.back()] = joined;
+    }
+    return byLast;
   }
 
   bool isVisible(Slot slot) const { return !m_limits.visible.empty() && m_limits.visible[slot]; }
@@ -142,8 +166,7 @@ private:
           }
         }
       };
-      add(step.node);
-      std::for_each(step.tail.begin(), step.tail.end(), add);
+      step.forEachNode(add);
     }
   }
 

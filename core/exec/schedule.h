@@ -3,8 +3,10 @@
 // Internal to core/exec.
 #pragma once
 
+#include "core/exec/joined_nodes.h"
 #include "core/exec/prepared_graph.h"
 
+#include <algorithm>
 #include <functional>
 #include <unordered_set>
 
@@ -15,6 +17,17 @@ struct ScheduledStep {
   std::size_t node = 0;          ///< of PreparedGraph::nodes
   std::vector<std::size_t> tail; ///< likewise
   std::vector<Slot> released;    ///< whose last use this is
+  /// One operator for several nodes, of which `node` is the last; null for none.
+  std::shared_ptr<const JoinedNodes> joined;
+
+  void forEachNode(const auto& visit) const {
+    if (joined != nullptr) {
+      std::for_each(joined->members.begin(), joined->members.end(), visit);
+    } else {
+      visit(node);
+      std::for_each(tail.begin(), tail.end(), visit);
+    }
+  }
 };
 
 struct Schedule {

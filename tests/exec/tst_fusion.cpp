@@ -91,6 +91,48 @@ std::vector<float> outputOf(const Executor& executor, const RunOptions& options,
   return valuesOf(outputs->at(name));
 }
 
+Node overLastAxis(Node made) {
+  made.attributes["axes"] = std::vector<std::int64_t>{-1};
+  return made;
+}
+
+/// A normalization of the last axis as exporters write it, with `scale` of five numbers.
+std::vector<Node> normalizationNodes(bool centred, bool inverse) {
+  std::vector<Node> nodes;
+  const char* from = "x";
+  if (centred) {
+    nodes.push_back(overLastAxis(node("ReduceMean", {"x"}, "mean")));
+    nodes.push_back(node("Sub", {"x", "mean"}, "distance"));
+    from = "distance";
+  }
+  nodes.push_back(inverse ? node("Mul", {from, from}, "square") : node("Pow", {from, "two"}, "square"));
+  nodes.push_back(overLastAxis(node("ReduceMean", {"square"}, "variance")));
+  nodes.push_back(node("Add", {"variance", "epsilon"}, "more"));
+  nodes.push_back(node("Sqrt", {"more"}, "deviation"));
+  if (inverse) {
+    nodes.push_back(node("Div", {"one", "deviation"}, "inverse"));
+    nodes.push_back(node("Mul", {from, "inverse"}, "normal"));
+  } else {
+    nodes.push_back(node("Div", {from, "deviation"}, "normal"));
+  }
+  nodes.push_back(node("Mul", {"normal", "scale"}, "scaled"));
+  nodes.push_back(node("Add", {"scaled", "shift"}, "y"));
+  return nodes;
+}
+
+std::map<std::string, Tensor> normalizationConstants() {
+  const auto number = [](float value) {
+    const auto made = newTensor<float>({}).value();
+    made.values[0] = value;
+    return made.finish();
+  };
+  return {{"two", number(2.0f)},
+          {"one", number(1.0f)},
+          {"epsilon", number(0.1f)},
+          {"scale", numbers({5}, 1)},
+          {"shift", numbers({5}, 2)}};
+}
+
 bool isClose(const std::vector<float>& a, const std::vector<float>& b) {
   return !a.empty() && std::equal(a.begin(), a.end(), b.begin(), b.end(), [](float x, float y) {
     return std::abs(static_cast<double>(x) - static_cast<double>(y)) <= kTolerance;
@@ -202,6 +244,132 @@ private slots:
       options.edits[&model->graph.nodes[1]] = replaced(1, numbers({15, 15}, 3));
       QVERIFY(isClose(outputOf(executor, options), outputOf(executor, watched(options))));
       QVERIFY(!isClose(outputOf(executor, options), expected));
+    }
+  }
+
+  void normalizationsWrittenOut_data() {
+    QTest::addColumn<bool>("centred");
+    QTest::addColumn<bool>("inverse");
+    QTest::newRow("LayerNormalization") << true << false;
+    QTest::newRow("LayerNormalization by an inverse") << true << true;
+    QTest::newRow("RMSNormalization") << false << false;
+    QTest::newRow("RMSNormalization by an inverse") << false << true;
+  }
+  void normalizationsWrittenOut() {
+    QFETCH(bool, centred);
+    QFETCH(bool, inverse);
+    const auto model = modelOf(normalizationNodes(centred, inverse), normalizationConstants());
+    const Executor executor = Executor::create(model).value();
+    const std::vector<float> expected = outputOf(executor, watched());
+    QVERIFY(isClose(outputOf(executor, {}), expected));
+    for (const char* name : {"square", "more", "normal", "scaled"}) {
+      RunOptions options;
+      options.keep = {name};
+      QVERIFY(isClose(outputOf(executor, options, name), outputOf(executor, watched(options), name)));
+      QVERIFY(isClose(outputOf(executor, options), expected));
+    }
+    RunOptions options; // somebody changes what the last product is given
+    options.edits[&model->graph.nodes[model->graph.nodes.size() - 2]] = replaced(1, numbers({5}, 3));
+    QVERIFY(isClose(outputOf(executor, options), outputOf(executor, watched(options))));
+    QVERIFY(!isClose(outputOf(executor, options), expected));
+  }
+
+  void whatOnlyLooksLikeANormalization() {
+    std::vector<Node> nodes = normalizationNodes(true, false);
+    nodes[2].inputs = {"distance", "scale"}; // another power
+    auto constants = normalizationConstants();
+    constants["scale"] = numbers({5}, 4, 1.0f);
+    Executor executor = Executor::create(modelOf(nodes, constants)).value();
+    QVERIFY(isClose(outputOf(executor, {}), outputOf(executor, watched())));
+    nodes = normalizationNodes(false, false);
+    constants = normalizationConstants();
+    constants["scale"] = numbers({1}, 1); // broadcast
+    constants["shift"] = numbers({6, 1}, 2);
+    executor = Executor::create(modelOf(nodes, constants)).value();
+    QVERIFY(isClose(outputOf(executor, {}), outputOf(executor, watched())));
+    // The scale makes the result larger than the data: LayerNormalization does not take it, the nodes do.
+    nodes = normalizationNodes(true, true);
+    nodes.insert(nodes.begin(), overLastAxis(node("ReduceMax", {"x"}, "column")));
+    for (Node& one : nodes) {
+      for (std::string& name : one.inputs) {
+        name = name == "x" && one.opType != "ReduceMax" ? "column" : name;
+      }
+    }
+    executor = Executor::create(modelOf(nodes, normalizationConstants())).value();
+    QVERIFY(isClose(outputOf(executor, {}), outputOf(executor, watched())));
+  }
+
+  void geluWrittenOut() {
+    const auto constant = [](float value) {
+      const auto made = newTensor<float>({}).value();
+      made.values[0] = value;
+      return made.finish();
+    };
+    const std::map<std::string, Tensor> constants{{"root", constant(1.41421356f)},
+                                                  {"one", constant(1.0f)},
+                                                  {"half", constant(0.5f)},
+                                                  {"third", constant(0.333f)}};
+    const std::vector<Node> start{node("Div", {"x", "root"}, "part"), node("Erf", {"part"}, "erf"),
+                                  node("Add", {"erf", "one"}, "sum")};
+    const std::vector<std::vector<Node>> ends{
+        {node("Mul", {"x", "sum"}, "product"), node("Mul", {"product", "half"}, "y")},
+        {node("Mul", {"sum", "half"}, "product"), node("Mul", {"x", "product"}, "y")},
+        {node("Mul", {"half", "x"}, "product"), node("Mul", {"product", "sum"}, "y")},
+        {node("Mul", {"x", "sum"}, "product"), node("Mul", {"product", "third"}, "y")}};
+    std::vector<float> first;
+    for (const std::vector<Node>& end : ends) {
+      std::vector<Node> nodes = start;
+      nodes.insert(nodes.end(), end.begin(), end.end());
+      const Executor executor = Executor::create(modelOf(nodes, constants)).value();
+      const std::vector<float> result = outputOf(executor, {});
+      QVERIFY(isClose(result, outputOf(executor, watched())));
+      first = first.empty() ? result : first;
+      QCOMPARE(isClose(result, first), &end != &ends.back());
+    }
+  }
+
+  /// Convolutions of few channels compute several positions as channels.
+  void convolutionsOfFewChannels_data() {
+    QTest::addColumn<int>("channels");
+    QTest::addColumn<int>("width");
+    for (const int channels : {1, 2, 3, 4, 7}) {
+      for (const int width : {160, 162, 165, 97}) {
+        QTest::addRow("%d channels, %d wide", channels, width) << channels << width;
+      }
+    }
+  }
+  void convolutionsOfFewChannels() {
+    QFETCH(int, channels);
+    QFETCH(int, width);
+    Node conv = node("Conv", {"x", "w", "b"}, "conv");
+    conv.attributes["pads"] = std::vector<std::int64_t>{1, 3, 1, 3};
+    const auto model = modelOf({conv, node("Mul", {"conv", "factor"}, "scaled"),
+                                node("Add", {"scaled", "shift"}, "shifted"), node("Tanh", {"shifted"}, "y")},
+                               {{"w", numbers({channels, 3, 3, 7}, 1)},
+                                {"b", numbers({channels}, 2)},
+                                {"factor", numbers({channels, 1, 1}, 3)},
+                                {"shift", numbers({channels, 1, 1}, 4)}});
+    // In double it runs by the definition.
+    const Tensor x = numbers({2, 3, 6, width}, 5);
+    const auto doubles = [](const Tensor& tensor) {
+      const auto made = newTensor<double>(tensor.shape()).value();
+      for (std::size_t i = 0; i < made.values.size(); ++i) {
+        made.values[i] = tensor.valueAt(i);
+      }
+      return made.finish();
+    };
+    auto exact = std::make_shared<Model>(*model);
+    for (auto& [name, tensor] : exact->graph.initializers) {
+      tensor = doubles(tensor);
+    }
+    const Executor executor = Executor::create(model).value();
+    const auto expected = Executor::create(exact)->run({{"x", doubles(x)}}, {});
+    QVERIFY(expected.has_value());
+    for (int i = 0; i < 2; ++i) { // the second one runs what was kept
+      const auto outputs = executor.run({{"x", x}}, {});
+      QVERIFY(outputs.has_value());
+      QVERIFY(outputs->at("y").tensor().shape() == (Shape{2, channels, 6, width}));
+      QVERIFY(isClose(valuesOf(outputs->at("y")), valuesOf(expected->at("y"))));
     }
   }
 

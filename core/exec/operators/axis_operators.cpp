@@ -225,19 +225,16 @@ OpResult topK(const OpCall& call) {
 
 OpResult softmax(const OpCall& call) {
   return alongRows(call, []<class T>(const T* in, T* out, const AxisRows& around) {
-    const T most = largestOf(in, around);
-    double total = 0;
-    bool done = false;
     if constexpr (std::is_same_v<T, float>) {
       if (around.inner == 1) {
-        shiftedExponentials(in, most, out, around.length);
-        done = true;
+        softmaxOf(in, out, around.length);
+        return;
       }
     }
-    for (std::size_t i = 0; i < around.length && !done; ++i) {
-      out[i * around.inner] = std::exp(in[i * around.inner] - most);
-    }
+    const T most = largestOf(in, around);
+    double total = 0;
     for (std::size_t i = 0; i < around.length; ++i) {
+      out[i * around.inner] = std::exp(in[i * around.inner] - most);
       total += static_cast<double>(out[i * around.inner]);
     }
     const double factor = 1.0 / total;

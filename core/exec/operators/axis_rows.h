@@ -41,6 +41,12 @@ template <class F>
 void forRows(std::size_t rows, std::size_t length, F body) {
   constexpr std::size_t kPiece = std::size_t{1} << 15; // elements
   const std::size_t step = std::max<std::size_t>(1, kPiece / std::max<std::size_t>(1, length));
+  if (rows <= step) {
+    for (std::size_t row = 0; row < rows; ++row) {
+      body(row);
+    }
+    return;
+  }
   parallelFor(rows / step + (rows % step != 0 ? 1 : 0), [&](std::size_t piece) {
     const std::size_t end = std::min(rows, (piece + 1) * step);
     for (std::size_t row = piece * step; row < end; ++row) {

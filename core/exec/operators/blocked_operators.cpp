@@ -2,6 +2,9 @@
 
 #include "core/exec/operators/blocked_tensor.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace halfstep {
 
 namespace {
@@ -14,28 +17,41 @@ const BlockedTensor* blockedInput(const OpCall& call, std::size_t index) {
 /// Elements from which on a pass over them is worth two threads.
 constexpr std::size_t kWorthSharing = std::size_t{1} << 15;
 
+using Inputs = std::vector<dnnl::memory>;
+
 /// A primitive with what it was made for. A node's attributes stay the same, so its inputs tell.
 struct Kept {
-  std::vector<dnnl::memory::desc> layouts;
+  Inputs inputs; ///< their layouts; the last ones that had them, so that they need not be compared again
   bool relu = false;
   Shape shape;
-  dnnl::primitive primitive;
-  dnnl::memory::desc result;
+  onednn::Execution execution;
+  dnnl::memory::desc layout; ///< of the result
+  dnnl::memory result;       ///< of the last call
   onednn::Reordering reorder;
+
+  bool fits(const OpCall& call, const Shape& wanted, const Inputs& given) {
+    const auto same = [](const dnnl::memory& a, const dnnl::memory& b) {
+      return a.get() == b.get() || a.get_desc() == b.get_desc();
+    };
+    if (relu != call.endsInRelu() || shape != wanted ||
+        !std::equal(inputs.begin(), inputs.end(), given.begin(), given.end(), same)) {
+      return false;
+    }
+    inputs = given;
+    return true;
+  }
 };
 
 struct Made {
   dnnl::primitive primitive;
-  dnnl::memory::desc result;
+  dnnl::memory::desc layout;
 };
 
-using Arguments = std::unordered_map<int, dnnl::memory>;
-
-/// Runs the primitive that `make()` gives, or the one kept from the last call with the same `layouts`, on
-/// `argumentsOf(kept)`, to which the result is added.
-template <class Make, class ArgumentsOf>
-OpResult blockedResult(const OpCall& call, const Shape& shape, std::vector<dnnl::memory::desc> layouts,
-                       const Make& make, const ArgumentsOf& argumentsOf) {
+/// Runs the primitive that `make()` gives, or the one kept from the last call with `inputs` of the same
+/// layouts, with what `setArguments(kept)` sets; the result is set already.
+template <class Make, class SetArguments>
+OpResult blockedResult(const OpCall& call, const Shape& shape, const Inputs& inputs, const Make& make,
+                       const SetArguments& setArguments) {
   NodeMemory own;
   NodeMemory& memory = call.memory() != nullptr ? *call.memory() : own;
   const std::lock_guard lock(memory.mutex);
@@ -47,16 +63,16 @@ OpResult blockedResult(const OpCall& call, const Shape& shape, std::vector<dnnl:
       count *= static_cast<std::size_t>(size);
     }
     const OneThread few(count < kWorthSharing);
-    if (!kept || kept->layouts != layouts || kept->relu != call.endsInRelu() || kept->shape != shape) {
+    if (!kept || !kept->fits(call, shape, inputs)) {
       Made made = make();
       kept = std::make_shared<Kept>(
-          Kept{std::move(layouts), call.endsInRelu(), shape, made.primitive, made.result, {}});
+          Kept{inputs, call.endsInRelu(), shape, onednn::Execution(made.primitive), made.layout, {}, {}});
       memory.content = kept;
     }
-    Arguments arguments = argumentsOf(*kept);
-    onednn::OwnedMemory y = onednn::newMemory(kept->result);
-    arguments.insert({DNNL_ARG_DST, y.memory});
-    kept->primitive.execute(onednn::stream(), arguments);
+    onednn::OwnedMemory y = onednn::newMemory(kept->layout, kept->result);
+    kept->execution.set(DNNL_ARG_DST, y.memory);
+    setArguments(*kept);
+    kept->execution();
     result = Value(std::make_shared<const BlockedTensor>(shape, std::move(y)));
   }));
   return std::vector<Value>{std::move(result)};
@@ -84,18 +100,16 @@ std::optional<OpResult> blockedUnary(const OpCall& call, BlockedUnary function, 
   if (input == nullptr) {
     return std::nullopt;
   }
-  const dnnl::memory::desc layout = input->memory().get_desc();
   return blockedResult(
-      call, input->shape(), {layout},
+      call, input->shape(), {input->memory()},
       [&] {
+        const dnnl::memory::desc layout = input->memory().get_desc();
         const dnnl::eltwise_forward::primitive_desc description(
             {dnnl::prop_kind::forward_inference, algorithmOf(function), layout, alpha, beta},
             onednn::engine());
         return Made{dnnl::eltwise_forward(description), layout};
       },
-      [&](Kept&) {
-        return Arguments{{DNNL_ARG_SRC, input->memory()}};
-      });
+      [&](Kept& kept) { kept.execution.set(DNNL_ARG_SRC, input->memory()); });
 }
 
 std::optional<OpResult> blockedBinary(const OpCall& call, BlockedBinary operation) {
@@ -109,11 +123,11 @@ std::optional<OpResult> blockedBinary(const OpCall& call, BlockedBinary operatio
   if (!other || other->shape != first.shape()) {
     return std::nullopt;
   }
-  const dnnl::memory::desc layout = first.memory().get_desc();
   std::shared_ptr<std::byte> owner;
   return blockedResult(
-      call, first.shape(), {layout},
+      call, first.shape(), {first.memory()},
       [&] {
+        const dnnl::memory::desc layout = first.memory().get_desc();
         const auto algorithm = operation == BlockedBinary::add        ? dnnl::algorithm::binary_add
                                : operation == BlockedBinary::subtract ? dnnl::algorithm::binary_sub
                                                                       : dnnl::algorithm::binary_mul;
@@ -128,9 +142,9 @@ std::optional<OpResult> blockedBinary(const OpCall& call, BlockedBinary operatio
         return Made{dnnl::binary(description), layout};
       },
       [&](Kept& kept) {
-        const dnnl::memory second = kept.reorder(other->memory, layout, owner);
-        return Arguments{{DNNL_ARG_SRC_0, a == nullptr ? second : first.memory()},
-                         {DNNL_ARG_SRC_1, a == nullptr ? first.memory() : second}};
+        const dnnl::memory second = kept.reorder(other->memory, kept.layout, owner);
+        kept.execution.set(DNNL_ARG_SRC_0, a == nullptr ? second : first.memory());
+        kept.execution.set(DNNL_ARG_SRC_1, a == nullptr ? first.memory() : second);
       });
 }
 
@@ -148,10 +162,10 @@ std::optional<OpResult> blockedBatchNormalization(const OpCall& call) {
     }
     parameters.push_back(std::move(*parameter));
   }
-  const dnnl::memory::desc layout = input->memory().get_desc();
   return blockedResult(
-      call, input->shape(), {layout},
+      call, input->shape(), {input->memory()},
       [&] {
+        const dnnl::memory::desc layout = input->memory().get_desc();
         using Normalization = dnnl::batch_normalization_forward;
         dnnl::normalization_flags flags = dnnl::normalization_flags::use_global_stats |
                                           dnnl::normalization_flags::use_scale |
@@ -164,12 +178,12 @@ std::optional<OpResult> blockedBatchNormalization(const OpCall& call) {
             onednn::engine());
         return Made{Normalization(description), layout};
       },
-      [&](Kept&) {
-        return Arguments{{DNNL_ARG_SRC, input->memory()},
-                         {DNNL_ARG_SCALE, parameters[0].memory},
-                         {DNNL_ARG_SHIFT, parameters[1].memory},
-                         {DNNL_ARG_MEAN, parameters[2].memory},
-                         {DNNL_ARG_VARIANCE, parameters[3].memory}};
+      [&](Kept& kept) {
+        kept.execution.set(DNNL_ARG_SRC, input->memory());
+        kept.execution.set(DNNL_ARG_SCALE, parameters[0].memory);
+        kept.execution.set(DNNL_ARG_SHIFT, parameters[1].memory);
+        kept.execution.set(DNNL_ARG_MEAN, parameters[2].memory);
+        kept.execution.set(DNNL_ARG_VARIANCE, parameters[3].memory);
       });
 }
 
@@ -186,10 +200,10 @@ std::optional<OpResult> blockedInstanceNormalization(const OpCall& call) {
     }
     parameters.push_back(std::move(*parameter));
   }
-  const dnnl::memory::desc layout = input->memory().get_desc();
   return blockedResult(
-      call, input->shape(), {layout},
+      call, input->shape(), {input->memory()},
       [&] {
+        const dnnl::memory::desc layout = input->memory().get_desc();
         using Normalization = dnnl::batch_normalization_forward;
         dnnl::normalization_flags flags =
             dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift;
@@ -201,10 +215,10 @@ std::optional<OpResult> blockedInstanceNormalization(const OpCall& call) {
             onednn::engine());
         return Made{Normalization(description), layout};
       },
-      [&](Kept&) {
-        return Arguments{{DNNL_ARG_SRC, input->memory()},
-                         {DNNL_ARG_SCALE, parameters[0].memory},
-                         {DNNL_ARG_SHIFT, parameters[1].memory}};
+      [&](Kept& kept) {
+        kept.execution.set(DNNL_ARG_SRC, input->memory());
+        kept.execution.set(DNNL_ARG_SCALE, parameters[0].memory);
+        kept.execution.set(DNNL_ARG_SHIFT, parameters[1].memory);
       });
 }
 
@@ -229,10 +243,10 @@ std::optional<OpResult> blockedPool(const OpCall& call, BlockedPool kind, const 
     }
     after[axis] = hangs;
   }
-  const dnnl::memory::desc layout = input->memory().get_desc();
   return blockedResult(
-      call, shape, {layout},
+      call, shape, {input->memory()},
       [&] {
+        const dnnl::memory::desc layout = input->memory().get_desc();
         using Pooling = dnnl::pooling_v2_forward;
         const Pooling::primitive_desc description({dnnl::prop_kind::forward_inference, algorithm, layout,
                                                    onednn::any(shape), windows.strides, windows.kernel,
@@ -240,14 +254,12 @@ std::optional<OpResult> blockedPool(const OpCall& call, BlockedPool kind, const 
                                                   onednn::engine());
         return Made{Pooling(description), description.dst_desc()};
       },
-      [&](Kept&) {
-        return Arguments{{DNNL_ARG_SRC, input->memory()}};
-      });
+      [&](Kept& kept) { kept.execution.set(DNNL_ARG_SRC, input->memory()); });
 }
 
 std::optional<OpResult> blockedConcat(const OpCall& call) {
   constexpr std::int64_t kBlock = 16; // channels; parts of other sizes would straddle the blocks
-  std::vector<dnnl::memory::desc> layouts;
+  Inputs inputs;
   Shape shape;
   for (std::size_t i = 0; i < call.inputCount(); ++i) {
     const BlockedTensor* part = blockedInput(call, i);
@@ -264,23 +276,24 @@ std::optional<OpResult> blockedConcat(const OpCall& call) {
         return std::nullopt;
       }
     }
-    layouts.push_back(part->memory().get_desc());
+    inputs.push_back(part->memory());
   }
-  if (layouts.empty() || call.integer("axis", 0) != 1) {
+  if (inputs.empty() || call.integer("axis", 0) != 1) {
     return std::nullopt;
   }
   return blockedResult(
-      call, shape, layouts,
+      call, shape, inputs,
       [&] {
+        std::vector<dnnl::memory::desc> layouts;
+        std::transform(inputs.begin(), inputs.end(), std::back_inserter(layouts),
+                       [](const dnnl::memory& memory) { return memory.get_desc(); });
         const dnnl::concat::primitive_desc description(1, layouts, onednn::engine());
         return Made{dnnl::concat(description), description.dst_desc()};
       },
-      [&](Kept&) {
-        Arguments arguments;
-        for (std::size_t i = 0; i < call.inputCount(); ++i) {
-          arguments.insert({DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), blockedInput(call, i)->memory()});
+      [&](Kept& kept) {
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
+          kept.execution.set(DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), inputs[i]);
         }
-        return arguments;
       });
 }
 
@@ -325,17 +338,16 @@ std::optional<OpResult> blockedPart(const OpCall& call, const Shape& first, cons
     return std::nullopt;
   }
   return blockedResult(
-      call, shape, {layout},
+      call, shape, {input->memory()},
       [&] {
         const dnnl::memory::desc result(shape, dnnl::memory::data_type::f32, *tag);
         const dnnl::reorder::primitive_desc description(onednn::engine(), layout.submemory_desc(shape, first),
                                                         onednn::engine(), result);
         return Made{dnnl::reorder(description), result};
       },
-      [&](Kept&) {
-        const dnnl::memory part(layout.submemory_desc(shape, first), onednn::engine(),
-                                input->memory().get_data_handle());
-        return Arguments{{DNNL_ARG_FROM, part}};
+      [&](Kept& kept) {
+        kept.execution.set(DNNL_ARG_FROM, dnnl::memory(layout.submemory_desc(shape, first), onednn::engine(),
+                                                       input->memory().get_data_handle()));
       });
 }
 

@@ -42,6 +42,11 @@ private:
   std::shared_ptr<std::byte> m_owner;
 };
 
+/// The shape of a tensor without making it plain.
+inline const Shape& shapeOf(const Value& tensor) {
+  return tensor.lazy() != nullptr ? tensor.lazy()->shape() : tensor.tensor().shape();
+}
+
 /// Input `index` of a call as oneDNN memory: as another primitive left it, or plain. Keeps it alive.
 struct OnednnInput {
   dnnl::memory memory;
@@ -75,12 +80,10 @@ inline Result<OnednnInput> onednnInput(const OpCall& call, std::size_t index) {
 
 /// The shape of input `index` without making it plain. Error: left out, or no tensor.
 inline Result<Shape> shapeOfInput(const OpCall& call, std::size_t index) {
-  const Value value = call.input(index);
-  if (const LazyTensor* lazy = value.lazy()) {
-    return lazy->shape();
+  if (!call.has(index) || !call.inputs()[index].isTensor()) {
+    HALFSTEP_CHECK(call.tensor(index));
   }
-  HALFSTEP_TRY(const Tensor tensor, call.tensor(index));
-  return tensor.shape();
+  return shapeOf(call.inputs()[index]);
 }
 
 } // namespace halfstep

@@ -87,6 +87,7 @@ template <class Primitive>
 struct Recipe {
   typename Primitive::desc description;
   dnnl::memory::desc weights; ///< of the weights as the model has them
+  std::int64_t side = 1;      ///< positions side by side that count as channels: sideBySide()
 };
 
 /// Multiplications from which on a convolution is worth two threads: some ten microseconds' worth.
@@ -99,7 +100,8 @@ struct Prepared {
       : inputShape(all.input.shape)
       , weightsTensor(all.weights)
       , biasTensor(all.bias)
-      , tail(following, shape, 1, PrimitiveTail::Weights::scalable) {
+      , tail(following, shape, 1, PrimitiveTail::Weights::scalable)
+      , outputShape(shape) {
     const Shape& w = weightsTensor.shape();
     std::int64_t work = std::accumulate(w.begin() + 1, w.end(), shape[0], std::multiplies<>());
     for (std::size_t axis = 1; axis < shape.size() && work < kWorthSharing; ++axis) {
@@ -112,23 +114,30 @@ struct Prepared {
   Tensor weightsTensor; ///< kept, so that its address tells whether the weights are still the same
   std::optional<Tensor> biasTensor;
   PrimitiveTail tail;
+  Shape outputShape;
   bool isSmall = false;
   typename Primitive::primitive_desc description;
-  Primitive primitive;
-  dnnl::memory weights;
-  dnnl::memory bias;
+  onednn::Execution execution;
+  std::int64_t side = 1;
+  dnnl::memory::desc inputLayout;
+  dnnl::memory::desc outputLayout;
+  dnnl::memory output; ///< of the last call
   onednn::Reordering reorderInput;
   onednn::Reordering reorderResidual;
 
   bool hasBias() const { return biasTensor.has_value() || tail.changesWeights(); }
 
-  bool fits(const Operands& all, const Tail* following) const {
-    const auto same = [](const Tensor& a, const Tensor& b) {
-      return a.bytes().data() == b.bytes().data() && a.shape() == b.shape();
+  /// Whether it is what would be made for this call, whose attributes are those of the node.
+  bool fits(const OpCall& call) const {
+    const auto same = [](const Tensor& kept, const Value& value) {
+      return value.isTensor() && value.lazy() == nullptr &&
+             kept.bytes().data() == value.tensor().bytes().data() && kept.shape() == value.tensor().shape();
     };
-    return inputShape == all.input.shape && same(weightsTensor, all.weights) &&
-           biasTensor.has_value() == all.bias.has_value() && (!all.bias || same(*biasTensor, *all.bias)) &&
-           tail.fits(following);
+    const std::span<const Value> inputs = call.inputs();
+    const bool hasInputs = inputs.size() >= 2 && inputs[0].isTensor();
+    return hasInputs && inputShape == shapeOf(inputs[0]) && same(weightsTensor, inputs[1]) &&
+           biasTensor.has_value() == call.has(2) && (!biasTensor || same(*biasTensor, inputs[2])) &&
+           tail.fits(call.tail());
   }
 };
 
@@ -151,7 +160,52 @@ void describe(Prepared<Primitive>& made, const Recipe<Primitive>& recipe) {
       made.description = Description(recipe.description, made.tail.attributes(nullptr), onednn::engine());
     }
   }
-  made.primitive = Primitive(made.description);
+  made.execution = onednn::Execution(Primitive(made.description));
+  made.inputLayout = made.description.src_desc();
+  made.outputLayout = made.description.dst_desc();
+  made.side = recipe.side;
+  if (made.side > 1) { // the same numbers in the same order
+    made.execution.set(DNNL_ARG_DST, dnnl::memory(made.outputLayout, onednn::engine(), nullptr));
+    made.outputLayout = {made.outputShape, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc};
+  }
+}
+
+/// How many neighbouring positions of a row are worth computing as channels of their own. oneDNN computes 16
+/// channels at once, so with three most of the work would be for nothing. Weights [side·M, C, kh, kw + side −
+/// 1], those of one position shifted against those of the last, and a stride of `side` give [N, side·M, H,
+/// W/side]; with the channels last these are the same numbers in the same order.
+std::int64_t sideBySide(const Operands& all, const Windows& windows, const Shape& shape) {
+  constexpr std::int64_t kAtOnce = 16;
+  const std::int64_t outputs = all.weights.shape()[0];
+  if (all.groups != 1 || shape.size() != 4 || windows.strides[1] != 1 || windows.dilations[1] != 1) {
+    return 1;
+  }
+  const std::int64_t kernel = windows.kernel[1];
+  std::int64_t best = 1;
+  double cost = static_cast<double>(kernel); // of a position, in multiplications of all channels
+  for (std::int64_t side = 2; side * outputs <= kAtOnce; ++side) {
+    const double own = static_cast<double>(kernel + side - 1) / static_cast<double>(side);
+    if (shape[3] % side == 0 && own < 0.6 * cost && shape[3] >= kAtOnce * side) {
+      best = side;
+      cost = own / 0.6;
+    }
+  }
+  return best;
+}
+
+/// [M, C, kh, kw] as sideBySide() says.
+std::vector<float> spreadWeights(std::span<const float> weights, const Shape& shape, std::int64_t side) {
+  const auto kernel = static_cast<std::size_t>(shape[3]);
+  const std::size_t wide = kernel + static_cast<std::size_t>(side) - 1;
+  const std::size_t rows = weights.size() / kernel;
+  std::vector<float> spread(static_cast<std::size_t>(side) * rows * wide, 0.0f);
+  for (std::size_t shift = 0; shift < static_cast<std::size_t>(side); ++shift) {
+    for (std::size_t row = 0; row < rows; ++row) {
+      std::copy_n(weights.begin() + static_cast<std::ptrdiff_t>(row * kernel), kernel,
+                  spread.begin() + static_cast<std::ptrdiff_t>((shift * rows + row) * wide + shift));
+    }
+  }
+  return spread;
 }
 
 /// The weights and the bias, with what the tail does to them. `transpose`: weights [C, M/groups, …].
@@ -173,47 +227,79 @@ void takeWeights(Prepared<Primitive>& made, const Operands& all, const dnnl::mem
       scaled[i] = static_cast<float>(static_cast<double>(values[i]) * made.tail.scale()[channel]);
     }
   }
-  dnnl::memory given = onednn::memoryOf(layout, scaled.empty() ? values.data() : scaled.data());
-  made.weights = dnnl::memory(made.description.weights_desc(), onednn::engine());
-  dnnl::reorder(given, made.weights).execute(onednn::stream(), given, made.weights);
+  const float* factors = scaled.empty() ? values.data() : scaled.data();
+  const std::vector<float> spread =
+      made.side > 1 ? spreadWeights({factors, values.size()}, shape, made.side) : std::vector<float>();
+  dnnl::memory given = onednn::memoryOf(layout, spread.empty() ? factors : spread.data());
+  dnnl::memory weights(made.description.weights_desc(), onednn::engine());
+  dnnl::reorder(given, weights).execute(onednn::stream(), given, weights);
+  made.execution.set(DNNL_ARG_WEIGHTS, weights);
+  onednn::doneWith(all.weights);
   if (made.hasBias()) {
     const Elements<float> bias(all.bias ? *all.bias : Tensor());
-    made.bias = dnnl::memory(made.description.bias_desc(), onednn::engine());
-    auto* out = static_cast<float*>(made.bias.get_data_handle());
+    const dnnl::memory summands(made.description.bias_desc(), onednn::engine());
+    made.execution.set(DNNL_ARG_BIAS, summands);
+    auto* out = static_cast<float*>(summands.get_data_handle());
     const std::size_t channels = transpose ? columns * static_cast<std::size_t>(all.groups) : rows;
     for (std::size_t i = 0; i < channels; ++i) {
       const double own = all.bias ? static_cast<double>(bias[i]) : 0.0;
       out[i] = static_cast<float>(
           made.tail.changesWeights() ? own * made.tail.scale()[i] + made.tail.shift()[i] : own);
     }
+    for (std::size_t i = channels; i < channels * static_cast<std::size_t>(made.side); ++i) {
+      out[i] = out[i - channels];
+    }
   }
 }
 
 /// Runs a kept primitive.
 template <class Primitive>
-Value executed(Prepared<Primitive>& kept, const OpCall& call, const Operands& all, const Shape& shape) {
+Value executed(Prepared<Primitive>& kept, const OpCall& call, const OnednnInput& given) {
+  const OneThread few(kept.isSmall);
   std::shared_ptr<std::byte> input;
   std::shared_ptr<std::byte> residual;
-  onednn::OwnedMemory y = onednn::newMemory(kept.description.dst_desc());
-  std::unordered_map<int, dnnl::memory> arguments = {
-      {DNNL_ARG_SRC, kept.reorderInput(all.input.memory, kept.description.src_desc(), input)},
-      {DNNL_ARG_WEIGHTS, kept.weights},
-      {DNNL_ARG_DST, y.memory}};
-  if (kept.hasBias()) {
-    arguments.insert({DNNL_ARG_BIAS, kept.bias});
+  onednn::OwnedMemory y = onednn::newMemory(kept.outputLayout, kept.output);
+  kept.execution.set(DNNL_ARG_SRC, kept.reorderInput(given.memory, kept.inputLayout, input));
+  if (kept.side > 1) {
+    kept.execution.setData(DNNL_ARG_DST, y.owner.get());
+  } else {
+    kept.execution.set(DNNL_ARG_DST, y.memory);
   }
   std::optional<OnednnInput> added;
   if (const auto at = kept.tail.residual()) {
     const TailStep& step = call.tail()->steps()[*at];
     added = onednnInput(step.inputs[1 - step.flowing]).value(); // its type and shape were looked at
-    arguments.insert({kept.tail.residualArgument(),
-                      kept.reorderResidual(added->memory, kept.description.dst_desc(), residual)});
+    kept.execution.set(kept.tail.residualArgument(),
+                       kept.reorderResidual(added->memory, kept.outputLayout, residual));
   }
-  kept.primitive.execute(onednn::stream(), arguments);
-  return Value(std::make_shared<const BlockedTensor>(shape, std::move(y)));
+  kept.execution();
+  if (call.tail() != nullptr) {
+    call.tail()->setDone(kept.tail.done());
+  }
+  return Value(std::make_shared<const BlockedTensor>(kept.outputShape, std::move(y)));
 }
 
-/// Runs the primitive that `makeRecipe(with a bias)` describes, or the one kept from the last call.
+/// The result by the primitive of the last call, where all is as it was then; otherwise nothing.
+template <class Primitive>
+std::optional<OpResult> repeated(const OpCall& call) {
+  if (call.memory() == nullptr) {
+    return std::nullopt;
+  }
+  const std::lock_guard lock(call.memory()->mutex);
+  const auto kept = std::static_pointer_cast<Prepared<Primitive>>(call.memory()->content);
+  if (!kept || !kept->fits(call)) {
+    return std::nullopt;
+  }
+  const auto input = onednnInput(call, 0);
+  if (!input) {
+    return std::nullopt;
+  }
+  Value result;
+  HALFSTEP_CHECK(onednn::guarded([&] { result = executed(*kept, call, *input); }));
+  return OpResult(std::vector<Value>{std::move(result)});
+}
+
+/// Runs the primitive that `makeRecipe(with a bias)` describes, and keeps it.
 template <class Primitive, class MakeRecipe>
 OpResult execute(const OpCall& call, const Operands& all, const Shape& shape, bool transpose,
                  const MakeRecipe& makeRecipe) {
@@ -222,21 +308,17 @@ OpResult execute(const OpCall& call, const Operands& all, const Shape& shape, bo
   const std::lock_guard lock(memory.mutex); // the primitive's scratchpad serves one call at a time
   Value result;
   HALFSTEP_CHECK(onednn::guarded([&] {
-    auto kept = std::static_pointer_cast<Prepared<Primitive>>(memory.content);
-    if (!kept || !kept->fits(all, call.tail())) {
-      memory.content.reset();
-      kept = std::make_shared<Prepared<Primitive>>(all, call.tail(), shape);
-      const OneThread few(kept->isSmall);
-      const Recipe<Primitive> recipe = makeRecipe(kept->hasBias());
-      describe(*kept, recipe);
-      takeWeights(*kept, all, recipe.weights, transpose);
-      memory.content = kept;
+    memory.content.reset();
+    auto made = std::make_shared<Prepared<Primitive>>(all, call.tail(), shape);
+    const OneThread few(made->isSmall);
+    const Recipe<Primitive> recipe = makeRecipe(made->hasBias());
+    if (recipe.side > 1) {
+      made->tail.dropResidual();
     }
-    const OneThread few(kept->isSmall);
-    result = executed(*kept, call, all, shape);
-    if (call.tail() != nullptr) {
-      call.tail()->setDone(kept->tail.done());
-    }
+    describe(*made, recipe);
+    takeWeights(*made, all, recipe.weights, transpose);
+    memory.content = made;
+    result = executed(*made, call, all.input);
   }));
   return std::vector<Value>{std::move(result)};
 }
@@ -247,6 +329,9 @@ bool isEmpty(const Shape& shape) {
 }
 
 OpResult convolution(const OpCall& call) {
+  if (auto again = repeated<dnnl::convolution_forward>(call)) {
+    return std::move(*again);
+  }
   HALFSTEP_TRY(const Operands all, operands(call, false));
   HALFSTEP_TRY(const Windows windows, windowsOf(call, kernelOf(all), all.spatial));
   HALFSTEP_TRY(const std::vector<std::int64_t> counts, positions(call, windows, all.spatial, false));
@@ -267,20 +352,34 @@ OpResult convolution(const OpCall& call) {
     weightDims[0] /= all.groups;
     weightDims.insert(weightDims.begin(), all.groups);
   }
+  const std::int64_t side = sideBySide(all, windows, shape);
+  if (side > 1) {
+    weightDims[0] *= side;
+    weightDims[3] += side - 1;
+  }
   return execute<dnnl::convolution_forward>(call, all, shape, false, [&](bool withBias) {
     using Convolution = dnnl::convolution_forward;
     const auto kind = dnnl::prop_kind::forward_inference;
     const auto algorithm = dnnl::algorithm::convolution_direct;
     const Dims dilations = lessOne(windows.dilations);
+    Dims strides = windows.strides;
+    Dims yDims = shape;
+    if (side > 1) {
+      strides[1] = side;
+      yDims[1] *= side;
+      yDims[3] /= side;
+    }
     const dnnl::memory::desc x = onednn::any(all.input.shape);
     const dnnl::memory::desc w = onednn::any(weightDims);
-    const dnnl::memory::desc y = onednn::any(shape);
-    return Recipe<Convolution>{withBias ? Convolution::desc(kind, algorithm, x, w, onednn::plain({outputs}),
-                                                            y, windows.strides, dilations, windows.before,
-                                                            windows.after)
-                                        : Convolution::desc(kind, algorithm, x, w, y, windows.strides,
-                                                            dilations, windows.before, windows.after),
-                               onednn::plain(weightDims)};
+    const dnnl::memory::desc y =
+        side > 1 ? dnnl::memory::desc(yDims, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc)
+                 : onednn::any(yDims);
+    const dnnl::memory::desc bias = onednn::plain({yDims[1]});
+    return Recipe<Convolution>{withBias ? Convolution::desc(kind, algorithm, x, w, bias, y, strides,
+                                                            dilations, windows.before, windows.after)
+                                        : Convolution::desc(kind, algorithm, x, w, y, strides, dilations,
+                                                            windows.before, windows.after),
+                               onednn::plain(weightDims), side};
   });
 }
 
@@ -322,6 +421,9 @@ Result<std::vector<std::int64_t>> transposedSizes(const OpCall& call, Windows& w
 }
 
 OpResult convolutionTranspose(const OpCall& call) {
+  if (auto again = repeated<dnnl::deconvolution_forward>(call)) {
+    return std::move(*again);
+  }
   HALFSTEP_TRY(const Operands all, operands(call, true));
   HALFSTEP_TRY(Windows windows, windowsOf(call, kernelOf(all), all.spatial));
   HALFSTEP_TRY(const std::vector<std::int64_t> sizes, transposedSizes(call, windows, all.spatial));

@@ -6,20 +6,27 @@
 #include "core/support/parallel.h"
 
 #include <algorithm>
-#include <functional>
 
 namespace halfstep {
 
 /// Long loops are cut into pieces of this many elements.
 inline constexpr std::size_t kElementwisePiece = std::size_t{1} << 15;
 
-inline void inPieces(std::size_t count, std::size_t piece,
-                     const std::function<void(std::size_t, std::size_t)>& body) {
+/// body(from, to) for pieces of 0…count, on several threads where there is more than one.
+template <class Body>
+void inPieces(std::size_t count, std::size_t piece, const Body& body) {
+  if (count <= piece) {
+    if (count > 0) {
+      body(std::size_t{0}, count);
+    }
+    return;
+  }
   parallelFor((count + piece - 1) / piece,
               [&](std::size_t index) { body(index * piece, std::min(count, (index + 1) * piece)); });
 }
 
-inline void inPieces(std::size_t count, const std::function<void(std::size_t, std::size_t)>& body) {
+template <class Body>
+void inPieces(std::size_t count, const Body& body) {
   inPieces(count, kElementwisePiece, body);
 }
 

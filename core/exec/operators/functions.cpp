@@ -189,16 +189,6 @@ OpResult shrink(const OpCall& call) {
   });
 }
 
-OpResult gelu(const OpCall& call) {
-  if (call.text("approximate", "none") == "tanh") {
-    return realFunction(call, []<class T>(T x) {
-      const T inner = static_cast<T>(0.7978845608028654) * (x + static_cast<T>(0.044715) * x * x * x);
-      return T(0.5) * x * (T(1) + std::tanh(inner));
-    });
-  }
-  return realFunction(call, []<class T>(T x) { return x * gauss(x); });
-}
-
 OpResult swish(const OpCall& call) {
   const float alpha = call.real("alpha", 1.0f);
   return realFunction(call, [alpha]<class T>(T x) { return x * sigmoidOf(static_cast<T>(alpha) * x); });
@@ -218,7 +208,6 @@ HALFSTEP_REAL_FUNCTION(atanhOf, std::atanh(x))
 HALFSTEP_REAL_FUNCTION(ceilOf, std::ceil(x))
 HALFSTEP_REAL_FUNCTION(cosOf, std::cos(x))
 HALFSTEP_REAL_FUNCTION(coshOf, std::cosh(x))
-HALFSTEP_REAL_FUNCTION(erfOf, std::erf(x))
 HALFSTEP_REAL_FUNCTION(floorOf, std::floor(x))
 HALFSTEP_REAL_FUNCTION(logOf, std::log(x))
 HALFSTEP_REAL_FUNCTION(reciprocalOf, T(1) / x)
@@ -233,7 +222,7 @@ HALFSTEP_REAL_FUNCTION(hardSwish, x* std::clamp(x / T(6) + T(0.5), T(0), T(1)))
 HALFSTEP_REAL_FUNCTION(mish, x* std::tanh(softplusOf(x)))
 #undef HALFSTEP_REAL_FUNCTION
 
-/// The three that every network is full of: in float32 by rows.
+/// Those that every network is full of: in float32 by rows.
 template <class Exact>
 OpResult commonFunction(const OpCall& call, void (*row)(const float*, float*, std::size_t), Exact exact) {
   HALFSTEP_TRY(const Tensor x, call.tensor(0));
@@ -264,6 +253,20 @@ OpResult tanhOf(const OpCall& call) {
     return std::move(*blocked);
   }
   return commonFunction(call, hyperbolicTangents, []<class T>(T x) { return std::tanh(x); });
+}
+
+OpResult erfOf(const OpCall& call) {
+  return commonFunction(call, errorFunctions, []<class T>(T x) { return std::erf(x); });
+}
+
+OpResult gelu(const OpCall& call) {
+  if (call.text("approximate", "none") == "tanh") {
+    return commonFunction(call, tanhGelus, []<class T>(T x) {
+      const T inner = static_cast<T>(0.7978845608028654) * (x + static_cast<T>(0.044715) * x * x * x);
+      return T(0.5) * x * (T(1) + std::tanh(inner));
+    });
+  }
+  return commonFunction(call, normalGelus, []<class T>(T x) { return x * gauss(x); });
 }
 
 struct ClipLimits {

@@ -5,6 +5,7 @@
 #include "core/exec/operators/onednn.h"
 #include "core/exec/operators/results.h"
 
+#include <cstring>
 #include <numeric>
 
 namespace halfstep {
@@ -38,9 +39,11 @@ dnnl::memory::desc rowMajor(const Dims& dims, DataType type) {
 /// The codes of int8 weights; those of uint8 less 128.
 std::vector<std::int8_t> signedCodes(const std::byte* codes, std::size_t count, bool isSigned) {
   std::vector<std::int8_t> result(count);
-  const auto flip = isSigned ? std::byte{0} : std::byte{0x80};
-  std::transform(codes, codes + count, result.begin(),
-                 [&](std::byte code) { return static_cast<std::int8_t>(code ^ flip); });
+  if (isSigned) {
+    std::memcpy(result.data(), codes, count);
+  } else {
+    lessHalf(reinterpret_cast<const std::uint8_t*>(codes), result.data(), count);
+  }
   return result;
 }
 
@@ -155,6 +158,9 @@ std::shared_ptr<KeptConvolution> prepared(const IntegerConvolution& of) {
         convolutionOf(of, *kept, static_cast<std::int64_t>(of.groups), ones, kept->ones, kept->windowOutput);
   }
   kept->isUsable = kept->sums && (!corrects || kept->windows);
+  if (kept->isUsable) {
+    onednn::doneWith(of.w);
+  }
   return kept;
 }
 

@@ -55,12 +55,9 @@ struct KeptProduct {
   std::optional<Tensor> biasTensor;    ///< likewise
   PrimitiveTail tail;
   Shape outShape;
-  dnnl::memory::desc left;
-  dnnl::memory::desc right;
-  dnnl::memory::desc result;
-  dnnl::matmul primitive;
-  dnnl::memory weights; ///< reordered; empty where it is taken as it is
-  dnnl::memory bias;
+  Shape aShape; ///< the operands as the model sees them
+  Shape bShape;
+  onednn::Execution execution;
 
   bool hasBias() const { return biasTensor || tail.changesWeights(); }
 
@@ -87,42 +84,79 @@ void describe(KeptProduct& kept, bool anyWeights) {
   };
   const std::int64_t aBatches = p.aBatch == 0 ? 1 : p.batch;
   const std::int64_t bBatches = p.bBatch == 0 ? 1 : p.batch;
-  kept.left = matrix(aBatches, p.m, p.k, aBatches == 1 ? p.m * p.k : p.aBatch, p.aRow, p.aColumn);
-  kept.right = matrix(bBatches, p.k, p.n, bBatches == 1 ? p.k * p.n : p.bBatch, p.bRow, p.bColumn);
-  kept.result = matrix(p.batch, p.m, p.n, p.m * p.n, p.n, 1);
-  const dnnl::memory::desc weights = anyWeights ? onednn::any(kept.right.dims()) : kept.right;
+  const auto left = matrix(aBatches, p.m, p.k, aBatches == 1 ? p.m * p.k : p.aBatch, p.aRow, p.aColumn);
+  const auto right = matrix(bBatches, p.k, p.n, bBatches == 1 ? p.k * p.n : p.bBatch, p.bRow, p.bColumn);
+  const auto result = matrix(p.batch, p.m, p.n, p.m * p.n, p.n, 1);
+  const dnnl::memory::desc weights = anyWeights ? onednn::any(right.dims()) : right;
   const dnnl::memory::desc bias = onednn::plain(flat ? onednn::Dims{1, p.n} : onednn::Dims{1, 1, p.n});
-  const dnnl::matmul::desc operation = kept.hasBias()
-                                           ? dnnl::matmul::desc(kept.left, weights, bias, kept.result)
-                                           : dnnl::matmul::desc(kept.left, weights, kept.result);
-  dnnl::matmul::primitive_desc description(operation, kept.tail.attributes(&kept.result), onednn::engine(),
-                                           true);
+  const dnnl::matmul::desc operation = kept.hasBias() ? dnnl::matmul::desc(left, weights, bias, result)
+                                                      : dnnl::matmul::desc(left, weights, result);
+  dnnl::matmul::primitive_desc description(operation, kept.tail.attributes(&result), onednn::engine(), true);
   if (!description || (kept.tail.residual() &&
                        std::string_view(description.impl_info_str()).find("ref") != std::string_view::npos)) {
     kept.tail.dropResidual();
     description = {operation, kept.tail.attributes(nullptr), onednn::engine()};
   }
-  kept.primitive = dnnl::matmul(description);
-  if (kept.hasBias()) {
-    kept.bias = dnnl::memory(bias, onednn::engine());
+  kept.execution = onednn::Execution(dnnl::matmul(description));
+  kept.execution.set(DNNL_ARG_SRC, onednn::memoryOf(left, nullptr));
+  kept.execution.set(DNNL_ARG_DST, onednn::memoryOf(result, nullptr));
+  if (kept.tail.residual()) {
+    kept.execution.set(kept.tail.residualArgument(), onednn::memoryOf(result, nullptr));
   }
-  if (anyWeights) {
-    const Elements<float> values(*kept.weightsTensor);
-    kept.weights = dnnl::memory(description.weights_desc(), onednn::engine());
-    dnnl::memory given = onednn::memoryOf(kept.right, values.data());
-    dnnl::reorder(given, kept.weights).execute(onednn::stream(), given, kept.weights);
+  if (!anyWeights) {
+    kept.execution.set(DNNL_ARG_WEIGHTS, onednn::memoryOf(right, nullptr));
+    return;
   }
+  const Elements<float> values(*kept.weightsTensor);
+  dnnl::memory reordered(description.weights_desc(), onednn::engine());
+  dnnl::memory given = onednn::memoryOf(right, values.data());
+  dnnl::reorder(given, reordered).execute(onednn::stream(), given, reordered);
+  kept.execution.set(DNNL_ARG_WEIGHTS, reordered);
+  onednn::doneWith(*kept.weightsTensor);
 }
 
 void takeBias(KeptProduct& kept) {
   if (!kept.hasBias()) {
     return;
   }
+  const std::int64_t columns = kept.product.n;
+  const dnnl::memory bias(
+      onednn::plain(kept.product.batch == 1 ? onednn::Dims{1, columns} : onednn::Dims{1, 1, columns}),
+      onednn::engine());
+  kept.execution.set(DNNL_ARG_BIAS, bias);
   const Elements<float> own(kept.biasTensor ? *kept.biasTensor : Tensor());
-  auto* out = static_cast<float*>(kept.bias.get_data_handle());
-  for (std::size_t i = 0; i < static_cast<std::size_t>(kept.product.n); ++i) {
+  auto* out = static_cast<float*>(bias.get_data_handle());
+  for (std::size_t i = 0; i < static_cast<std::size_t>(columns); ++i) {
     const float shift = kept.tail.changesWeights() ? static_cast<float>(kept.tail.shift()[i]) : 0.0f;
     out[i] = (own.size() == 0 ? 0.0f : own[own.size() == 1 ? 0 : i]) + shift;
+  }
+}
+
+/// The shape of an operand that goes into the product as it is; none that there is where `data` are others,
+/// written out from it.
+Shape shapeOfAll(const Tensor& operand, const float* data) {
+  const bool isItself = reinterpret_cast<const std::byte*>(data) == operand.bytes().data();
+  return isItself ? operand.shape() : Shape{-1};
+}
+
+/// Runs a kept primitive.
+void run(KeptProduct& kept, const OpCall& call, const float* a, const float* b, float* out) {
+  const Product& p = kept.product;
+  const OneThread few(p.batch * p.m * p.n * p.k < kWorthSharing);
+  kept.execution.setData(DNNL_ARG_SRC, a);
+  if (!kept.weightsTensor) {
+    kept.execution.setData(DNNL_ARG_WEIGHTS, b);
+  }
+  kept.execution.setData(DNNL_ARG_DST, out);
+  std::optional<Elements<float>> added;
+  if (const auto at = kept.tail.residual()) {
+    const TailStep& step = call.tail()->steps()[*at];
+    added.emplace(step.inputs[1 - step.flowing].tensor());
+    kept.execution.setData(kept.tail.residualArgument(), added->data());
+  }
+  kept.execution();
+  if (call.tail() != nullptr) {
+    call.tail()->setDone(kept.tail.done());
   }
 }
 
@@ -138,39 +172,46 @@ Result<void> floatProduct(const OpCall& call, const Product& p, const Elements<f
     std::fill(out.begin(), out.end(), 0.0f);
     return {};
   }
-  const Elements<float> b(bTensor);
   const std::optional<Tensor> constant = call.isConstant(1) ? std::optional(bTensor) : std::nullopt;
+  const Elements<float> b(constant ? Tensor() : bTensor); // a constant lies in the primitive's own layout
   NodeMemory own;
   NodeMemory& memory = call.memory() != nullptr ? *call.memory() : own;
   const std::lock_guard lock(memory.mutex); // the primitive's scratchpad serves one call at a time
   return onednn::guarded([&] {
-    const OneThread few(p.batch * p.m * p.n * p.k < kWorthSharing);
     auto kept = std::static_pointer_cast<KeptProduct>(memory.content);
     if (!kept || !kept->fits(p, constant, bias, call.tail(), shape)) {
       memory.content.reset();
       kept = std::make_shared<KeptProduct>(p, constant, bias, call.tail(), shape);
+      const OneThread few(p.batch * p.m * p.n * p.k < kWorthSharing);
       describe(*kept, constant.has_value());
       takeBias(*kept);
+      kept->aShape = shapeOfAll(call.inputs()[0].tensor(), a.data());
+      kept->bShape = constant ? bTensor.shape() : shapeOfAll(call.inputs()[1].tensor(), b.data());
       memory.content = kept;
     }
-    std::unordered_map<int, dnnl::memory> arguments = {
-        {DNNL_ARG_SRC, onednn::memoryOf(kept->left, a.data())},
-        {DNNL_ARG_WEIGHTS, constant ? kept->weights : onednn::memoryOf(kept->right, b.data())},
-        {DNNL_ARG_DST, onednn::memoryOf(kept->result, out.data())}};
-    if (kept->hasBias()) {
-      arguments.insert({DNNL_ARG_BIAS, kept->bias});
-    }
-    std::optional<Elements<float>> added;
-    if (const auto at = kept->tail.residual()) {
-      const TailStep& step = call.tail()->steps()[*at];
-      added.emplace(step.inputs[1 - step.flowing].tensor());
-      arguments.insert({kept->tail.residualArgument(), onednn::memoryOf(kept->result, added->data())});
-    }
-    kept->primitive.execute(onednn::stream(), arguments);
-    if (call.tail() != nullptr) {
-      call.tail()->setDone(kept->tail.done());
-    }
+    run(*kept, call, a.data(), b.data(), out.data());
   });
+}
+
+/// The product by the primitive of the last call, where operands of the same shapes (and `bias`) lie as they
+/// did; otherwise nothing.
+std::optional<OpResult> repeated(const OpCall& call, const Tensor& a, const Tensor& b,
+                                 const std::optional<Tensor>& bias) {
+  if (call.memory() == nullptr || a.type() != ElementType::float32 || b.type() != ElementType::float32) {
+    return std::nullopt;
+  }
+  const std::lock_guard lock(call.memory()->mutex);
+  const auto kept = std::static_pointer_cast<KeptProduct>(call.memory()->content);
+  const std::optional<Tensor> constant = call.isConstant(1) ? std::optional(b) : std::nullopt;
+  if (!kept || kept->aShape != a.shape() || kept->bShape != b.shape() ||
+      !kept->fits(kept->product, constant, bias, call.tail(), kept->outShape)) {
+    return std::nullopt;
+  }
+  const Elements<float> x(a);
+  const Elements<float> y(constant ? Tensor() : b);
+  HALFSTEP_TRY(const NewTensor<float> made, newTensor<float>(kept->outShape));
+  HALFSTEP_CHECK(onednn::guarded([&] { run(*kept, call, x.data(), y.data(), made.values.data()); }));
+  return OpResult(std::vector<Value>{made.finish()});
 }
 
 template <class T>
@@ -193,6 +234,11 @@ OpResult matMul(const OpCall& call) {
   HALFSTEP_TRY(Tensor b, call.tensor(1));
   if (a.type() != b.type() || a.shape().empty() || b.shape().empty()) {
     return call.fail("its operands are scalars or of different types");
+  }
+  if (const bool isPlain = a.shape().size() >= 2 && b.shape().size() >= 2; isPlain) {
+    if (auto again = repeated(call, a, b, std::nullopt)) {
+      return std::move(*again);
+    }
   }
   const bool rowVector = a.shape().size() == 1;
   const bool columnVector = b.shape().size() == 1;
@@ -285,6 +331,9 @@ OpResult gemm(const OpCall& call) {
   if (alpha == 1.0 && beta == 1.0 && a.type() == ElementType::float32 &&
       (!call.has(2) || (call.isConstant(2) && isBias(call.input(2).tensor())))) {
     const std::optional<Tensor> bias = call.has(2) ? std::optional(call.input(2).tensor()) : std::nullopt;
+    if (auto again = repeated(call, a, b, bias)) {
+      return std::move(*again);
+    }
     return oneOutput(multiplied<float>(call, p, a, b, bias, shape));
   }
   std::optional<Tensor> c;

@@ -236,8 +236,13 @@ Result<Tensor> paddedBytes(const Tensor& data, const Tensor& fill, const Padding
   const std::size_t unit = fill.bytes().size();
   HALFSTEP_TRY(const std::size_t count, elementCount(shape));
   HALFSTEP_TRY(const std::shared_ptr<std::byte> owner, allocateBytes(count * unit));
-  for (std::size_t i = 0; i < count; ++i) {
-    std::memcpy(owner.get() + i * unit, fill.bytes().data(), unit);
+  const std::span<const std::byte> one = fill.bytes();
+  if (std::all_of(one.begin(), one.end(), [](std::byte b) { return b == std::byte{0}; })) {
+    std::memset(owner.get(), 0, count * unit);
+  } else {
+    for (std::size_t i = 0; i < count; ++i) {
+      std::memcpy(owner.get() + i * unit, one.data(), unit);
+    }
   }
   const std::vector<std::int64_t> inStrides = rowMajorStrides(data.shape());
   const std::vector<std::int64_t> outStrides = rowMajorStrides(shape);
@@ -315,11 +320,11 @@ OpResult pad(const OpCall& call) {
     }
   }
   HALFSTEP_TRY(const std::size_t count, elementCount(shape));
-  HALFSTEP_CHECK(allocateBytes(count * sizeof(std::int64_t))); // or say that it does not fit
   HALFSTEP_TRY(const Tensor fill, padValue(call, data));
   if (mode == "constant" && elementBits(data.type()) >= 8 && data.type() != ElementType::string) {
     return oneOutput(paddedBytes(data, fill, padding, shape));
   }
+  HALFSTEP_CHECK(allocateBytes(count * sizeof(std::int64_t))); // or say that it does not fit
   const std::vector<std::int64_t> strides = rowMajorStrides(data.shape());
   std::vector<std::vector<std::int64_t>> sources(rank); // by axis: where an index comes from; −1: filled
   for (std::size_t axis = 0; axis < rank && count > 0; ++axis) {

@@ -4,6 +4,7 @@
 #include "core/exec/operators/batch_normalization.h"
 #include "core/exec/operators/blocked_operators.h"
 #include "core/exec/operators/elementwise.h"
+#include "core/exec/operators/float_rows.h"
 #include "core/exec/operators/float_widths.h"
 #include "core/exec/rearrange.h"
 
@@ -62,6 +63,17 @@ RowStatistics rowNormalized(std::span<const T> in, T* out, double epsilon, bool 
   for (std::size_t i = 0; i < in.size(); ++i) {
     out[i] = static_cast<T>((static_cast<double>(in[i]) - by.mean) * by.inverse * scale(i) + bias(i));
   }
+  return by;
+}
+
+/// The same for a row of float32 with a scale (and bias, unless it is null) for each of its elements.
+RowStatistics rowNormalized(std::span<const float> in, float* out, double epsilon, bool centred,
+                            const float* scale, const float* bias) {
+  const auto count = static_cast<double>(in.size());
+  RowStatistics by;
+  by.mean = centred ? sumOf(in.data(), in.size()) / count : 0.0;
+  by.inverse = 1.0 / std::sqrt(squaredDistances(in.data(), by.mean, in.size()) / count + epsilon);
+  normalizedBy(in.data(), by.mean, by.inverse, scale, bias, out, in.size());
   return by;
 }
 
@@ -176,12 +188,20 @@ Result<Tensor> layerNormalized(const OpCall& call, const Tensor& data, std::size
   const double epsilon = epsilonOf(call);
   forRows(around.rows, around.length, [&](std::size_t row) {
     const std::size_t start = row * around.length;
-    const RowStatistics by = rowNormalized<T>(
-        values.span().subspan(start, around.length), made.values.data() + start, epsilon, centred,
-        [&](std::size_t i) { return static_cast<double>(scale[(start + i) % scale.size()]); },
-        [&](std::size_t i) {
-          return bias.size() == 0 ? 0.0 : static_cast<double>(bias[(start + i) % bias.size()]);
-        });
+    const std::span<const T> in = values.span().subspan(start, around.length);
+    RowStatistics by;
+    if constexpr (std::is_same_v<T, float>) { // the parameters are those of one row, or written out for all
+      by =
+          rowNormalized(in, made.values.data() + start, epsilon, centred, scale.data() + start % scale.size(),
+                        bias.size() == 0 ? nullptr : bias.data() + start % bias.size());
+    } else {
+      by = rowNormalized<T>(
+          in, made.values.data() + start, epsilon, centred,
+          [&](std::size_t i) { return static_cast<double>(scale[(start + i) % scale.size()]); },
+          [&](std::size_t i) {
+            return bias.size() == 0 ? 0.0 : static_cast<double>(bias[(start + i) % bias.size()]);
+          });
+    }
     means[row] = by.mean;
     inverses[row] = by.inverse;
   });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/exec/elements.h"
+#include "core/support/mapped_pages.h"
 #include "core/support/result.h"
 #include "core/support/thread_limit.h"
 #include "core/tensor/tensor.h"
@@ -42,6 +43,62 @@ inline OwnedMemory newMemory(const dnnl::memory::desc& description) {
   return {dnnl::memory(description, engine(), owner->get()), std::move(*owner)};
 }
 
+/// The same; where it comes to lie where `last`, of the same layout, did, it is that object again: to make
+/// one takes several heap calls and a pass over the layout's padding. (Primitives leave zeros in the
+/// padding.)
+inline OwnedMemory newMemory(const dnnl::memory::desc& description, dnnl::memory& last) {
+  auto owner = allocateBytes(description.get_size());
+  if (!owner) {
+    throw std::bad_alloc();
+  }
+  if (!last || last.get_data_handle() != owner->get()) {
+    last = dnnl::memory(description, engine(), owner->get());
+  }
+  return {last, std::move(*owner)};
+}
+
+/// A primitive with its arguments: a call names only those that have changed. For one thread at a time.
+class Execution {
+public:
+  Execution() = default;
+  explicit Execution(dnnl::primitive primitive)
+      : m_primitive(std::move(primitive)) {}
+
+  void set(int argument, const dnnl::memory& memory) {
+    for (std::size_t i = 0; i < m_arguments.size(); ++i) {
+      if (m_arguments[i].arg == argument) {
+        if (m_arguments[i].memory != memory.get()) {
+          m_memories[i] = memory;
+          m_arguments[i].memory = memory.get();
+        }
+        return;
+      }
+    }
+    m_memories.push_back(memory);
+    m_arguments.push_back({argument, memory.get()});
+  }
+
+  /// Where the data of an argument that was set lie now; its layout has no padding.
+  void setData(int argument, const void* data) {
+    for (std::size_t i = 0; i < m_arguments.size(); ++i) {
+      if (m_arguments[i].arg == argument) {
+        m_memories[i].set_data_handle(const_cast<void*>(data));
+      }
+    }
+  }
+
+  void operator()() const {
+    dnnl::error::wrap_c_api(dnnl_primitive_execute(m_primitive.get(), stream().get(),
+                                                   static_cast<int>(m_arguments.size()), m_arguments.data()),
+                            "a primitive fails");
+  }
+
+private:
+  dnnl::primitive m_primitive;
+  std::vector<dnnl::memory> m_memories;
+  std::vector<dnnl_exec_arg_t> m_arguments; ///< of m_memories
+};
+
 /// Runs `work`, which calls oneDNN.
 template <class Work>
 Result<void> guarded(const Work& work) {
@@ -73,6 +130,14 @@ inline dnnl::memory memoryOf(const dnnl::memory::desc& description, const float*
   return {description, engine(), const_cast<float*>(data)};
 }
 
+/// Says that a primitive has `weights` in a layout of its own and will not read these again.
+inline void doneWith(const Tensor& weights) {
+  constexpr std::size_t kWorthIt = std::size_t{1} << 16; // bytes
+  if (weights.bytes().size() >= kWorthIt) {
+    releaseMappedPages(weights.bytes());
+  }
+}
+
 /// out = alpha · a · b, row-major: a is [rows, depth], b [depth, columns], or [columns, depth] where
 /// `transposed`. Errors: oneDNN's.
 inline Result<void> product(std::int64_t rows, std::int64_t columns, std::int64_t depth, float alpha,
@@ -92,31 +157,40 @@ inline Result<void> product(std::int64_t rows, std::int64_t columns, std::int64_
   });
 }
 
-/// Brings memory into another layout; keeps the primitive for the next time.
+/// Brings memory into another layout, the same at every call; keeps the primitive for the next time.
 class Reordering {
 public:
   /// `source` in the layout `wanted`: itself, or a copy that `owner` keeps.
   dnnl::memory operator()(const dnnl::memory& source, const dnnl::memory::desc& wanted,
                           std::shared_ptr<std::byte>& owner) {
-    const dnnl::memory::desc layout = source.get_desc();
-    if (layout == wanted) {
+    if (m_asItIs.get(true) == source.get(true)) {
       return source;
     }
-    if (!m_primitive || m_from != layout || m_to != wanted) {
-      m_primitive = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), layout, engine(), wanted));
-      m_from = layout;
-      m_to = wanted;
+    const dnnl::memory::desc layout = source.get_desc();
+    if (layout == wanted) {
+      m_asItIs = source;
+      return source;
     }
-    OwnedMemory copy = newMemory(wanted);
-    m_primitive.execute(stream(), {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, copy.memory}});
+    if (!m_made || m_from != layout) {
+      m_execution =
+          Execution(dnnl::reorder(dnnl::reorder::primitive_desc(engine(), layout, engine(), wanted)));
+      m_from = layout;
+      m_made = true;
+    }
+    OwnedMemory copy = newMemory(wanted, m_copy);
+    m_execution.set(DNNL_ARG_FROM, source);
+    m_execution.set(DNNL_ARG_TO, copy.memory);
+    m_execution();
     owner = std::move(copy.owner);
     return copy.memory;
   }
 
 private:
+  dnnl::memory m_asItIs; ///< the last one that had the layout, so that it need not be compared again
   dnnl::memory::desc m_from;
-  dnnl::memory::desc m_to;
-  dnnl::primitive m_primitive;
+  Execution m_execution;
+  bool m_made = false;
+  dnnl::memory m_copy;
 };
 
 } // namespace halfstep::onednn

@@ -3,6 +3,7 @@
 #include "core/exec/operator_families.h"
 #include "core/exec/operators/blocked_operators.h"
 #include "core/exec/operators/blocked_tensor.h"
+#include "core/exec/operators/float_rows.h"
 #include "core/exec/rearrange.h"
 #include "core/support/parallel.h"
 
@@ -245,8 +246,12 @@ OpResult globalAveragePool(const OpCall& call) {
   }
   return overPlanes(call, []<class T>(std::span<const T> values) {
     double sum = 0.0;
-    for (const T value : values) {
-      sum += static_cast<double>(value);
+    if constexpr (std::is_same_v<T, float>) {
+      sum = sumOf(values.data(), values.size());
+    } else {
+      for (const T value : values) {
+        sum += static_cast<double>(value);
+      }
     }
     return static_cast<T>(values.empty() ? 0.0 : sum / static_cast<double>(values.size()));
   });

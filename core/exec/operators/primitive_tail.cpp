@@ -16,10 +16,6 @@ bool sameTensor(const Value& a, const Value& b) {
           a.tensor().shape() == b.tensor().shape() && a.tensor().type() == b.tensor().type());
 }
 
-const Shape& shapeOf(const Value& value) {
-  return value.lazy() != nullptr ? value.lazy()->shape() : value.tensor().shape();
-}
-
 bool isFloat(const Value& value) {
   return value.isTensor() && (dynamic_cast<const BlockedTensor*>(value.lazy()) != nullptr ||
                               value.tensor().type() == ElementType::float32);

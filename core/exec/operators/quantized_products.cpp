@@ -112,11 +112,11 @@ bool byteProduct(const MatrixPair& of, std::size_t left, std::size_t right, std:
   const auto number = [](std::byte code, bool isSigned) {
     return isSigned ? static_cast<int>(static_cast<std::int8_t>(code)) : std::to_integer<int>(code);
   };
-  std::vector<std::int64_t> columnSums(of.columns, 0);
+  std::vector<std::int32_t> columnSums(of.columns, 0); // the depth of what oneDNN takes leaves room
   for (std::size_t k = 0; k < of.depth; ++k) {
-    for (std::size_t n = 0; n < of.columns; ++n) {
-      columnSums[n] += number(b[k * of.columns + n], bSigned);
-    }
+    const std::byte* row = b + k * of.columns;
+    bSigned ? addSigned(columnSums.data(), reinterpret_cast<const std::int8_t*>(row), of.columns)
+            : addUnsigned(columnSums.data(), reinterpret_cast<const std::uint8_t*>(row), of.columns);
   }
   // (a − s)·(b − t) = a·b − s·Σb − t·Σa + depth·s·t
   for (std::size_t m = 0; m < of.rows; ++m) {

@@ -3,6 +3,7 @@
 #include "core/exec/operator_families.h"
 #include "core/exec/operators/axis_operators.h"
 #include "core/exec/operators/axis_rows.h"
+#include "core/exec/operators/float_rows.h"
 #include "core/exec/rearrange.h"
 
 #include <numeric>
@@ -20,15 +21,25 @@ Wide<T> wide(T value) {
   return static_cast<Wide<T>>(value);
 }
 
+/// Σ of a row.
+template <class T>
+Wide<T> total(std::span<const T> values) {
+  if constexpr (std::is_same_v<T, float>) {
+    return sumOf(values.data(), values.size());
+  } else {
+    Wide<T> sum = 0;
+    for (const T value : values) {
+      sum += wide(value);
+    }
+    return sum;
+  }
+}
+
 /// Each operation reduces one row; an empty one gives the operation's neutral element.
 struct SumOf {
   template <class T>
   static T row(std::span<const T> values) {
-    Wide<T> total = 0;
-    for (const T value : values) {
-      total += wide(value);
-    }
-    return static_cast<T>(total);
+    return static_cast<T>(total(values));
   }
 };
 struct ProductOf {
@@ -44,6 +55,9 @@ struct ProductOf {
 struct SquaresOf {
   template <class T>
   static T row(std::span<const T> values) {
+    if constexpr (std::is_same_v<T, float>) {
+      return static_cast<float>(squaredDistances(values.data(), 0.0, values.size()));
+    }
     Wide<T> total = 0;
     for (const T value : values) {
       total += wide(value) * wide(value);
@@ -69,17 +83,14 @@ struct MagnitudesOf {
 struct MeanOf {
   template <class T>
   static T row(std::span<const T> values) {
-    Wide<T> total = 0;
-    for (const T value : values) {
-      total += wide(value);
-    }
+    const Wide<T> sum = total(values);
     if constexpr (std::is_floating_point_v<T>) {
-      return static_cast<T>(total / static_cast<double>(values.size()));
+      return static_cast<T>(sum / static_cast<double>(values.size()));
     } else if constexpr (std::is_signed_v<T>) {
       const auto count = static_cast<std::int64_t>(values.size());
-      return count == 0 ? T{0} : static_cast<T>(static_cast<std::int64_t>(total) / count);
+      return count == 0 ? T{0} : static_cast<T>(static_cast<std::int64_t>(sum) / count);
     } else {
-      return values.empty() ? T{0} : static_cast<T>(total / values.size());
+      return values.empty() ? T{0} : static_cast<T>(sum / values.size());
     }
   }
 };
