@@ -305,6 +305,8 @@ Result<std::vector<Value>> Run::operation(const PreparedNode& prepared, const No
     OpCall call(node, opset, inputs, m_job, subgraphs);
     call.setMemory(&node == prepared.node ? prepared.memory.get() : nullptr);
     call.setConstants(constantInputs(prepared, frame));
+    const Surroundings surroundings{*frame.graph->graph, *frame.opsets, m_model.functions};
+    call.setSurroundings(&surroundings);
     // The tail may be what is left of an earlier operator's, and begin with something else.
     const bool relu = !tail.empty() && entry->activation == Activation::fusesRelu &&
                       frame.graph->nodes[tail.front()].node->opType == "Relu";

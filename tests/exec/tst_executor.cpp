@@ -318,6 +318,29 @@ private slots:
     QCOMPARE(outputs->at("y").tensor().valueAt(0), 2.0);
   }
 
+  void textsMatchPatternsAsAWhole() {
+    const auto matches = [](const char* pattern,
+                            std::vector<std::string> texts) -> Result<std::vector<float>> {
+      auto model = modelOf({node("RegexFullMatch", {"x"}, {"y"})}, {"x"}, {"y"});
+      model->opsets[""] = 20;
+      model->graph.nodes[0].attributes["pattern"] = std::string(pattern);
+      const Shape shape{static_cast<std::int64_t>(texts.size())};
+      HALFSTEP_TRY(const auto outputs,
+                   run(model, {{"x", Tensor::ofStrings(shape, std::move(texts)).value()}}));
+      return valuesOf(outputs.at("y"));
+    };
+    using Truths = std::vector<float>;
+    QCOMPARE(*matches("www[.].+[.]com", {"www.some.com", "www.some.org", "www.some.com/"}),
+             (Truths{1, 0, 0}));
+    QCOMPARE(*matches("a|ab", {"a", "ab", "abc", ""}), (Truths{1, 1, 0, 0})); // the longer one, if need be
+    QCOMPARE(*matches("\\pL.", {"äö", "ä", "1a"}), (Truths{1, 0, 0}));        // characters, not bytes
+    QCOMPARE(*matches("(a*)*b", {std::string(5000, 'a')}), (Truths{0}));      // in linear time
+    for (const char* wrong : {"(", "a{1,100000}", "(?<=a)b", "\\"}) {
+      const auto refused = matches(wrong, {"a"});
+      QVERIFY(!refused && refused.error().where.find("RegexFullMatch") != std::string::npos);
+    }
+  }
+
   void stopsWhenCancelled() {
     const auto model = modelOf({node("Neg", {"x"}, {"y"})}, {"x"}, {"y"});
     const auto executor = Executor::create(model).value();
