@@ -2,6 +2,7 @@
 // random, which must end in an error or a result, never in a crash.
 #include "core/exec/elements.h"
 #include "core/exec/executor.h"
+#include "core/exec/value_size.h"
 #include "plugins/host/plugin_host.h"
 #include "tests/support/test_case.h"
 
@@ -393,6 +394,31 @@ private slots:
     }
     qInfo("%d graphs: %d errors, %d results", cases, errors, results);
     QVERIFY(cases > 500 && errors > 500 && results > 500);
+  }
+
+  void valuesKnowTheirSize() {
+    QCOMPARE(bytesOf(Value()), 0);
+    QCOMPARE(bytesOf(floats({2, 3}, std::vector<float>(6))), 24);
+    QCOMPARE(bytesOf(Value::sequence({floats({2}, {1, 2}), Tensor::ofStrings({2}, {"ab", "c"}).value()})),
+             11);
+    // What convolutions leave for each other lies in layouts of their own: codes of one byte, padded floats.
+    auto model = modelOf({node("QLinearConv", {"c", "s", "z", "v", "s", "o", "s", "z"}, {"codes"}),
+                          node("Conv", {"x", "w"}, {"reals"})},
+                         {"c", "x"}, {"codes", "reals"});
+    const auto bytes = [](ElementType type, const Shape& shape) {
+      return Tensor::own(type, shape, std::vector<std::byte>(elementCount(shape).value())).value();
+    };
+    model->graph.addInitializer("s", floats({}, {0.5f}));
+    model->graph.addInitializer("z", bytes(ElementType::uint8, {}));
+    model->graph.addInitializer("o", bytes(ElementType::int8, {}));
+    model->graph.addInitializer("v", bytes(ElementType::int8, {16, 8, 3, 3}));
+    model->graph.addInitializer("w", floats({16, 8, 3, 3}, std::vector<float>(16 * 8 * 9)));
+    const auto outputs = run(model, {{"c", bytes(ElementType::uint8, {1, 8, 9, 9})},
+                                     {"x", floats({1, 8, 9, 9}, std::vector<float>(8 * 81))}});
+    QVERIFY2(outputs, outputs ? "" : outputs.error().message().c_str());
+    QCOMPARE(bytesOf(outputs->at("codes")), 16 * 49);
+    QVERIFY(bytesOf(outputs->at("reals")) >= 16 * 49 * 4);
+    QVERIFY(bytesOf(outputs->at("reals")) <= 16 * 49 * 4 * 2);
   }
 };
 
