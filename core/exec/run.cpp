@@ -325,6 +325,8 @@ Result<std::vector<Value>> Run::operation(const PreparedNode& prepared, const No
     return Error{ErrorKind::failed, "there is not enough memory for it"};
   } catch (const std::length_error&) { // of a vector: absurdly large
     return Error{ErrorKind::failed, "there is not enough memory for it"};
+  } catch (const std::exception& exception) { // of a library, which refuses what it is given
+    return Error{ErrorKind::failed, std::string("it is refused: ") + exception.what()};
   }
 }
 
