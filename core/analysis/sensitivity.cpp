@@ -1,6 +1,7 @@
 #include "core/analysis/sensitivity.h"
 
 #include "core/analysis/graph_reach.h"
+#include "core/exec/value_size.h"
 
 #include <algorithm>
 #include <cmath>
@@ -37,8 +38,7 @@ Result<Survey> survey(const Executor& executor, const GraphReach& reach, const S
     const Shape& shape = value.lazy() != nullptr ? value.lazy()->shape() : value.tensor().shape();
     counts[name] = countOf(shape);
     if (reach.isMade(name)) { // by nodes from constants, too: runs with other constants do not fold them
-      const int bits = value.lazy() != nullptr ? 32 : elementBits(value.tensor().type());
-      made.bytes[name] = counts[name] * bits / 8;
+      made.bytes[name] = bytesOf(value);
       made.order.push_back(name);
     }
     return {};

@@ -23,6 +23,13 @@ struct NodeMemory {
 /// Nodes behind one that it may do at once (tail.h).
 class Tail;
 
+/// Where a node stands, for the operator that asks about the graph itself.
+struct Surroundings {
+  const Graph& graph;
+  const std::map<std::string, std::int64_t>& opsets;
+  const std::vector<Function>& functions;
+};
+
 /// One call of an operator. Refers to things that outlive it.
 class OpCall {
 public:
@@ -52,6 +59,9 @@ public:
   /// What may be done at once with the result; null where nothing may.
   Tail* tail() const { return m_tail; }
   void setTail(Tail* tail) { m_tail = tail; }
+  /// Null where the call comes from no graph.
+  const Surroundings* surroundings() const { return m_surroundings; }
+  void setSurroundings(const Surroundings* surroundings) { m_surroundings = surroundings; }
   /// The version of the operator set that the model imports for the node's domain.
   std::int64_t version() const { return m_version; }
   const JobContext& job() const { return m_job; }
@@ -105,6 +115,7 @@ private:
   const SubgraphRunner& m_subgraphs;
   NodeMemory* m_memory = nullptr;
   Tail* m_tail = nullptr;
+  const Surroundings* m_surroundings = nullptr;
   std::uint64_t m_constants = 0;
   bool m_endsInRelu = false;
 };

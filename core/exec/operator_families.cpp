@@ -11,14 +11,7 @@ using Key = std::pair<std::string_view, std::string_view>;
 
 std::map<Key, std::vector<const OperatorEntry*>> indexed() {
   std::map<Key, std::vector<const OperatorEntry*>> index;
-  for (const auto& family :
-       {attentionOperators(),    castingOperators(),    contribOperators(),      controlFlowOperators(),
-        convolutionOperators(),  detectionOperators(),  einsumOperators(),       elementwiseOperators(),
-        experimentalOperators(), functionOperators(),   fusedOperators(),        gatherScatterOperators(),
-        lossesOperators(),       matmulOperators(),     movementOperators(),     normalizationOperators(),
-        patchOperators(),        poolingOperators(),    quantizationOperators(), randomOperators(),
-        recurrentOperators(),    reductionsOperators(), resizeOperators(),       rotaryOperators(),
-        shapeOperators(),        signalOperators(),     textOperators(),         trainingOperators()}) {
+  for (const auto& family : operatorFamilies()) {
     for (const OperatorEntry& entry : family) {
       index[{entry.domain, entry.opType}].push_back(&entry);
     }
@@ -27,6 +20,16 @@ std::map<Key, std::vector<const OperatorEntry*>> indexed() {
 }
 
 } // namespace
+
+std::vector<std::span<const OperatorEntry>> operatorFamilies() {
+  return {attentionOperators(),    castingOperators(),    contribOperators(),      controlFlowOperators(),
+          convolutionOperators(),  detectionOperators(),  einsumOperators(),       elementwiseOperators(),
+          experimentalOperators(), functionOperators(),   fusedOperators(),        gatherScatterOperators(),
+          lossesOperators(),       matmulOperators(),     movementOperators(),     normalizationOperators(),
+          patchOperators(),        poolingOperators(),    quantizationOperators(), randomOperators(),
+          recurrentOperators(),    reductionsOperators(), resizeOperators(),       rotaryOperators(),
+          shapeOperators(),        signalOperators(),     textOperators(),         trainingOperators()};
+}
 
 const OperatorEntry* findOperator(std::string_view domain, std::string_view opType, std::int64_t version) {
   static const auto index = indexed();

@@ -4,6 +4,8 @@
 
 #include "core/exec/operator_call.h"
 
+#include <vector>
+
 namespace halfstep {
 
 std::span<const OperatorEntry> attentionOperators();
@@ -34,6 +36,9 @@ std::span<const OperatorEntry> shapeOperators();
 std::span<const OperatorEntry> signalOperators();
 std::span<const OperatorEntry> textOperators();
 std::span<const OperatorEntry> trainingOperators();
+
+/// All of the above.
+std::vector<std::span<const OperatorEntry>> operatorFamilies();
 
 /// The implementation of an operator at a version of its operator set; null if there is none.
 const OperatorEntry* findOperator(std::string_view domain, std::string_view opType, std::int64_t version);

@@ -312,7 +312,8 @@ Result<Tensor> concatenated(std::span<const Tensor> tensors, std::size_t axis) {
 }
 
 Result<Tensor> sliced(const Tensor& tensor, std::size_t axis, std::int64_t first, std::int64_t count) {
-  if (axis >= tensor.shape().size() || first < 0 || count < 0 || first + count > tensor.shape()[axis]) {
+  if (axis >= tensor.shape().size() || first < 0 || count < 0 || count > tensor.shape()[axis] ||
+      first > tensor.shape()[axis] - count) {
     return outside();
   }
   const std::vector<std::int64_t> strides = rowMajorStrides(tensor.shape());

@@ -40,7 +40,6 @@ private:
   };
   using Pieces = std::map<std::byte*, Piece>;
 
-  void setFree(Pieces::iterator piece);
   void setUsed(Pieces::iterator piece, std::size_t bytes);
 
   Pieces m_pieces; ///< of all regions, by address

@@ -323,6 +323,8 @@ Result<std::vector<Value>> Run::operation(const PreparedNode& prepared, const No
     OpCall call(node, opset, inputs, m_job, subgraphs);
     call.setMemory(&node == prepared.node ? prepared.memory.get() : nullptr);
     call.setConstants(constantInputs(prepared, frame));
+    const Surroundings surroundings{*frame.graph->graph, *frame.opsets, m_model.functions};
+    call.setSurroundings(&surroundings);
     // The tail may be what is left of an earlier operator's, and begin with something else.
     const bool relu = !tail.empty() && entry->activation == Activation::fusesRelu &&
                       frame.graph->nodes[tail.front()].node->opType == "Relu";
@@ -341,6 +343,8 @@ Result<std::vector<Value>> Run::operation(const PreparedNode& prepared, const No
     return Error{ErrorKind::failed, "there is not enough memory for it"};
   } catch (const std::length_error&) { // of a vector: absurdly large
     return Error{ErrorKind::failed, "there is not enough memory for it"};
+  } catch (const std::exception& exception) { // of a library, which refuses what it is given
+    return Error{ErrorKind::failed, std::string("it is refused: ") + exception.what()};
   }
 }
 

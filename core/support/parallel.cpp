@@ -2,6 +2,7 @@
 #include "core/support/thread_limit.h"
 
 #include <atomic>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -26,20 +27,57 @@ OneThread::~OneThread() {
   }
 }
 
+namespace {
+
+/// Brings an exception from the threads of a loop to the one that started it: none may leave a parallel
+/// region.
+class FirstException {
+public:
+  void run(const std::function<void(std::size_t)>& body, std::size_t index) noexcept {
+    if (m_thrown.load(std::memory_order_relaxed)) {
+      return;
+    }
+    try {
+      body(index);
+    } catch (...) {
+      if (!m_thrown.exchange(true)) {
+        m_exception = std::current_exception();
+      }
+    }
+  }
+
+  /// When all threads are done.
+  void rethrow() const {
+    if (m_exception) {
+      std::rethrow_exception(m_exception);
+    }
+  }
+
+private:
+  std::atomic<bool> m_thrown = false;
+  std::exception_ptr m_exception;
+};
+
+} // namespace
+
 #if defined(__SANITIZE_THREAD__)
 
 void parallelFor(std::size_t count, const std::function<void(std::size_t)>& body) {
   std::atomic<std::size_t> next = 0;
+  FirstException exception;
   const auto work = [&] {
     for (std::size_t index = next++; index < count; index = next++) {
-      body(index);
+      exception.run(body, index);
     }
   };
-  std::vector<std::jthread> threads;
-  for (int i = 1; i < parallelThreads() && static_cast<std::size_t>(i) < count; ++i) {
-    threads.emplace_back(work);
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 1; i < parallelThreads() && static_cast<std::size_t>(i) < count; ++i) {
+      threads.emplace_back(work);
+    }
+    work();
   }
-  work();
+  exception.rethrow();
 }
 
 #else
@@ -52,10 +90,12 @@ void parallelFor(std::size_t count, const std::function<void(std::size_t)>& body
     return;
   }
   const auto last = static_cast<std::ptrdiff_t>(count);
+  FirstException exception;
 #pragma omp parallel for schedule(dynamic, 1)
   for (std::ptrdiff_t index = 0; index < last; ++index) {
-    body(static_cast<std::size_t>(index));
+    exception.run(body, static_cast<std::size_t>(index));
   }
+  exception.rethrow();
 }
 
 #endif

@@ -12,8 +12,8 @@ namespace halfstep {
 /// How many threads a parallel loop uses at most.
 int parallelThreads();
 
-/// Calls `body(index)` once for every index in 0…count-1, on several threads, in no particular order.
-/// `body` must not throw.
+/// Calls `body(index)` once for every index in 0…count-1, on several threads, in no particular order. What a
+/// body throws (std::bad_alloc) is thrown again here; bodies that have not begun by then are left out.
 void parallelFor(std::size_t count, const std::function<void(std::size_t)>& body);
 
 } // namespace halfstep

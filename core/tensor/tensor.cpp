@@ -101,22 +101,21 @@ bool decodeEach(const Tensor& tensor, std::size_t first, std::size_t count, Out*
 } // namespace
 
 Result<std::size_t> elementCount(const Shape& shape) {
-  std::size_t count = 1;
+  std::size_t count =
+      1; // without the zeros: what is computed with the other dimensions must not overflow either
+  bool empty = false;
   for (const std::int64_t dimension : shape) {
     if (dimension < 0) {
       return Error{ErrorKind::damagedFile, "shape " + shapeText(shape) + " has a negative dimension"};
     }
-    if (dimension == 0) {
-      return std::size_t{0};
-    }
-  }
-  for (const std::int64_t dimension : shape) {
-    if (static_cast<std::size_t>(dimension) > kMaxElements / count) {
+    empty = empty || dimension == 0;
+    const auto length = static_cast<std::size_t>(std::max<std::int64_t>(dimension, 1));
+    if (length > kMaxElements / count) {
       return Error{ErrorKind::damagedFile, "shape " + shapeText(shape) + " has more than 2^48 elements"};
     }
-    count *= static_cast<std::size_t>(dimension);
+    count *= length;
   }
-  return count;
+  return empty ? 0 : count;
 }
 
 std::string shapeText(const Shape& shape) {

@@ -17,8 +17,8 @@ namespace halfstep {
 
 using Shape = std::vector<std::int64_t>;
 
-/// The number of elements of `shape` (1 for a scalar). Error: a negative dimension, or more than 2^48
-/// elements.
+/// The number of elements of `shape` (1 for a scalar). Error: a negative dimension, or dimensions other than
+/// 0 whose product is more than 2^48.
 Result<std::size_t> elementCount(const Shape& shape);
 
 /// "[128, 64, 3, 3]".

@@ -317,6 +317,35 @@ def fused_cases():
     quantized_cases()
 
 
+def rounded(x):
+    """x as the uint8 codes that DynamicQuantizeLinear gives it stand for."""
+    least, most = min(0, x.min()), max(0, x.max())
+    scale = numpy.float32(most - least) / numpy.float32(255) or numpy.float32(1)
+    zero = numpy.round(-least / scale)
+    return (numpy.clip(numpy.round(x / scale) + zero, 0, 255) - zero) * scale
+
+
+def dynamic_lstm(x, w, r, b, h, c, p, w_scale, w_zero, r_scale, r_zero, reverse):
+    """One direction of DynamicQuantizeLSTM; weights [inputs, rows], states [batch, units]."""
+    gate = lambda z: 1 / (1 + numpy.exp(-z))
+    w, r = ((codes_.astype(numpy.float64) - zero) * scale for codes_, zero, scale in ((w, w_zero, w_scale),
+                                                                                      (r, r_zero, r_scale)))
+    units, made = h.shape[1], numpy.zeros((len(x), *h.shape))
+    projected = rounded(x) @ w + b[:4 * units] + b[4 * units:]
+    for t in reversed(range(len(x))) if reverse else range(len(x)):
+        i, o, f, g = numpy.split(projected[t] + rounded(h.astype(numpy.float32)) @ r, 4, -1)
+        i, f = gate(i + p[0] * c), gate(f + p[2] * c)
+        c = f * c + i * numpy.tanh(g)
+        made[t] = h = gate(o + p[1] * c) * numpy.tanh(c)
+    return made, h, c
+
+
+def dynamic_lstms(x, w, r, b, h, c, p, *parameters):
+    made = [dynamic_lstm(x, w[d], r[d], b[d], h[d], c[d], p[d].reshape(3, -1), *(q[d] for q in parameters), d == 1)
+            for d in range(len(w))]
+    return [numpy.stack(parts, axis) for axis, parts in zip((1, 0, 0), zip(*made))]
+
+
 def quantized_cases():
     u8 = numpy.uint8
     x, scale, zero = codes(u8, 2, 6, 5, 4), numpy.float32(0.05), u8(120)
@@ -350,6 +379,14 @@ def quantized_cases():
     contrib("MatMulNBits 4, groups", "MatMulNBits",
             [reals(3, 70), codes(u8, 10, 3, 16), reals(30), "", RANDOM.integers(0, 3, 70).astype(numpy.int32)], K=70, N=10,
             bits=4, block_size=32)
+    one = numpy.array([0.01], numpy.float32)
+    contrib("DynamicQuantizeLSTM", "DynamicQuantizeLSTM",
+            [reals(5, 1, 6), codes(numpy.int8, 1, 6, 16), codes(numpy.int8, 1, 4, 16), reals(1, 32), "", "", "", "",
+             one, numpy.zeros(1, numpy.int8), 2 * one, numpy.zeros(1, numpy.int8)], ("y", "h", "c"), hidden_size=4)
+    rows = [numpy.abs(reals(2, 16)) / 50 + numpy.float32(0.002), codes(u8, 2, 16)]
+    contrib("DynamicQuantizeLSTM bidirectional", "DynamicQuantizeLSTM",
+            [reals(5, 1, 6), codes(u8, 2, 6, 16), codes(u8, 2, 4, 16), reals(2, 32), "", reals(2, 1, 4), reals(2, 1, 4),
+             reals(2, 12), *rows, *rows], ("y", "h", "c"), hidden_size=4, direction="bidirectional", expected=dynamic_lstms)
     contrib("DynamicQuantizeMatMul", "DynamicQuantizeMatMul",
             [reals(3, 20), codes(numpy.int8, 20, 6), reals(6), codes(numpy.int8, 6), reals(6)])
     contrib("MatMulIntegerToFloat", "MatMulIntegerToFloat",

@@ -16,7 +16,7 @@ namespace {
 /// An input of a case.
 struct Given {
   Shape shape;
-  enum Kind { spread, positive, integers, choices } kind = spread;
+  enum Kind { spread, positive, small, integers, choices } kind = spread;
   std::vector<std::int64_t> numbers = {}; ///< of integers
   bool wanted = true;
 };
@@ -48,8 +48,10 @@ std::vector<float> valuesFor(const Given& given, std::mt19937& random) {
   std::vector<float> values(count);
   for (std::size_t i = 0; i < count; ++i) {
     const auto place = static_cast<double>(i) - std::floor(static_cast<double>(count) / 2.0);
-    values[i] = static_cast<float>(given.kind == Given::positive ? 0.45 + 0.1 * static_cast<double>(i)
-                                                                 : 0.1 * place + 0.05);
+    values[i] =
+        static_cast<float>(given.kind == Given::positive ? 0.45 + 0.1 * static_cast<double>(i)
+                           : given.kind == Given::small  ? (2.0 * place + 1.0) / static_cast<double>(count)
+                                                         : 0.1 * place + 0.05);
   }
   std::shuffle(values.begin(), values.end(), random);
   return values;
@@ -327,6 +329,48 @@ std::vector<Case> normalizationCases() {
   };
 }
 
+/// All directions, layouts and inputs; steps 3, batch 2, 4 features, 3 units; sequences of different lengths.
+std::vector<Case> recurrentCases() {
+  const auto lengths = [] { return Given{{2}, Given::integers, {3, 2}, false}; };
+  const auto one = [](const char* name, const char* op, std::int64_t gates, std::int64_t directions,
+                      std::map<std::string, Attribute> attributes, std::vector<Given> more,
+                      std::size_t outputs) {
+    std::vector<Given> inputs = {{{3, 2, 4}},
+                                 {{directions, gates * 3, 4}},
+                                 {{directions, gates * 3, 3}},
+                                 {{directions, 2 * gates * 3}}};
+    inputs.insert(inputs.end(), more.begin(), more.end());
+    for (Given& input : inputs) {
+      input.kind = input.kind == Given::spread ? Given::small : input.kind;
+    }
+    attributes["hidden_size"] = std::int64_t{3};
+    return Case{name, op, std::move(inputs), std::move(attributes), 14, {}, outputs};
+  };
+  const Attribute both = std::string("bidirectional");
+  const Attribute back = std::string("reverse");
+  const Given state{{1, 2, 3}};
+  const Given states{{2, 2, 3}};
+  std::vector<Case> cases = {
+      one("RNN", "RNN", 1, 1, {}, {lengths(), state}, 2),
+      one("RNN bidirectional", "RNN", 1, 2, {{"direction", both}}, {lengths(), states}, 2),
+      one("RNN softsign", "RNN", 1, 1, {{"activations", std::vector<std::string>{"Softsign"}}}, {}, 1),
+      one("GRU", "GRU", 3, 1, {}, {lengths(), state}, 2),
+      one("GRU reverse, linear before reset", "GRU", 3, 1,
+          {{"direction", back}, {"linear_before_reset", std::int64_t{1}}}, {lengths(), state}, 2),
+      one("GRU bidirectional", "GRU", 3, 2, {{"direction", both}}, {lengths(), states}, 2),
+      one("LSTM", "LSTM", 4, 1, {}, {lengths(), state, state, {{1, 9}}}, 3),
+      one("LSTM coupled", "LSTM", 4, 1, {{"input_forget", std::int64_t{1}}}, {lengths(), state, state}, 3),
+      one("LSTM bidirectional", "LSTM", 4, 2, {{"direction", both}}, {lengths(), states, states, {{2, 9}}},
+          3),
+      one("LSTM clipped", "LSTM", 4, 1, {{"clip", 50.0f}, {"direction", back}}, {}, 3),
+  };
+  Case batchFirst = one("LSTM batch first", "LSTM", 4, 2, {{"direction", both}, {"layout", std::int64_t{1}}},
+                        {lengths(), {{2, 2, 3}, Given::small}, {{2, 2, 3}, Given::small}}, 3);
+  batchFirst.inputs[0].shape = {2, 3, 4};
+  cases.push_back(std::move(batchFirst));
+  return cases;
+}
+
 std::vector<Case> reductionCases() {
   std::vector<Case> cases;
   for (const char* op : {"ReduceL1", "ReduceL2", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin",
@@ -425,9 +469,9 @@ private slots:
     }
     tested.emplace("com.microsoft", "Gelu");
     tested.emplace("com.microsoft", "SimplifiedLayerNormalization");
-    for (const auto& family :
-         {arithmeticGradients(), convolutionGradients(), functionGradients(), movementGradients(),
-          normalizationGradients(), poolingGradients(), productGradients(), reductionGradients()}) {
+    for (const auto& family : {arithmeticGradients(), convolutionGradients(), functionGradients(),
+                               movementGradients(), normalizationGradients(), poolingGradients(),
+                               productGradients(), recurrentGradients(), reductionGradients()}) {
       for (const GradientEntry& entry : family) {
         QVERIFY2((tested.contains({std::string(entry.domain), std::string(entry.opType)})),
                  std::string(entry.opType).c_str());
@@ -563,9 +607,9 @@ private slots:
 
 private:
   static const std::vector<std::vector<Case>>& families() {
-    static const std::vector<std::vector<Case>> all = {functionCases(),      arithmeticCases(),
-                                                       movementCases(),      productCases(),
-                                                       normalizationCases(), reductionCases()};
+    static const std::vector<std::vector<Case>> all = {
+        functionCases(),      arithmeticCases(), movementCases(), productCases(),
+        normalizationCases(), recurrentCases(),  reductionCases()};
     return all;
   }
 };

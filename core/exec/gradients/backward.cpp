@@ -209,6 +209,8 @@ private:
       return Error{ErrorKind::failed, "there is not enough memory for its gradient"};
     } catch (const std::length_error&) {
       return Error{ErrorKind::failed, "there is not enough memory for its gradient"};
+    } catch (const std::exception& exception) { // of a library, which refuses what it is given
+      return Error{ErrorKind::failed, std::string("its gradient is refused: ") + exception.what()};
     }
   }
 

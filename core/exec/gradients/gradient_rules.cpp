@@ -10,9 +10,9 @@ using Index = std::map<std::pair<std::string_view, std::string_view>, GradientRu
 
 Index indexed() {
   Index index;
-  for (const auto& family :
-       {arithmeticGradients(), convolutionGradients(), functionGradients(), movementGradients(),
-        normalizationGradients(), poolingGradients(), productGradients(), reductionGradients()}) {
+  for (const auto& family : {arithmeticGradients(), convolutionGradients(), functionGradients(),
+                             movementGradients(), normalizationGradients(), poolingGradients(),
+                             productGradients(), recurrentGradients(), reductionGradients()}) {
     for (const GradientEntry& entry : family) {
       index.emplace(std::pair(entry.domain, entry.opType), entry.rule);
     }

@@ -43,6 +43,7 @@ std::span<const GradientEntry> movementGradients();
 std::span<const GradientEntry> normalizationGradients();
 std::span<const GradientEntry> poolingGradients();
 std::span<const GradientEntry> productGradients();
+std::span<const GradientEntry> recurrentGradients();
 std::span<const GradientEntry> reductionGradients();
 
 /// The rule of an operator; null if there is none.

@@ -54,7 +54,7 @@ struct OnednnInput {
   std::shared_ptr<const Elements<float>> plain;
 };
 
-/// Error: not float32. `value` must be a tensor.
+/// Errors: not float32; more dimensions than oneDNN knows. `value` must be a tensor.
 inline Result<OnednnInput> onednnInput(const Value& value) {
   if (const auto* blocked = dynamic_cast<const BlockedTensor*>(value.lazy())) {
     return OnednnInput{blocked->memory(), blocked->shape(), nullptr};
@@ -63,6 +63,10 @@ inline Result<OnednnInput> onednnInput(const Value& value) {
   if (tensor.type() != ElementType::float32) {
     return Error{ErrorKind::unsupported, "it is supported for float32 and the 16-bit floats only"};
   }
+  if (tensor.shape().size() > DNNL_MAX_NDIMS) {
+    return Error{ErrorKind::unsupported, "it is supported for up to " + std::to_string(DNNL_MAX_NDIMS) +
+                                             " dimensions, not for " + shapeText(tensor.shape())};
+  }
   auto elements = std::make_shared<const Elements<float>>(tensor);
   const bool usable = tensor.count() > 0 && !tensor.shape().empty();
   dnnl::memory memory =
@@ -70,7 +74,7 @@ inline Result<OnednnInput> onednnInput(const Value& value) {
   return OnednnInput{std::move(memory), tensor.shape(), std::move(elements)};
 }
 
-/// Errors: left out, or not float32.
+/// Errors: left out; those above.
 inline Result<OnednnInput> onednnInput(const OpCall& call, std::size_t index) {
   if (!call.has(index) || !call.inputs()[index].isTensor()) {
     HALFSTEP_CHECK(call.tensor(index));

@@ -74,6 +74,17 @@ OpResult plainly(const OpCall& call, const Operands& all, const Windows& windows
       call.job(), {all.plainInput, all.weights, all.bias, all.groups, transpose}, windows, sizes));
 }
 
+/// Padding far beyond what a window reaches: oneDNN takes long to choose a primitive (2 s for 2^20).
+bool isFarPadded(const Windows& windows) {
+  constexpr std::int64_t kFar = 1 << 10;
+  for (std::size_t axis = 0; axis < windows.rank(); ++axis) {
+    if (std::max(windows.before[axis], windows.after[axis]) > windows.reach(axis) + kFar) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// oneDNN counts dilations from 0.
 Dims lessOne(Dims values) {
   for (std::int64_t& value : values) {
@@ -332,13 +343,17 @@ OpResult convolution(const OpCall& call) {
   if (auto again = repeated<dnnl::convolution_forward>(call)) {
     return std::move(*again);
   }
-  HALFSTEP_TRY(const Operands all, operands(call, false));
+  HALFSTEP_TRY(Operands all, operands(call, false));
   HALFSTEP_TRY(const Windows windows, windowsOf(call, kernelOf(all), all.spatial));
   HALFSTEP_TRY(const std::vector<std::int64_t> counts, positions(call, windows, all.spatial, false));
   const std::int64_t outputs = all.weights.shape()[0];
   Shape shape{all.input.shape[0], outputs};
   shape.insert(shape.end(), counts.begin(), counts.end());
   HALFSTEP_CHECK(elementCount(shape));
+  if (!all.isPlain && isFarPadded(windows)) {
+    all.isPlain = true;
+    HALFSTEP_TRY(all.plainInput, call.tensor(0));
+  }
   if (all.isPlain) {
     return plainly(call, all, windows, counts, false);
   }
@@ -394,8 +409,11 @@ Result<std::vector<std::int64_t>> transposedSizes(const OpCall& call, Windows& w
   }
   const std::string automatic = call.text("auto_pad", "NOTSET");
   const bool same = automatic == "SAME_UPPER" || automatic == "SAME_LOWER";
-  if (!wanted.empty() && wanted.size() != spatial.size()) {
-    return call.fail("its output_shape has too few axes");
+  constexpr std::int64_t kMost = std::int64_t{1} << 31;
+  const bool sane =
+      std::all_of(wanted.begin(), wanted.end(), [](std::int64_t size) { return size >= 1 && size <= kMost; });
+  if (!wanted.empty() && (wanted.size() != spatial.size() || !sane)) {
+    return call.fail("its output_shape " + shapeText(wanted) + " makes no sense");
   }
   std::vector<std::int64_t> sizes;
   for (std::size_t axis = 0; axis < spatial.size(); ++axis) {
@@ -410,7 +428,7 @@ Result<std::vector<std::int64_t>> transposedSizes(const OpCall& call, Windows& w
     } else {
       sizes.push_back(whole - windows.before[axis] - windows.after[axis]);
     }
-    if (sizes.back() < 1 || sizes.back() > std::int64_t{1} << 31) {
+    if (sizes.back() < 1 || sizes.back() > kMost) {
       return call.fail("its output would have " + std::to_string(sizes.back()) + " elements on an axis");
     }
     // What oneDNN takes as the trailing padding: whatever makes its sizes agree.

@@ -469,7 +469,7 @@ OpResult prelu(const OpCall& call) {
   }
   return dispatchNumbers(x.type(), [&]<class T>(TypeTag<T>) -> OpResult {
     return oneOutput(
-        combine<T, T>(x, slope, x.type(), [](T v, T s) { return v < T(0) ? static_cast<T>(s * v) : v; }));
+        combine<T, T>(x, slope, x.type(), [](T v, T s) { return v < T(0) ? Multiply::apply(s, v) : v; }));
   });
 }
 

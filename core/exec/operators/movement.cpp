@@ -202,7 +202,8 @@ Result<Padding> paddingOf(const OpCall& call, std::size_t rank) {
     padding.before[axis] = pads[i];
     padding.after[axis] = pads[i + axes.size()];
     constexpr std::int64_t kMost = std::int64_t{1} << 40;
-    if (std::abs(pads[i]) > kMost || std::abs(pads[i + axes.size()]) > kMost) {
+    if (std::min(padding.before[axis], padding.after[axis]) < -kMost ||
+        std::max(padding.before[axis], padding.after[axis]) > kMost) {
       return call.fail("a pad is absurdly large");
     }
   }

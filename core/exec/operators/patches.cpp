@@ -44,7 +44,12 @@ OpResult columnsToImage(const OpCall& call) {
       const std::int64_t offset = windows.offset(i % positions, i / positions);
       for (std::size_t p = 0; offset >= 0 && p < planes; ++p) {
         T& sum = made.values[p * plane + static_cast<std::size_t>(offset)];
-        sum = static_cast<T>(sum + from[p * elements * positions + i]);
+        const T part = from[p * elements * positions + i];
+        if constexpr (std::is_integral_v<T>) { // wraps around
+          sum = static_cast<T>(static_cast<std::uint64_t>(sum) + static_cast<std::uint64_t>(part));
+        } else {
+          sum += part;
+        }
       }
     }
     return std::vector<Value>{made.finish()};

@@ -38,10 +38,12 @@ Result<Pool> poolOf(const OpCall& call) {
   HALFSTEP_TRY(pool.counts, positions(call, pool.windows, pool.spatial, call.integer("ceil_mode", 0) != 0));
   pool.planes = x[0] * x[1];
   pool.shape = {x[0], x[1]};
+  pool.shape.insert(pool.shape.end(), pool.counts.begin(), pool.counts.end());
+  HALFSTEP_CHECK(elementCount(pool.shape)); // and those of a window: the products below and in overWindow()
+  HALFSTEP_CHECK(elementCount(pool.windows.kernel));
   for (std::size_t axis = 0; axis < pool.spatial.size(); ++axis) {
     pool.planeSize *= pool.spatial[axis];
     pool.positionsPerPlane *= pool.counts[axis];
-    pool.shape.push_back(pool.counts[axis]);
   }
   return pool;
 }
@@ -51,31 +53,40 @@ Result<Pool> poolOf(const OpCall& call) {
 template <class Visit>
 std::int64_t overWindow(const Pool& pool, std::int64_t position, const Visit& visit) {
   const std::size_t rank = pool.spatial.size();
+  const Windows& windows = pool.windows;
   constexpr std::size_t kMostAxes = 8;
   std::int64_t start[kMostAxes];
-  std::int64_t index[kMostAxes] = {};
+  std::int64_t first[kMostAxes]; // of the window's elements, the first that lies in the input, and the end
+  std::int64_t end[kMostAxes];
+  std::int64_t padded = 1;
+  bool empty = false;
   for (std::size_t axis = rank; axis-- > 0;) {
-    start[axis] = position % pool.counts[axis] * pool.windows.strides[axis] - pool.windows.before[axis];
+    const std::int64_t step = windows.dilations[axis];
+    start[axis] = position % pool.counts[axis] * windows.strides[axis] - windows.before[axis];
     position /= pool.counts[axis];
+    const auto before = [&](std::int64_t limit) { // how many elements lie before `limit`
+      return std::clamp<std::int64_t>((limit - start[axis] + step - 1) / step, 0, windows.kernel[axis]);
+    };
+    first[axis] = before(0);
+    end[axis] = before(pool.spatial[axis]);
+    padded *= before(pool.spatial[axis] + windows.after[axis]);
+    empty = empty || first[axis] >= end[axis];
   }
-  std::int64_t padded = 0;
+  if (empty) {
+    return padded;
+  }
+  std::int64_t index[kMostAxes];
+  std::copy_n(first, rank, index);
   while (true) {
     std::int64_t offset = 0;
-    bool inside = true;
-    bool insidePadded = true;
     for (std::size_t axis = 0; axis < rank; ++axis) {
-      const std::int64_t at = start[axis] + index[axis] * pool.windows.dilations[axis];
-      inside = inside && at >= 0 && at < pool.spatial[axis];
-      insidePadded = insidePadded && at < pool.spatial[axis] + pool.windows.after[axis];
-      offset = offset * pool.spatial[axis] + at;
+      offset = offset * pool.spatial[axis] + start[axis] + index[axis] * windows.dilations[axis];
     }
-    padded += insidePadded ? 1 : 0;
-    if (inside) {
-      visit(offset);
-    }
+    visit(offset);
     std::size_t axis = rank;
-    while (axis > 0 && ++index[axis - 1] == pool.windows.kernel[axis - 1]) {
-      index[--axis] = 0;
+    while (axis > 0 && ++index[axis - 1] == end[axis - 1]) {
+      --axis;
+      index[axis] = first[axis];
     }
     if (axis == 0) {
       return padded;
@@ -125,7 +136,8 @@ OpResult maxPool(const OpCall& call) {
     HALFSTEP_TRY(const auto indices, newTensor<std::int64_t>(wantsIndices ? pool.shape : Shape{0}));
     parallelFor(static_cast<std::size_t>(pool.planes), [&](std::size_t p) {
       const auto plane = static_cast<std::int64_t>(p);
-      for (std::int64_t position = 0; position < pool.positionsPerPlane; ++position) {
+      for (std::int64_t position = 0; position < pool.positionsPerPlane && !call.job().stopRequested();
+           ++position) {
         T best = std::numeric_limits<T>::lowest();
         std::int64_t where = -1;
         overWindow(pool, position, [&](std::int64_t offset) {
@@ -142,6 +154,7 @@ OpResult maxPool(const OpCall& call) {
         }
       }
     });
+    HALFSTEP_CHECK(call.job().checkpoint());
     std::vector<Value> outputs{made.finish()};
     if (wantsIndices) {
       outputs.emplace_back(indices.finish());
@@ -159,7 +172,8 @@ OpResult pooled(const OpCall& call, const Pool& pool, Accumulate accumulate, Fin
     HALFSTEP_TRY(const NewTensor<T> made, newTensor<T>(pool.shape, pool.input.type()));
     parallelFor(static_cast<std::size_t>(pool.planes), [&](std::size_t p) {
       const auto plane = static_cast<std::int64_t>(p);
-      for (std::int64_t position = 0; position < pool.positionsPerPlane; ++position) {
+      for (std::int64_t position = 0; position < pool.positionsPerPlane && !call.job().stopRequested();
+           ++position) {
         double sum = 0.0;
         std::int64_t count = 0;
         const std::int64_t padded = overWindow(pool, position, [&](std::int64_t offset) {
@@ -171,6 +185,7 @@ OpResult pooled(const OpCall& call, const Pool& pool, Accumulate accumulate, Fin
             static_cast<T>(finish(sum, count, padded));
       }
     });
+    HALFSTEP_CHECK(call.job().checkpoint());
     return std::vector<Value>{made.finish()};
   });
 }
@@ -288,8 +303,10 @@ OpResult maxUnpool(const OpCall& call) {
   const std::vector<std::int64_t> kernel = call.integers("kernel_shape");
   HALFSTEP_TRY(const std::vector<std::int64_t> strides, perAxis(call, "strides", rank, 1, 1));
   HALFSTEP_TRY(const std::vector<std::int64_t> pads, perAxis(call, "pads", 2 * rank, 0, 0));
-  if (kernel.size() != rank) {
-    return call.fail("its kernel has " + std::to_string(kernel.size()) + " axes");
+  const bool sane = std::all_of(kernel.begin(), kernel.end(),
+                                [](std::int64_t length) { return length >= 1 && length <= 1 << 30; });
+  if (kernel.size() != rank || !sane) {
+    return call.fail("a kernel of " + shapeText(kernel) + " makes no sense");
   }
   Shape natural{x[0], x[1]};
   for (std::size_t axis = 0; axis < rank; ++axis) {

@@ -212,6 +212,22 @@ Result<QuantParameters> quantParameters(const OpCall& call, std::size_t scaleAt)
   return parameters;
 }
 
+namespace {
+
+/// Zero points of another type may be no codes.
+template <class T>
+Result<void> checkZeroPoints(std::span<const T> zeros, const IntegerRange& range, ElementType type) {
+  for (const T zero : zeros) { // NaN as well
+    if (!(zero >= static_cast<T>(range.least) && zero <= static_cast<T>(range.most))) {
+      return Error{ErrorKind::failed,
+                   "the zero point " + std::to_string(zero) + " is no " + std::string(elementTypeName(type))};
+    }
+  }
+  return {};
+}
+
+} // namespace
+
 Result<std::vector<float>> dequantized(const Tensor& x, const QuantParameters& parameters) {
   HALFSTEP_TRY(const Scaling scaling,
                Scaling::create(x.shape(), parameters.scale.shape(), parameters.axis, parameters.block));
@@ -219,6 +235,7 @@ Result<std::vector<float>> dequantized(const Tensor& x, const QuantParameters& p
   std::vector<float> values;
   if (x.type() == ElementType::int32) { // not every int32 is a float: subtract first
     HALFSTEP_TRY(const std::vector<std::int64_t> zeros, zeroPoints<std::int64_t>(parameters));
+    HALFSTEP_CHECK(checkZeroPoints(std::span<const std::int64_t>(zeros), rangeOf(x.type()), x.type()));
     const Elements<std::int32_t> numbers(x);
     values.resize(numbers.size());
     forRuns(values.size(), scaling, [&](std::size_t first, std::size_t last, std::size_t at) {
@@ -259,6 +276,7 @@ Result<Tensor> quantized(std::span<const float> x, const Shape& shape, const Qua
     return Error{ErrorKind::unsupported, "cannot quantize to " + std::string(elementTypeName(type))};
   }
   const IntegerRange range = rangeOf(type);
+  HALFSTEP_CHECK(checkZeroPoints(std::span<const float>(zeros), range, type));
   if (elementBits(type) == 8) {
     HALFSTEP_TRY(const auto made, newTensor<std::uint8_t>(shape, type));
     forRuns(x.size(), scaling, [&](std::size_t first, std::size_t last, std::size_t at) {

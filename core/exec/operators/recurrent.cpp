@@ -1,8 +1,11 @@
-// RNN, GRU and LSTM. The names of gates and the formulas are those of the operators' specification.
+// RNN, GRU and LSTM, and com.microsoft's DynamicQuantizeLSTM. The names of gates and the formulas are those
+// of the operators' specification.
 #include "core/exec/operator_families.h"
 #include "core/exec/operators/axis_rows.h"
 #include "core/exec/operators/onednn.h"
-#include "core/exec/operators/recurrent_activation.h"
+#include "core/exec/operators/quantizing.h"
+#include "core/exec/operators/recurrent_inputs.h"
+#include "core/exec/operators/results.h"
 #include "core/exec/rearrange.h"
 
 #include <numeric>
@@ -10,172 +13,6 @@
 namespace halfstep {
 
 namespace {
-
-enum class Cell { rnn, gru, lstm };
-
-constexpr std::size_t gatesOf(Cell cell) {
-  return cell == Cell::rnn ? 1 : cell == Cell::gru ? 3 : 4;
-}
-
-/// Everything but the numbers' type, checked: tensors are as time, batch and features whatever the layout.
-struct Recurrent {
-  Cell cell = Cell::rnn;
-  std::size_t steps = 0;
-  std::size_t batch = 0;
-  std::size_t features = 0;
-  std::size_t hidden = 0;
-  std::size_t directions = 1;
-  bool reversed = false; ///< of the first direction
-  bool batchFirst = false;
-  bool linearBeforeReset = false;
-  bool coupled = false;                              ///< input_forget: f = 1 − i
-  double limit = std::numeric_limits<double>::max(); ///< clip
-  std::vector<RecurrentActivation> activations;
-  std::vector<std::size_t> lengths; ///< of each sequence
-  Tensor x;                         ///< [steps, batch, features]
-  Tensor weights;                   ///< W [directions, gates · hidden, features]
-  Tensor recurrence;                ///< R [directions, gates · hidden, hidden]
-  Tensor biases;                    ///< B [directions, 2 · gates · hidden], or empty
-  Tensor initialHidden;             ///< [directions, batch, hidden], or empty
-  Tensor initialCell;               ///< the same
-  Tensor peepholes;                 ///< P [directions, 3 · hidden], or empty
-};
-
-/// Input `index` if it is there; it must have that shape and the type of x.
-Result<Tensor> optionalInput(const OpCall& call, std::size_t index, const Shape& shape, ElementType type) {
-  if (!call.has(index)) {
-    return Tensor();
-  }
-  HALFSTEP_TRY(Tensor tensor, call.tensor(index));
-  if (tensor.shape() != shape || tensor.type() != type) {
-    return call.fail("input " + std::to_string(index) + " is " + shapeText(tensor.shape()) + ", expected " +
-                     shapeText(shape));
-  }
-  return tensor;
-}
-
-/// The first two axes exchanged: between "batch first" and "time first".
-Result<Tensor> exchanged(const Tensor& tensor) {
-  const std::size_t order[] = {1, 0, 2};
-  return transposed(tensor, order);
-}
-
-/// An X without elements may name absurd sizes; the others are as large as they say.
-Result<void> checkedStates(const OpCall& call, const Recurrent& of) {
-  constexpr std::size_t kMost = std::size_t{1} << 24;
-  if (of.x.count() == 0 && (of.steps > kMost || of.batch > kMost)) {
-    return call.fail("X is " + shapeText(of.x.shape()));
-  }
-  return {};
-}
-
-/// Sets the sizes from X, W and R.
-Result<void> readSizes(const OpCall& call, Recurrent& of) {
-  HALFSTEP_TRY(of.x, call.tensor(0));
-  HALFSTEP_TRY(of.weights, call.tensor(1));
-  HALFSTEP_TRY(of.recurrence, call.tensor(2));
-  const Shape& r = of.recurrence.shape();
-  if (of.x.shape().size() != 3 || of.weights.shape().size() != 3 || r.size() != 3) {
-    return call.fail("X, W and R must have three dimensions");
-  }
-  if (of.batchFirst) {
-    HALFSTEP_TRY(of.x, exchanged(of.x));
-  }
-  const Shape& x = of.x.shape();
-  of.steps = static_cast<std::size_t>(x[0]);
-  of.batch = static_cast<std::size_t>(x[1]);
-  of.features = static_cast<std::size_t>(x[2]);
-  of.hidden = static_cast<std::size_t>(r[2]);
-  const std::int64_t rows = r[1];
-  const auto directions = static_cast<std::int64_t>(of.directions);
-  const auto gates = static_cast<std::int64_t>(gatesOf(of.cell));
-  if (of.recurrence.count() == 0 || rows % gates != 0 || rows / gates != r[2] || r[0] != directions ||
-      of.weights.shape() != Shape{directions, rows, x[2]} ||
-      (call.hasAttribute("hidden_size") && call.integer("hidden_size", 0) != r[2])) {
-    return call.fail("X " + shapeText(x) + ", W " + shapeText(of.weights.shape()) + " and R " + shapeText(r) +
-                     " do not fit together");
-  }
-  HALFSTEP_CHECK(checkedStates(call, of));
-  if (of.weights.type() != of.x.type() || of.recurrence.type() != of.x.type()) {
-    return call.fail("X, W and R are of different types");
-  }
-  return {};
-}
-
-Result<void> readDirection(const OpCall& call, Recurrent& of) {
-  const std::string direction = call.text("direction", "forward");
-  if (direction != "forward" && direction != "reverse" && direction != "bidirectional") {
-    return call.fail("its direction is \"" + direction + "\"");
-  }
-  of.directions = direction == "bidirectional" ? 2 : 1;
-  of.reversed = direction == "reverse";
-  return {};
-}
-
-Result<void> readLengths(const OpCall& call, Recurrent& of) {
-  if (!call.has(4)) {
-    of.lengths.assign(of.batch, of.steps);
-    return {};
-  }
-  HALFSTEP_TRY(const std::vector<std::int64_t> given, call.integers(4));
-  if (given.size() != of.batch) {
-    return call.fail("there are " + std::to_string(given.size()) + " sequence lengths for a batch of " +
-                     std::to_string(of.batch));
-  }
-  for (const std::int64_t length : given) {
-    if (length < 0 || static_cast<std::size_t>(length) > of.steps) {
-      return call.fail("a sequence length is " + std::to_string(length) + " of " + std::to_string(of.steps));
-    }
-    of.lengths.push_back(static_cast<std::size_t>(length));
-  }
-  return {};
-}
-
-/// The inputs that may be left out.
-Result<void> readOptional(const OpCall& call, Recurrent& of) {
-  const auto directions = static_cast<std::int64_t>(of.directions);
-  const auto hidden = static_cast<std::int64_t>(of.hidden);
-  const auto batch = static_cast<std::int64_t>(of.batch);
-  const auto gates = static_cast<std::int64_t>(gatesOf(of.cell));
-  const ElementType type = of.x.type();
-  const Shape state = of.batchFirst ? Shape{batch, directions, hidden} : Shape{directions, batch, hidden};
-  HALFSTEP_TRY(of.biases, optionalInput(call, 3, (Shape{directions, 2 * gates * hidden}), type));
-  HALFSTEP_TRY(of.initialHidden, optionalInput(call, 5, state, type));
-  if (of.cell == Cell::lstm) {
-    HALFSTEP_TRY(of.initialCell, optionalInput(call, 6, state, type));
-    HALFSTEP_TRY(of.peepholes, optionalInput(call, 7, (Shape{directions, 3 * hidden}), type));
-  }
-  for (Tensor* const tensor : {&of.initialHidden, &of.initialCell}) {
-    if (of.batchFirst && tensor->count() > 0) {
-      HALFSTEP_TRY(*tensor, exchanged(*tensor));
-    }
-  }
-  return {};
-}
-
-Result<Recurrent> recurrentOf(const OpCall& call, Cell cell) {
-  Recurrent of;
-  of.cell = cell;
-  of.batchFirst = call.integer("layout", 0) != 0;
-  of.linearBeforeReset = call.integer("linear_before_reset", 0) != 0;
-  of.coupled = call.integer("input_forget", 0) != 0;
-  if (call.hasAttribute("clip")) {
-    of.limit = static_cast<double>(call.real("clip", 0.0f));
-    if (!(of.limit >= 0)) {
-      return call.fail("its clip is negative");
-    }
-  }
-  HALFSTEP_CHECK(readDirection(call, of));
-  HALFSTEP_CHECK(readSizes(call, of));
-  const std::vector<std::string> defaults = cell == Cell::rnn ? std::vector<std::string>{"Tanh"}
-                                            : cell == Cell::gru
-                                                ? std::vector<std::string>{"Sigmoid", "Tanh"}
-                                                : std::vector<std::string>{"Sigmoid", "Tanh", "Tanh"};
-  HALFSTEP_TRY(of.activations, recurrentActivations(call, defaults, of.directions));
-  HALFSTEP_CHECK(readLengths(call, of));
-  HALFSTEP_CHECK(readOptional(call, of));
-  return of;
-}
 
 /// out[rows, columns] = a[rows, length] · b[columns, length]ᵀ, all row-major.
 void timesTransposed(const double* a, std::size_t rows, const double* b, std::size_t columns,
@@ -195,6 +32,17 @@ void timesTransposed(const float* a, std::size_t rows, const float* b, std::size
                                  size(length), 0.0f, out, size(columns)) != dnnl::status::success) {
     std::fill_n(out, rows * columns, 0.0f);
   }
+}
+
+/// `values` as DynamicQuantizeLinear's codes stand for them.
+Result<Tensor> dynamicallyRounded(const Tensor& values) {
+  HALFSTEP_TRY(const DynamicQuantization codes, dynamicallyQuantized(values));
+  const Elements<std::uint8_t> bytes(codes.values);
+  HALFSTEP_TRY(const auto made, newTensor<float>(values.shape()));
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    made.values[i] = static_cast<float>(int{bytes[i]} - int{codes.zeroPoint}) * codes.scale;
+  }
+  return made.finish();
 }
 
 /// One direction while it runs. Sums and states are of the data's type.
@@ -232,7 +80,7 @@ public:
     }
     for (std::size_t step = 0; step < m_of.steps; ++step) {
       HALFSTEP_CHECK(job.checkpoint());
-      project(step, atOnce);
+      HALFSTEP_CHECK(project(step, atOnce));
       for (std::size_t b = 0; b < m_of.batch; ++b) {
         if (step < m_of.lengths[b]) {
           advance(b);
@@ -279,8 +127,8 @@ private:
   }
 
   /// x·Wᵀ + Wb of all gates, and h·Rᵀ + Rb.
-  void project(std::size_t step, bool atOnce) {
-    timesTransposed(m_h, m_of.batch, recurrenceRow(0), m_rows, m_of.hidden, m_fromState.values.data());
+  Result<void> project(std::size_t step, bool atOnce) {
+    HALFSTEP_CHECK(projectState());
     for (std::size_t b = 0; b < m_of.batch; ++b) {
       if (step >= m_of.lengths[b]) {
         continue;
@@ -297,6 +145,24 @@ private:
         fromState[row] += bias(m_rows + row);
       }
     }
+    return {};
+  }
+
+  /// h·Rᵀ
+  Result<void> projectState() {
+    T* const out = m_fromState.values.data();
+    if constexpr (std::is_same_v<T, float>) {
+      if (m_of.roundsStates) {
+        const Shape shape{static_cast<std::int64_t>(m_of.batch), static_cast<std::int64_t>(m_of.hidden)};
+        HALFSTEP_TRY(const Tensor state, floatTensor(shape, std::span(m_h, m_of.batch * m_of.hidden)));
+        HALFSTEP_TRY(const Tensor rounded, dynamicallyRounded(state));
+        timesTransposed(Elements<float>(rounded).data(), m_of.batch, recurrenceRow(0), m_rows, m_of.hidden,
+                        out);
+        return {};
+      }
+    }
+    timesTransposed(m_h, m_of.batch, recurrenceRow(0), m_rows, m_of.hidden, out);
+    return {};
   }
 
   void activate(std::size_t which, T* values, std::size_t count) const {
@@ -457,10 +323,65 @@ OpResult recurrent(const OpCall& call) {
   }
 }
 
+/// The codes in input `index`, [directions, columns, rows], with scales and zero points in inputs `scaleAt`
+/// and `scaleAt` + 1, one for each direction or for each of its rows: as LSTM's floats [directions, rows,
+/// columns].
+Result<Tensor> decodedWeights(const OpCall& call, std::size_t index, std::size_t scaleAt) {
+  HALFSTEP_TRY(const Tensor codes, call.tensor(index));
+  HALFSTEP_TRY(const Tensor scales, call.tensor(scaleAt));
+  HALFSTEP_TRY(const Tensor zeros, optionalTensor(call, scaleAt + 1));
+  const Shape& shape = codes.shape();
+  const std::size_t directions = shape.empty() ? 0 : dimensionOf(shape, 0);
+  const bool isBytes = codes.type() == ElementType::int8 || codes.type() == ElementType::uint8;
+  if (shape.size() != 3 || !isBytes || scales.type() != ElementType::float32 || codes.count() == 0 ||
+      (scales.count() != directions && scales.count() != directions * dimensionOf(shape, 2)) ||
+      (zeros.type() != ElementType::undefined &&
+       (zeros.type() != codes.type() || zeros.count() != scales.count()))) {
+    return call.fail("weights " + shapeText(shape) + ", scales " + shapeText(scales.shape()) +
+                     " and zero points do not fit together");
+  }
+  const std::size_t rows = dimensionOf(shape, 2);
+  const std::size_t columns = dimensionOf(shape, 1);
+  const std::size_t perDirection = scales.count() / directions;
+  HALFSTEP_TRY(const auto made, newTensor<float>({shape[0], shape[2], shape[1]}));
+  for (std::size_t i = 0; i < made.values.size(); ++i) {
+    const std::size_t direction = i / (rows * columns);
+    const std::size_t row = i / columns % rows;
+    const std::size_t of = direction * perDirection + row % perDirection;
+    const double zero = zeros.type() == ElementType::undefined ? 0.0 : zeros.valueAt(of);
+    const double code = codes.valueAt((direction * columns + i % columns) * rows + row);
+    made.values[i] = static_cast<float>(code - zero) * static_cast<float>(scales.valueAt(of));
+  }
+  return made.finish();
+}
+
+/// An LSTM of 8-bit weights that multiplies x and h as the codes that DynamicQuantizeLinear gives them: of
+/// the whole x, and of h at every step. Sums are of float32 instead of integers. Source: ONNX Runtime's
+/// docs/ContribOperators.md; that x is quantized as a whole is seen in its results.
+OpResult dynamicQuantizeLstm(const OpCall& call) {
+  std::vector<Value> inputs(call.inputs().begin(), call.inputs().end());
+  inputs.resize(8); // those of an LSTM; scales and zero points follow
+  HALFSTEP_TRY(inputs[1], decodedWeights(call, 1, 8));
+  HALFSTEP_TRY(inputs[2], decodedWeights(call, 2, 10));
+  HALFSTEP_TRY(const Tensor x, call.tensor(0));
+  if (x.type() != ElementType::float32) {
+    return call.fail("its X is not float32");
+  }
+  HALFSTEP_TRY(inputs[0], dynamicallyRounded(x));
+  const OpCall::SubgraphRunner none = [&](const Graph&, std::vector<Value>) -> Result<std::vector<Value>> {
+    return call.fail("it has no subgraphs");
+  };
+  const OpCall inner(call.node(), call.version(), inputs, call.job(), none);
+  HALFSTEP_TRY(Recurrent of, recurrentOf(inner, Cell::lstm));
+  of.roundsStates = true;
+  return runDirections<float>(inner, of);
+}
+
 constexpr OperatorEntry kEntries[] = {
     {"", "GRU", recurrent<Cell::gru>, Widening::floats},
     {"", "LSTM", recurrent<Cell::lstm>, Widening::floats},
     {"", "RNN", recurrent<Cell::rnn>, Widening::floats},
+    {"com.microsoft", "DynamicQuantizeLSTM", dynamicQuantizeLstm},
 };
 
 } // namespace

@@ -9,30 +9,55 @@ namespace halfstep {
 
 namespace {
 
+using Scalar = double (*)(double x, double alpha, double beta);
+
 struct KnownActivation {
   std::string_view name; ///< lower case: models spell them either way
-  double (*function)(double x, double alpha, double beta);
+  Scalar function;
+  Scalar slope;
   int parameters; ///< how many it takes of alpha and beta
   double alpha = 0;
   double beta = 0;
 };
 
+double logistic(double x) {
+  return 1.0 / (1.0 + std::exp(-x));
+}
+double squared(double x) {
+  return x * x;
+}
+
 /// Formulas and defaults of the ONNX operators of the same names.
 constexpr KnownActivation kKnown[] = {
-    {"affine", [](double x, double alpha, double beta) { return alpha * x + beta; }, 2, 1.0, 0.0},
-    {"elu", [](double x, double alpha, double) { return x >= 0 ? x : alpha * std::expm1(x); }, 1, 1.0},
+    {"affine", [](double x, double alpha, double beta) { return alpha * x + beta; },
+     [](double, double alpha, double) { return alpha; }, 2, 1.0, 0.0},
+    {"elu", [](double x, double alpha, double) { return x >= 0 ? x : alpha * std::expm1(x); },
+     [](double x, double alpha, double) { return x >= 0 ? 1.0 : alpha * std::exp(x); }, 1, 1.0},
     {"hardsigmoid",
-     [](double x, double alpha, double beta) { return std::clamp(alpha * x + beta, 0.0, 1.0); }, 2, 0.2, 0.5},
-    {"leakyrelu", [](double x, double alpha, double) { return x >= 0 ? x : alpha * x; }, 1, 0.01},
-    {"relu", [](double x, double, double) { return std::max(x, 0.0); }, 0},
-    {"scaledtanh", [](double x, double alpha, double beta) { return alpha * std::tanh(beta * x); }, 2, 1.0,
-     1.0},
-    {"sigmoid", [](double x, double, double) { return 1.0 / (1.0 + std::exp(-x)); }, 0},
+     [](double x, double alpha, double beta) { return std::clamp(alpha * x + beta, 0.0, 1.0); },
+     [](double x, double alpha, double beta) {
+       const double y = alpha * x + beta;
+       return y > 0.0 && y < 1.0 ? alpha : 0.0;
+     },
+     2, 0.2, 0.5},
+    {"leakyrelu", [](double x, double alpha, double) { return x >= 0 ? x : alpha * x; },
+     [](double x, double alpha, double) { return x >= 0 ? 1.0 : alpha; }, 1, 0.01},
+    {"relu", [](double x, double, double) { return std::max(x, 0.0); },
+     [](double x, double, double) { return x > 0 ? 1.0 : 0.0; }, 0},
+    {"scaledtanh", [](double x, double alpha, double beta) { return alpha * std::tanh(beta * x); },
+     [](double x, double alpha, double beta) { return alpha * beta * (1.0 - squared(std::tanh(beta * x))); },
+     2, 1.0, 1.0},
+    {"sigmoid", [](double x, double, double) { return logistic(x); },
+     [](double x, double, double) { return logistic(x) * logistic(-x); }, 0},
     {"softplus",
-     [](double x, double, double) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }, 0},
-    {"softsign", [](double x, double, double) { return x / (1.0 + std::abs(x)); }, 0},
-    {"tanh", [](double x, double, double) { return std::tanh(x); }, 0},
-    {"thresholdedrelu", [](double x, double alpha, double) { return x > alpha ? x : 0.0; }, 1, 1.0},
+     [](double x, double, double) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); },
+     [](double x, double, double) { return logistic(x); }, 0},
+    {"softsign", [](double x, double, double) { return x / (1.0 + std::abs(x)); },
+     [](double x, double, double) { return 1.0 / squared(1.0 + std::abs(x)); }, 0},
+    {"tanh", [](double x, double, double) { return std::tanh(x); },
+     [](double x, double, double) { return 1.0 - squared(std::tanh(x)); }, 0},
+    {"thresholdedrelu", [](double x, double alpha, double) { return x > alpha ? x : 0.0; },
+     [](double x, double alpha, double) { return x > alpha ? 1.0 : 0.0; }, 1, 1.0},
 };
 
 using RowFunction = void (*)(float* values, std::size_t count);
@@ -81,7 +106,8 @@ recurrentActivations(const OpCall& call, const std::vector<std::string>& default
     if (known == std::end(kKnown)) {
       return call.unsupported("the activation \"" + name + "\" is not known");
     }
-    RecurrentActivation activation{known->function, known->alpha, known->beta, rowOf(known->name)};
+    RecurrentActivation activation{known->function, known->slope, known->alpha, known->beta,
+                                   rowOf(known->name)};
     if (known->parameters >= 1 && nextAlpha < alphas.size()) {
       activation.alpha = static_cast<double>(alphas[nextAlpha++]);
     }

@@ -9,11 +9,13 @@ namespace halfstep {
 
 struct RecurrentActivation {
   double (*function)(double x, double alpha, double beta) = nullptr;
+  double (*slope)(double x, double alpha, double beta) = nullptr; ///< its derivative; of one side at kinks
   double alpha = 0;
   double beta = 0;
   void (*row)(float* values, std::size_t count) = nullptr; ///< the same for a row; null where there is none
 
   double operator()(double x) const { return function(x, alpha, beta); }
+  double slopeAt(double x) const { return slope(x, alpha, beta); }
 };
 
 /// The functions for all directions, one direction after the other, from the attributes `activations`,

@@ -1,5 +1,5 @@
-// Operators on strings: StringNormalizer, StringConcat, StringSplit, and TfIdfVectorizer, which counts
-// n-grams of strings or integers.
+// Operators on strings: StringNormalizer, StringConcat, StringSplit, RegexFullMatch, and TfIdfVectorizer,
+// which counts n-grams of strings or integers.
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
 #include "core/exec/operators/results.h"
@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <map>
 #include <set>
+
+#include <re2/re2.h>
 
 namespace halfstep {
 
@@ -150,6 +152,26 @@ OpResult stringSplit(const OpCall& call) {
   return std::vector<Value>{std::move(result), counts.finish()};
 }
 
+/// Whether the whole of each string fits the pattern, which is in RE2's language. Linear in the text,
+/// whatever the pattern; a pattern that would need too much memory is refused.
+OpResult regexFullMatch(const OpCall& call) {
+  HALFSTEP_TRY(const Tensor x, stringsAt(call, 0));
+  if (!call.hasAttribute("pattern")) {
+    return call.fail("it has no pattern");
+  }
+  RE2::Options options;
+  options.set_log_errors(false);
+  const RE2 pattern(call.text("pattern", ""), options);
+  if (!pattern.ok()) {
+    return call.fail("its pattern is no regular expression: " + pattern.error());
+  }
+  HALFSTEP_TRY(const auto made, newTensor<std::uint8_t>(x.shape(), ElementType::boolean));
+  for (std::size_t i = 0; i < x.count(); ++i) {
+    made.values[i] = RE2::FullMatch(x.strings()[i], pattern) ? 1 : 0;
+  }
+  return std::vector<Value>{made.finish()};
+}
+
 /// n-grams, each with its place in the output.
 using Grams = std::map<std::vector<std::int64_t>, std::size_t>;
 
@@ -277,9 +299,8 @@ OpResult tfIdfVectorizer(const OpCall& call) {
 }
 
 constexpr OperatorEntry kEntries[] = {
-    {"", "StringConcat", stringConcat},
-    {"", "StringNormalizer", stringNormalizer},
-    {"", "StringSplit", stringSplit},
+    {"", "RegexFullMatch", regexFullMatch},     {"", "StringConcat", stringConcat},
+    {"", "StringNormalizer", stringNormalizer}, {"", "StringSplit", stringSplit},
     {"", "TfIdfVectorizer", tfIdfVectorizer},
 };
 

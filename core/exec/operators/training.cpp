@@ -1,6 +1,8 @@
-// Optimizers of ai.onnx.preview.training. Each takes the learning rate, the number of updates so far, and
-// then groups of tensors: all variables, all their gradients, all their states of one kind, …
+// The domain ai.onnx.preview.training: Gradient, and optimizers. Each of these takes the learning rate, the
+// number of updates so far, and then groups of tensors: all variables, all their gradients, all their states
+// of one kind, …
 #include "core/exec/elements.h"
+#include "core/exec/gradients/gradient_operator.h"
 #include "core/exec/operator_families.h"
 
 #include <cmath>
@@ -146,6 +148,7 @@ constexpr std::string_view kDomain = "ai.onnx.preview.training";
 constexpr OperatorEntry kEntries[] = {
     {kDomain, "Adagrad", adagrad},
     {kDomain, "Adam", adam},
+    {kDomain, "Gradient", gradientOfGraph},
     {kDomain, "Momentum", momentum},
 };
 
