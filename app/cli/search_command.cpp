@@ -5,6 +5,7 @@
 #include "app/cli/plan_options.h"
 #include "app/cli/search_report.h"
 #include "app/cli/sweep_journal.h"
+#include "core/io/selected_samples.h"
 #include "core/quant/scheme_grammar.h"
 
 #include <algorithm>
@@ -31,6 +32,7 @@ struct SearchCommandOptions {
   double seconds = 60.0;
   std::size_t trials = 60;
   std::size_t memory = 512; ///< MiB
+  std::size_t holdout = 0;  ///< samples
 };
 
 Result<PlanQuantity> objectiveOf(const SearchCommandOptions& options) {
@@ -134,6 +136,42 @@ Result<void> tryUniform(SearchReport& report, const Model& model, PlanTrials* tr
   return {};
 }
 
+/// The plan that the report found, and the uniform ones, on `samples`.
+Result<HeldOut> tryHeldOut(const SearchReport& report, const Executor& executor, const Simulation& simulation,
+                           const SampleSource& samples, std::size_t memory, const JobContext& job) {
+  HeldOut heldOut{samples.origin(), samples.count(), {}, {}};
+  TrialOptions options;
+  options.memoryBudget = memory << 20;
+  HALFSTEP_TRY(PlanTrials trials,
+               PlanTrials::create(executor, simulation, report.space, samples, std::move(options), job));
+  HALFSTEP_TRY(heldOut.found,
+               trials.run(report.found.best ? report.found.best->solution : report.found.solution, job));
+  for (const auto& [name, tried] : report.uniform) {
+    HALFSTEP_TRY(const LayerPlan uniform, parseLayerPlan(name));
+    Plan plan;
+    plan.fallback = uniform;
+    plan.layers = report.space.fixed;
+    HALFSTEP_TRY(TriedPlan again, trials.run(plan, job));
+    heldOut.uniform.push_back(std::move(again));
+  }
+  return heldOut;
+}
+
+/// The samples to search on, and those that are held out (null: none).
+Result<std::pair<std::shared_ptr<const SampleSource>, std::shared_ptr<const SampleSource>>>
+divided(std::shared_ptr<const SampleSource> all, std::size_t holdout) {
+  if (holdout == 0) {
+    return std::pair(std::move(all), std::shared_ptr<const SampleSource>());
+  }
+  if (holdout >= all->count()) {
+    return Error{ErrorKind::usage, "--holdout " + std::to_string(holdout) + ": there are " +
+                                       std::to_string(all->count()) +
+                                       " samples, and some must be left to search on"};
+  }
+  auto rest = selectSamples(all, all->count() - holdout, std::nullopt, 0);
+  return std::pair(std::move(rest), lastSamples(std::move(all), holdout));
+}
+
 Result<void> searchPlan(Environment& environment, const SearchCommandOptions& given) {
   const JobContext& context = environment.context();
   const double start = steadySeconds();
@@ -144,7 +182,9 @@ Result<void> searchPlan(Environment& environment, const SearchCommandOptions& gi
   HALFSTEP_TRY(const PlanQuantity objective, objectiveOf(given)); // before anything takes long
   HALFSTEP_TRY(const auto model, environment.loadModel(given.file, 0.02));
   HALFSTEP_TRY(const DataSettings settings, dataSettingsFor(given.data));
-  HALFSTEP_TRY(const auto samples, samplesFor(environment, *model, settings, context));
+  HALFSTEP_TRY(const auto all, samplesFor(environment, *model, settings, context));
+  HALFSTEP_TRY(const auto parts, divided(all, given.holdout));
+  const auto& [samples, heldOut] = parts;
   HALFSTEP_TRY(SearchSpaceOptions options, spaceOptions(given, *model));
   HALFSTEP_TRY(const Executor executor, Executor::create(model));
   HALFSTEP_TRY(const SchemeList list, schemeList("--schemes", given.schemes));
@@ -185,6 +225,10 @@ Result<void> searchPlan(Environment& environment, const SearchCommandOptions& gi
   report.trials = trials ? trials->count() : 0;
   HALFSTEP_CHECK(tryUniform(report, *model, trials ? &*trials : nullptr, context.part(0.95, 1.0)));
   report.plansRun = trials ? trials->measured() : 0;
+  if (heldOut) {
+    HALFSTEP_TRY(report.heldOut,
+                 tryHeldOut(report, executor, simulation, *heldOut, given.memory, context.part(0.99, 1.0)));
+  }
   if (journal && journal->problem()) {
     printWarning(journal->problem()->message());
   }
@@ -253,6 +297,8 @@ Command searchCommand(CLI::App& main) {
       ->capture_default_str();
   parser->add_option("--memory", options->memory, "MiB for values that are kept from run to run")
       ->capture_default_str();
+  parser->add_option("--holdout", options->holdout,
+                     "Keep the last N samples back, and say what the plan found does on them");
   parser->add_option("--save-plan", options->savePlan, "Write the plan to this file");
   parser->footer(
       "Examples:\n  halfstep-cli search model.onnx --data photos --budget size=25% --save-plan "

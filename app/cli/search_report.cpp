@@ -46,16 +46,23 @@ Json measuredJson(const SearchReport& report, const TriedPlan& tried) {
   return json;
 }
 
+std::string damageText(const SearchReport& report, const TriedPlan* tried) {
+  return tried == nullptr || tried->samples.empty()
+             ? "–"
+             : estimateText(addedDamageEstimate(report.space.metric, tried->samples, report.seed));
+}
+
+/// `heldOut`: the same plan on the samples that were held out; null where there are none.
 std::vector<std::string> row(const SearchReport& report, const std::string& name, const Quantities& totals,
-                             const TriedPlan* tried) {
+                             const TriedPlan* tried, const TriedPlan* heldOut) {
   const double size = part(totals, PlanQuantity::size);
   const double predicted = part(totals, PlanQuantity::damage);
   std::vector<std::string> cells = {
       name, formatBytes(static_cast<std::int64_t>(size)), formatReal(8.0 * size / report.space.parameters),
-      std::isnan(predicted) ? "–" : formatReal(predicted),
-      tried == nullptr || tried->samples.empty()
-          ? "–"
-          : estimateText(addedDamageEstimate(report.space.metric, tried->samples, report.seed))};
+      std::isnan(predicted) ? "–" : formatReal(predicted), damageText(report, tried)};
+  if (report.heldOut) {
+    cells.push_back(damageText(report, heldOut));
+  }
   if (report.space.hasLatency) {
     cells.push_back(formatReal(1e3 * part(totals, PlanQuantity::latency)));
   }
@@ -89,6 +96,12 @@ Json searchJson(const SearchReport& report) {
       {"fast", jsonNumber(report.found.fast)},
       {"greedy", jsonNumber(report.found.greedy)},
       {"measured", report.found.predicted ? measuredJson(report, *report.found.predicted) : Json()}};
+  json["held_out"] = Json();
+  if (report.heldOut) {
+    json["held_out"] = {{"data", report.heldOut->origin.description},
+                        {"samples", report.heldOut->samples},
+                        {"measured", measuredJson(report, report.heldOut->found)}};
+  }
   json["trials"] = report.trials;
   json["plans_run"] = report.plansRun;
   json["pareto"] = Json::array();
@@ -96,10 +109,14 @@ Json searchJson(const SearchReport& report) {
     json["pareto"].push_back(totalsJson(report.space, point.totals));
   }
   json["uniform"] = Json::array();
-  for (const auto& [name, tried] : report.uniform) {
+  for (std::size_t i = 0; i < report.uniform.size(); ++i) {
+    const auto& [name, tried] = report.uniform[i];
     Json one = totalsJson(report.space, tried.solution.totals);
     one["scheme"] = name;
     one["measured"] = measuredJson(report, tried);
+    if (report.heldOut) {
+      one["held_out"] = measuredJson(report, report.heldOut->uniform[i]);
+    }
     json["uniform"].push_back(std::move(one));
   }
   json["layers"] = Json::array();
@@ -122,19 +139,27 @@ std::string searchText(const SearchReport& report) {
   const std::string metric(metricName(report.space.metric));
   std::vector<std::vector<std::string>> rows = {
       {"PLAN", "SIZE", "BITS", "PREDICTED " + metric, "MEASURED " + metric}};
+  if (report.heldOut) {
+    rows.front().push_back("HELD OUT " + metric);
+  }
   if (report.space.hasLatency) {
     rows.front().push_back("LATENCY ms");
   }
+  const TriedPlan* foundHeldOut = report.heldOut ? &report.heldOut->found : nullptr;
   if (report.found.best) {
-    rows.push_back(row(report, "found", report.found.best->solution.totals, &*report.found.best));
+    rows.push_back(
+        row(report, "found", report.found.best->solution.totals, &*report.found.best, foundHeldOut));
     if (report.found.predicted->solution.choices != report.found.best->solution.choices) {
-      rows.push_back(row(report, "predicted best", report.found.solution.totals, &*report.found.predicted));
+      rows.push_back(
+          row(report, "predicted best", report.found.solution.totals, &*report.found.predicted, nullptr));
     }
   } else {
-    rows.push_back(row(report, "found", report.found.solution.totals, nullptr));
+    rows.push_back(row(report, "found", report.found.solution.totals, nullptr, foundHeldOut));
   }
-  for (const auto& [name, tried] : report.uniform) {
-    rows.push_back(row(report, "all " + name, tried.solution.totals, &tried));
+  for (std::size_t i = 0; i < report.uniform.size(); ++i) {
+    const auto& [name, tried] = report.uniform[i];
+    rows.push_back(row(report, "all " + name, tried.solution.totals, &tried,
+                       report.heldOut ? &report.heldOut->uniform[i] : nullptr));
   }
   text += tableText(rows, 1) + "\n";
   const double gap = report.found.solution.gap(report.problem);
@@ -145,6 +170,10 @@ std::string searchText(const SearchReport& report) {
   text += std::to_string(report.trials) + " trials on " + std::to_string(report.samples) + " of " +
           displayText(report.origin.description) + ", " + std::to_string(report.plansRun) +
           " plans run for them and for those that are the same everywhere.\n";
+  if (report.heldOut) {
+    text += "Held out: " + displayText(report.heldOut->origin.description) +
+            ", which neither the sweep nor the search has seen.\n";
+  }
   return text;
 }
 

@@ -4,10 +4,19 @@
 #include "app/cli/output.h"
 #include "core/analysis/plan_finder.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace halfstep::cli {
+
+/// The plans once more, on samples that neither the sweep nor the search has seen.
+struct HeldOut {
+  SampleOrigin origin;
+  std::size_t samples = 0;
+  TriedPlan found;
+  std::vector<TriedPlan> uniform; ///< as SearchReport::uniform
+};
 
 /// Everything a search came to.
 struct SearchReport {
@@ -26,6 +35,7 @@ struct SearchReport {
   /// Every layer with the same candidate (those that are pinned with their own): measured, or predicted only
   /// (no samples).
   std::vector<std::pair<std::string, TriedPlan>> uniform;
+  std::optional<HeldOut> heldOut;
   double seconds = 0.0;
 };
 

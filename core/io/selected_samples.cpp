@@ -66,4 +66,14 @@ std::shared_ptr<const SampleSource> selectSamples(std::shared_ptr<const SampleSo
   return std::make_shared<SelectedSamples>(std::move(all), count, std::move(order), std::move(origin));
 }
 
+std::shared_ptr<const SampleSource> lastSamples(std::shared_ptr<const SampleSource> all, std::size_t count) {
+  SampleOrigin origin = all->origin();
+  origin.description = "the last " + std::to_string(count) + " of " + origin.description;
+  const std::size_t first = all->count() - count;
+  origin.fingerprint = RandomStream(origin.fingerprint, first, count).next();
+  std::vector<std::size_t> order(count);
+  std::iota(order.begin(), order.end(), first);
+  return std::make_shared<SelectedSamples>(std::move(all), count, std::move(order), std::move(origin));
+}
+
 } // namespace halfstep

@@ -17,4 +17,7 @@ std::shared_ptr<const SampleSource> selectSamples(std::shared_ptr<const SampleSo
                                                   std::optional<std::uint64_t> shuffleSeed,
                                                   std::uint64_t fingerprint);
 
+/// The last `count` samples of `all`, which has at least so many.
+std::shared_ptr<const SampleSource> lastSamples(std::shared_ptr<const SampleSource> all, std::size_t count);
+
 } // namespace halfstep

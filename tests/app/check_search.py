@@ -12,6 +12,8 @@ import sys
 import tempfile
 import time
 
+import numpy as np
+
 CLI, SOURCE = sys.argv[1], sys.argv[2]
 SAMPLES = os.path.join(SOURCE, "sample_models")
 failures = []
@@ -61,6 +63,28 @@ def within_budget(folder, model, data):
     check("the same search finds the same plan", again["layers"] == found["layers"])
     other = run("search", model, "--data", data, "--samples", "24", "--budget", "size=13%", "--trials", "0")
     check("another budget finds another plan", other["layers"] != found["layers"] and other["measured"] is None)
+
+
+def held_out(folder, model, data):
+    """What is held out is not searched on, and is measured as `evaluate` measures it."""
+    plan = os.path.join(folder, "held.halfstep.json")
+    arguments = ["--data", data, "--budget", "size=16%", "--schemes", "int8,int4,int3:group64:mse", "--trials", "20"]
+    found = run("search", model, *arguments, "--samples", "40", "--holdout", "24", "--save-plan", plan)
+    parts = {}
+    for name, part in (("front", slice(0, 16)), ("back", slice(16, 40))):
+        parts[name] = os.path.join(folder, name)
+        os.mkdir(parts[name])
+        for file in os.listdir(data):
+            np.save(os.path.join(parts[name], file), np.load(os.path.join(data, file))[part])
+    without = run("search", model, "--data", parts["front"], *arguments[2:])
+    check("the search sees the other samples only", found["samples"] == 16 and found["measured"] == without["measured"]
+          and found["layers"] == without["layers"] and without["held_out"] is None)
+    alone = run("evaluate", model, "--plan", plan, "--data", parts["back"])["output"]["kl"]["value"]
+    held = found["held_out"]
+    check("the held out figure is evaluate's", held["samples"] == 24 and near(held["measured"]["kl"]["value"], alone, 1e-4))
+    check("uniform plans are held out too", all(one["held_out"]["kl"]["value"] >= 0 for one in found["uniform"]))
+    check("something must be left to search on",
+          "--holdout 40" in run("search", model, *arguments, "--samples", "40", "--holdout", "40", status=2))
 
 
 def exhaustive(model, data):
@@ -264,6 +288,7 @@ def main():
     mlp = os.path.join(SAMPLES, "digits_mlp.onnx")
     with tempfile.TemporaryDirectory(prefix="halfstep-search-") as folder:
         within_budget(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
+        held_out(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
         exhaustive(mlp, os.path.join(SAMPLES, "data", "digits_mlp"))
         resumed(folder, cnn, os.path.join(SAMPLES, "data", "digits_cnn"))
         differences(folder, cnn)
