@@ -37,6 +37,24 @@ Result<void> checkSchemes(const Model& model, const Plan& plan) {
 
 } // namespace
 
+namespace {
+
+/// "int8" or "int8/uint8:tensor"; errors name the option.
+Result<LayerPlan> layerPlanOf(const std::string& option, std::string_view text) {
+  auto parsed = parseLayerPlan(text);
+  auto supported = parsed ? checkSupported(parsed->weights) : Result<void>(parsed.error());
+  if (supported) {
+    supported = checkSupportedForActivations(parsed->activations.scheme, parsed->activations.dynamic);
+  }
+  if (!supported) {
+    supported.error().what = option + ": " + supported.error().what;
+    return std::move(supported.error());
+  }
+  return parsed;
+}
+
+} // namespace
+
 bool SchemeList::needsCalibration() const {
   return std::any_of(activations.begin(), activations.end(),
                      [](const ActivationScheme& one) { return one.needsCalibration(); });
@@ -52,17 +70,9 @@ Result<SchemeList> schemeList(const std::string& option, std::string_view text) 
     if (letter != ',' || (depth > 0 && i < text.size())) {
       continue;
     }
-    auto parsed = parseLayerPlan(text.substr(start, i - start));
-    auto supported = parsed ? checkSupported(parsed->weights) : Result<void>(parsed.error());
-    if (supported) {
-      supported = checkSupportedForActivations(parsed->activations.scheme, parsed->activations.dynamic);
-    }
-    if (!supported) {
-      supported.error().what = option + ": " + supported.error().what;
-      return std::move(supported.error());
-    }
-    list.weights.push_back(parsed->weights);
-    list.activations.push_back(parsed->activations);
+    HALFSTEP_TRY(const LayerPlan parsed, layerPlanOf(option, text.substr(start, i - start)));
+    list.weights.push_back(parsed.weights);
+    list.activations.push_back(parsed.activations);
     start = i + 1;
   }
   if (std::all_of(list.activations.begin(), list.activations.end(),
@@ -78,7 +88,9 @@ Result<void> applySet(const std::string& option, const std::string& set, const M
     return Error{ErrorKind::usage, option + " " + set + ": expected GLOB=SCHEME, for example 'conv*=int8'"};
   }
   const std::string glob = set.substr(0, equals);
-  HALFSTEP_TRY(const Scheme scheme, schemeOf(option + " " + glob, set.substr(equals + 1)));
+  const std::string text = set.substr(equals + 1);
+  HALFSTEP_TRY(const LayerPlan given, layerPlanOf(option + " " + glob, text));
+  const bool namesInput = text.find('/') != std::string::npos;
   std::vector<std::string> names;
   bool matched = false;
   for (const Layer& layer : model.layers) {
@@ -86,7 +98,10 @@ Result<void> applySet(const std::string& option, const std::string& set, const M
     if (layer.name == glob || fnmatch(glob.c_str(), layer.name.c_str(), FNM_NOESCAPE) == 0) {
       matched = true;
       LayerPlan layerPlan = plan.forLayer(layer.name);
-      layerPlan.weights = scheme;
+      layerPlan.weights = given.weights;
+      if (namesInput) {
+        layerPlan.activations = given.activations;
+      }
       plan.layers[layer.name] = layerPlan;
     }
   }
@@ -106,7 +121,8 @@ void addPlanOptions(CLI::App& parser, PlanOptions& options) {
                     "Scheme of every layer's input: uint8:tensor:mse (static, calibrated), dynamic:int8");
   parser
       .add_option("--set", options.sets,
-                  "GLOB=SCHEME: scheme of the layers whose name matches; may be repeated")
+                  "GLOB=SCHEME: scheme of the layers whose name matches, with that of their input behind "
+                  "a slash if it is another (int8/uint8:tensor); may be repeated")
       ->allow_extra_args(false);
   parser.add_option(
       "--plan", options.planFile,

@@ -277,7 +277,9 @@ Command searchCommand(CLI::App& main) {
       "--journal", options->journal,
       "Keep the sensitivities in this file and the plans that were run beside it (sweep.jsonl: "
       "sweep.trials.jsonl), and go on from them after an interruption");
-  parser->add_option("--pin", options->pins, "GLOB=SCHEME: layers that keep this scheme; may be repeated")
+  parser
+      ->add_option("--pin", options->pins,
+                   "GLOB=SCHEME: layers that keep this scheme (int8, int8/uint8:tensor); may be repeated")
       ->allow_extra_args(false);
   parser
       ->add_option(

@@ -24,6 +24,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QListWidget>
+#include <QMenu>
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QSignalSpy>
@@ -342,7 +343,7 @@ private slots:
     // Other scales, and layers that go together.
     program.child<QToolButton>("trade_off_across_bops")->click();
     QTRY_VERIFY(tradeOff.space() && tradeOff.space()->across == PlanQuantity::bops);
-    program.child<QCheckBox>("trade_off_tie_sums")->click();
+    program.child<QAction>("trade_off_tie_sums")->trigger();
     QTRY_VERIFY(!tradeOff.space()->space.problem.ties.empty());
     QTRY_VERIFY(program.session.isSettled());
     for (const auto& tie : tradeOff.space()->space.problem.ties) {
@@ -350,6 +351,37 @@ private slots:
         QCOMPARE(tradeOff.chosen()->choices[layer], tradeOff.chosen()->choices[tie.front()]);
       }
     }
+    pinsAndTiesSelectedLayers(program);
+  }
+
+  static void pinsAndTiesSelectedLayers(Program& program) {
+    TradeOff& tradeOff = program.session.tradeOff();
+    program.child<QAction>("trade_off_tie_sums")->trigger();
+    QTRY_VERIFY(program.session.isSettled() && tradeOff.space()->space.problem.ties.empty());
+    program.session.document().setSchemes({1}, parseScheme("int3:group32").value());
+    program.session.selection().select({1}, 1);
+    program.child<QAction>("trade_off_pin")->trigger();
+    program.session.selection().select({2, 5}, 2);
+    program.child<QAction>("trade_off_tie")->trigger();
+    QCOMPARE(program.child<QPushButton>("trade_off_rules")->text(), QStringLiteral("Rules: 2"));
+    QTRY_VERIFY(program.session.isSettled() && tradeOff.space()->space.problem.ties.size() == 1);
+    const Plan plan = tradeOff.chosenPlan();
+    const auto schemeOf = [&](int layer) {
+      return printScheme(plan.forLayer(program.session.document().layer(layer).name).weights);
+    };
+    QCOMPARE(schemeOf(1), std::string("int3:group32"));
+    QCOMPARE(schemeOf(2), schemeOf(5));
+    program.child<QAction>("action_copy_command")->trigger();
+    const QString command = QApplication::clipboard()->text();
+    QVERIFY2(command.contains("--pin block1.expand=int3:group32") &&
+                 command.contains("--tie block1.depthwise,block2.depthwise"),
+             qPrintable(command));
+    // The menu takes them back.
+    QMenu* menu = program.child<QPushButton>("trade_off_rules")->menu();
+    emit menu->aboutToShow();
+    menu->actions().back()->trigger();
+    QCOMPARE(tradeOff.rules(), SearchRules());
+    QTRY_VERIFY(program.session.isSettled() && tradeOff.space()->space.fixed.empty());
   }
 
   void showsWhatAnExportWouldWrite() {

@@ -3,12 +3,12 @@
 #include "core/support/units.h"
 #include "widgets/panels/card.h"
 #include "widgets/panels/difference_card.h"
+#include "widgets/panels/search_rules_button.h"
 #include "widgets/panels/segmented_control.h"
 #include "widgets/plots/trade_off_plot.h"
 #include "widgets/style/theme.h"
 #include "widgets/viewmodels/sensitivity_model.h"
 
-#include <QCheckBox>
 #include <QEvent>
 #include <QLabel>
 #include <QLineEdit>
@@ -50,8 +50,7 @@ TradeOffPanel::TradeOffPanel(Document& document, Selection& selection, NetworkAn
     , m_across(new SegmentedControl(QStringLiteral("trade_off_across"), tr("Across"), 3))
     , m_up(new SegmentedControl(QStringLiteral("trade_off_up"), tr("Up"), 4))
     , m_presets(new SegmentedControl(QStringLiteral("trade_off_presets"), tr("Presets"), 3))
-    , m_tieInputs(new QCheckBox(tr("Tie same inputs")))
-    , m_tieSums(new QCheckBox(tr("Tie sums")))
+    , m_rules(new SearchRulesButton(document, selection, tradeOff))
     , m_plot(new TradeOffPlot(tradeOff))
     , m_legend(new QLabel)
     , m_slider(new QSlider(Qt::Horizontal))
@@ -95,12 +94,6 @@ QWidget* TradeOffPanel::controls() {
        {tr("Accuracy"), QStringLiteral("accuracy"), tr("Against the labels; measured plans only")},
        {tr("SQNR"), QStringLiteral("sqnr"), tr("Of the outputs, in dB; measured plans only")}});
   m_up->setCurrentValue(QStringLiteral("damage"));
-  m_tieInputs->setObjectName(QStringLiteral("trade_off_tie_inputs"));
-  m_tieInputs->setToolTip(
-      tr("Products of the same value have one scheme: query, key and value; gate and up"));
-  m_tieSums->setObjectName(QStringLiteral("trade_off_tie_sums"));
-  m_tieSums->setToolTip(tr("Layers that meet in one sum or concatenation have one scheme, as integer kernels "
-                           "want it"));
   auto* bar = new QWidget;
   auto* layout = new QHBoxLayout(bar);
   layout->setContentsMargins(0, 0, 0, 0);
@@ -108,8 +101,7 @@ QWidget* TradeOffPanel::controls() {
   layout->addWidget(m_across);
   layout->addWidget(m_up);
   layout->addSpacing(kSpaceSmall);
-  layout->addWidget(m_tieInputs);
-  layout->addWidget(m_tieSums);
+  layout->addWidget(m_rules);
   layout->addStretch(1);
   layout->addWidget(m_presets);
   return bar;
@@ -178,18 +170,6 @@ void TradeOffPanel::connectParts() {
   connect(m_up, &SegmentedControl::chosen, this,
           [this](const QString& value) { m_plot->setUp(upMetric(value)); });
   connect(m_presets, &SegmentedControl::chosen, this, &TradeOffPanel::choosePreset);
-  const auto takeTies = [this] {
-    std::vector<TieRule> rules;
-    if (m_tieInputs->isChecked()) {
-      rules.push_back(TieRule::sameInput);
-    }
-    if (m_tieSums->isChecked()) {
-      rules.push_back(TieRule::residual);
-    }
-    m_tradeOff.setTies(rules);
-  };
-  connect(m_tieInputs, &QCheckBox::toggled, this, takeTies);
-  connect(m_tieSums, &QCheckBox::toggled, this, takeTies);
   connect(m_slider, &QSlider::valueChanged, this, [this](int step) {
     const auto& space = m_tradeOff.space();
     if (space) {

@@ -8,7 +8,6 @@
 
 #include <QWidget>
 
-class QCheckBox;
 class QLabel;
 class QLineEdit;
 class QPushButton;
@@ -18,6 +17,7 @@ class QStackedWidget;
 namespace halfstep {
 
 class DifferenceCard;
+class SearchRulesButton;
 class SegmentedControl;
 class TradeOffPlot;
 
@@ -60,8 +60,7 @@ private:
   SegmentedControl* m_across;
   SegmentedControl* m_up;
   SegmentedControl* m_presets;
-  QCheckBox* m_tieInputs;
-  QCheckBox* m_tieSums;
+  SearchRulesButton* m_rules;
   TradeOffPlot* m_plot;
   QLabel* m_legend;
   QSlider* m_slider;

@@ -185,9 +185,21 @@ QString searchCommand(const Document& document, const NetworkAnalysis& analysis,
   }
   QString command = start("search", document) + dataWords(document.data()) + sweepWords(analysis) +
                     QStringLiteral(" --budget ") + budget;
-  for (const TieRule rule : tradeOff.ties()) {
+  const SearchRules& rules = tradeOff.rules();
+  for (const TieRule rule : rules.ties) {
     command +=
         rule == TieRule::sameInput ? QStringLiteral(" --tie same-input") : QStringLiteral(" --tie residual");
+  }
+  for (const auto& names : rules.tied) {
+    QStringList list;
+    for (const std::string& name : names) {
+      list << QString::fromStdString(name);
+    }
+    command += QStringLiteral(" --tie ") + shellQuoted(list.join(','));
+  }
+  for (const auto& [name, plan] : rules.pinned) {
+    command += QStringLiteral(" --pin ") +
+               shellQuoted(globEscaped(name) + '=' + QString::fromStdString(printLayerPlan(plan)));
   }
   return command;
 }

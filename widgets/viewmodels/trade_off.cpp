@@ -34,7 +34,7 @@ struct SpaceRequest {
   std::shared_ptr<const SweepView> sweep;
   std::shared_ptr<const Latency> latency;
   std::shared_ptr<const SampleSource> samples;
-  std::vector<TieRule> ties;
+  SearchRules rules;
   PlanQuantity across = PlanQuantity::size;
 };
 
@@ -45,7 +45,9 @@ Result<std::shared_ptr<const TradeOffSpace>> makeSpace(const Executor& executor,
   HALFSTEP_TRY(times.shapes, findLayerShapes(executor, *request.samples, 0, job));
   times.measured = request.latency;
   options.times = std::move(times);
-  for (const TieRule rule : request.ties) {
+  options.ties = request.rules.tied;
+  options.pinned = request.rules.pinned;
+  for (const TieRule rule : request.rules.ties) {
     auto found = findTies(executor.model(), rule);
     std::move(found.begin(), found.end(), std::back_inserter(options.ties));
   }
@@ -106,6 +108,10 @@ TradeOff::TradeOff(Document& document, NetworkAnalysis& analysis, JobRunner& run
       rebuild();
     }
   });
+  connect(&m_document, &Document::modelChanged, this, [this] {
+    m_rules = {m_rules.ties, {}, {}}; // the names were the other model's
+    emit rulesChanged();
+  });
   connect(&m_analysis, &NetworkAnalysis::latencyChanged, this, [this] {
     if (m_sweep && m_analysis.latency()) {
       rebuild();
@@ -131,7 +137,7 @@ void TradeOff::rebuild() {
     emit chosenChanged();
     return;
   }
-  const SpaceRequest request{m_sweep, m_analysis.latency(), m_analysis.samples(), m_ties, m_across};
+  const SpaceRequest request{m_sweep, m_analysis.latency(), m_analysis.samples(), m_rules, m_across};
   m_runner.start<std::shared_ptr<const TradeOffSpace>>(
       {Lane::batch, tr("Frontier of the plans"), QStringLiteral("frontier"), true},
       [request, executorOf = m_analysis.executorSource()](
@@ -175,9 +181,10 @@ void TradeOff::setAcross(PlanQuantity quantity) {
   }
 }
 
-void TradeOff::setTies(const std::vector<TieRule>& rules) {
-  if (m_ties != rules) {
-    m_ties = rules;
+void TradeOff::setRules(SearchRules rules) {
+  if (m_rules != rules) {
+    m_rules = std::move(rules);
+    emit rulesChanged();
     rebuild();
   }
 }

@@ -9,11 +9,20 @@
 
 #include <QObject>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
 
 namespace halfstep {
+
+/// What every plan that is found keeps to.
+struct SearchRules {
+  std::vector<TieRule> ties;                  ///< layers found in the graph that share a scheme
+  std::vector<std::vector<std::string>> tied; ///< the same, named by the person
+  std::map<std::string, LayerPlan> pinned;    ///< layers that keep a scheme
+  bool operator==(const SearchRules&) const = default;
+};
 
 class TradeOff : public QObject {
   Q_OBJECT
@@ -35,7 +44,7 @@ public:
   /// What was measured of the chosen plan; null if nothing was.
   const TradeOffPoint* chosenPoint() const;
   double budget() const { return m_budget; }
-  const std::vector<TieRule>& ties() const { return m_ties; }
+  const SearchRules& rules() const { return m_rules; }
   bool measures() const { return m_measureJob != 0; }
 
   void setAcross(PlanQuantity quantity);
@@ -45,8 +54,8 @@ public:
   void setBitsPerWeight(double bits) { setBudget(bits * (m_space ? m_space->space.parameters : 0.0) / 8.0); }
   /// Takes the plan of a measured point, where it is one of the space.
   void choosePoint(int point);
-  /// Which rules tie layers; the space is made anew.
-  void setTies(const std::vector<TieRule>& rules);
+  /// The space is made anew.
+  void setRules(SearchRules rules);
 
   /// Uniform plans, the present one, the named versions, and some along the frontier.
   void measurePlans();
@@ -61,6 +70,7 @@ signals:
   void spaceChanged();
   void pointsChanged();
   void chosenChanged();
+  void rulesChanged();
 
 private:
   void rebuild();
@@ -84,7 +94,7 @@ private:
   std::shared_ptr<const TradeOffSpace> m_space;
   QString m_problem;
   PlanQuantity m_across = PlanQuantity::size;
-  std::vector<TieRule> m_ties;
+  SearchRules m_rules;
   double m_budget = 0.0;
   std::optional<SearchSolution> m_chosen;
   std::vector<TradeOffPoint> m_measured; ///< in the order in which they were run
