@@ -2,7 +2,10 @@
 
 #include "core/exec/buffer_pool.h"
 
+#include <cstdlib>
+#include <fstream>
 #include <new>
+#include <string_view>
 
 #include <unistd.h>
 
@@ -19,10 +22,23 @@ std::size_t mostBytes() {
   return bytes;
 }
 
+/// What the system could give now without swapping or ending a program; everything where it does not say.
+std::size_t availableBytes() {
+  std::ifstream facts("/proc/meminfo");
+  for (std::string line; std::getline(facts, line);) {
+    constexpr std::string_view kName = "MemAvailable:";
+    if (line.rfind(kName, 0) == 0) {
+      return static_cast<std::size_t>(std::strtoull(line.c_str() + kName.size(), nullptr, 10)) << 10;
+    }
+  }
+  return mostBytes();
+}
+
 } // namespace
 
 Result<std::shared_ptr<std::byte>> allocateBytes(std::size_t bytes) {
-  if (bytes > mostBytes()) {
+  constexpr std::size_t kLarge = std::size_t{1} << 30; // worth asking the system
+  if (bytes > mostBytes() || (bytes > kLarge && bytes > availableBytes())) {
     return Error{ErrorKind::failed,
                  "a tensor of " + std::to_string(bytes) + " bytes does not fit into this machine's memory"};
   }

@@ -80,7 +80,7 @@ private:
   const T* m_data;
 };
 
-/// Uninitialised memory for `bytes`, aligned for vectors. Error: more than this machine has.
+/// Uninitialised memory for `bytes`, aligned for vectors. Error: more than this machine has left.
 Result<std::shared_ptr<std::byte>> allocateBytes(std::size_t bytes);
 
 /// A tensor while it is filled.

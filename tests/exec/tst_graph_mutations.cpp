@@ -21,6 +21,8 @@
 #include <stop_token>
 #include <thread>
 
+#include <unistd.h>
+
 using namespace halfstep;
 using namespace halfstep::test;
 
@@ -220,6 +222,12 @@ private slots:
   void shapesOfNothingDoNotOverflow() { // as factors of strides, counts and offsets they did
     QVERIFY(!elementCount({3, std::int64_t{1} << 62, 0}));
     QCOMPARE(*elementCount({3, std::int64_t{1} << 40, 0}), std::size_t{0});
+  }
+
+  void memoryThatOthersUseIsNotPromised() { // the system gave it, and ended the program when it was used
+    const long long all = 1LL * ::sysconf(_SC_PHYS_PAGES) * ::sysconf(_SC_PAGE_SIZE);
+    const auto refused = allocateBytes(static_cast<std::size_t>(all) - 1);
+    QVERIFY(!refused && refused.error().message().find("memory") != std::string::npos);
   }
 
   void exceptionsReachWhoStartedALoop() { // out of memory on another thread ended the program
