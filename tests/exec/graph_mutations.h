@@ -18,8 +18,8 @@ using Values = std::map<std::string, Value>;
 std::size_t pick(Random& random, std::size_t count);
 
 enum class Content { plain, any };
-/// Values of `type` in a valid shape: integers of 0…3 and floats of 0.5…2 and −2…−0.5, or, with `any`, at times
-/// others that no operator may choke on.
+/// Values of `type` in a valid shape: integers of 0…3 and floats of 0.5…2 and −2…−0.5, or, with `any`, at
+/// times others that no operator may choke on.
 Tensor randomTensor(ElementType type, const Shape& shape, Random& random, Content content);
 
 /// Another shape, element type or content.
