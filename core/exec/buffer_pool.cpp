@@ -1,7 +1,9 @@
 #include "core/exec/buffer_pool.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
+#include <limits>
 #include <new>
 
 namespace halfstep {
@@ -14,6 +16,7 @@ constexpr std::size_t kFreely = std::size_t{32} << 20;
 /// Values of at least this size are cut out of regions; smaller ones are kept by size, which is faster.
 constexpr std::size_t kLarge = std::size_t{1} << 16;
 
+std::atomic<std::size_t> s_limit = std::numeric_limits<std::size_t>::max();
 thread_local BufferPool* t_current = nullptr;
 
 /// Sizes in steps of an eighth, so that values of nearly the same size share.
@@ -50,7 +53,14 @@ std::size_t BufferPool::most() const {
   return std::max(m_liveBytes + kFreely, m_peakBytes + m_peakBytes / 4);
 }
 
+void BufferPool::limit(std::size_t atOnce) {
+  s_limit = atOnce;
+}
+
 std::shared_ptr<std::byte> BufferPool::take(std::size_t bytes) {
+  if (bytes > s_limit) {
+    return nullptr;
+  }
   const std::size_t size = bytes < kLarge ? sizeClass(bytes) : bytes;
   std::byte* memory = nullptr;
   {

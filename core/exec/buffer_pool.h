@@ -23,6 +23,9 @@ public:
   /// Frees what is not in use, and from now on keeps nothing.
   void close();
 
+  /// For tests: no pool of the process gives more than this at once, as if there were not more.
+  static void limit(std::size_t atOnce);
+
   /// Of the calling thread; null outside a run.
   static BufferPool* current();
 

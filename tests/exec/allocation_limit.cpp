@@ -1,5 +1,7 @@
 #include "tests/exec/allocation_limit.h"
 
+#include "core/exec/buffer_pool.h"
+
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -54,12 +56,14 @@ namespace halfstep::test {
 
 AllocationLimit::AllocationLimit(std::size_t once, std::size_t together) {
   s_once = once;
+  BufferPool::limit(once);
   s_together = s_used + together;
 }
 
 AllocationLimit::~AllocationLimit() {
   s_once = kAny;
   s_together = kAny;
+  BufferPool::limit(kAny);
 }
 
 } // namespace halfstep::test

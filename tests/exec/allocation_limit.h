@@ -8,7 +8,7 @@
 namespace halfstep::test {
 
 /// While it lives, operator new fails for more than `once` bytes, and where more than `together` would be in
-/// use. One at a time.
+/// use; the executor's own values, which are mapped, are held to `once`. One at a time.
 class AllocationLimit {
 public:
   AllocationLimit(std::size_t once, std::size_t together);
