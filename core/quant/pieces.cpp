@@ -5,8 +5,8 @@
 namespace halfstep {
 
 namespace {
-/// Two to four milliseconds of the fused pass on two threads.
-constexpr std::size_t kStepValues = std::size_t{1} << 25;
+/// One to two milliseconds of the fused pass on two threads: what more urgent work waits for.
+constexpr std::size_t kStepValues = std::size_t{1} << 24;
 
 std::size_t ceilDivide(std::size_t a, std::size_t b) {
   return b == 0 ? 0 : (a + b - 1) / b;

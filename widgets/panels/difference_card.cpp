@@ -162,7 +162,21 @@ void DifferenceCard::connectParts() {
             }
           });
   connect(&m_comparison, &PlanComparison::entriesChanged, this, &DifferenceCard::showEntries);
-  connect(&m_comparison, &PlanComparison::changed, this, &DifferenceCard::showDifference);
+  connect(&m_comparison, &PlanComparison::changed, this, &DifferenceCard::showDifferenceSoon);
+}
+
+void DifferenceCard::showEvent(QShowEvent* event) {
+  QWidget::showEvent(event);
+  if (m_stale) {
+    showDifference();
+  }
+}
+
+void DifferenceCard::showDifferenceSoon() {
+  m_stale = true;
+  if (isVisible()) {
+    showDifference();
+  }
 }
 
 void DifferenceCard::measureTarget() {
@@ -250,6 +264,7 @@ QStringList DifferenceCard::measuredWords() const {
 }
 
 void DifferenceCard::showDifference() {
+  m_stale = false;
   const auto& entries = m_comparison.entries();
   for (const auto& [box, choice] :
        {std::pair(m_from, m_comparison.from()), std::pair(m_to, m_comparison.to())}) {

@@ -28,7 +28,12 @@ signals:
   void saveVersionRequested();
   void versionsRequested();
 
+protected:
+  void showEvent(QShowEvent* event) override;
+
 private:
+  /// At once where it is seen, otherwise when it comes to be: plans change with every step of a drag.
+  void showDifferenceSoon();
   void makeTable();
   QWidget* choices();
   QWidget* versionButtons();
@@ -54,6 +59,7 @@ private:
   QPushButton* m_measureThis;
   QPushButton* m_improve;
   QLabel* m_gap;
+  bool m_stale = false; ///< what it shows is of an earlier plan
 };
 
 } // namespace halfstep

@@ -137,7 +137,12 @@ void LatencyPanel::connectParts() {
   connect(m_stacks, &Plot::saveFailed, this, &LatencyPanel::failed);
   connect(&m_selection, &Selection::currentLayerChanged, this,
           [this] { m_stacks->setCurrentLayer(m_selection.currentLayer()); });
-  connect(&m_document, &Document::plansChanged, this, &LatencyPanel::showStacks);
+  connect(&m_document, &Document::plansChanged, this, [this] {
+    m_stale = m_model.latency() != nullptr; // plans change with every step of a drag
+    if (m_stale && isVisible()) {
+      showStacks();
+    }
+  });
   connect(&m_analysis, &NetworkAnalysis::latencyChanged, this, &LatencyPanel::showLatency);
   connect(&m_analysis, &NetworkAnalysis::samplesChanged, this, &LatencyPanel::showLatency);
 }
@@ -146,6 +151,13 @@ void LatencyPanel::changeEvent(QEvent* event) {
   QWidget::changeEvent(event);
   if (event->type() == QEvent::PaletteChange || event->type() == QEvent::StyleChange) {
     showLegend();
+  }
+}
+
+void LatencyPanel::showEvent(QShowEvent* event) {
+  QWidget::showEvent(event);
+  if (m_stale) {
+    showStacks();
   }
 }
 
@@ -166,6 +178,7 @@ void LatencyPanel::showLatency() {
 }
 
 void LatencyPanel::showStacks() {
+  m_stale = false;
   std::vector<LatencyStack> stacks;
   QStringList names;
   if (const auto& latency = m_model.latency()) {

@@ -33,6 +33,7 @@ signals:
 
 protected:
   void changeEvent(QEvent* event) override;
+  void showEvent(QShowEvent* event) override;
 
 private:
   void layOut();
@@ -57,6 +58,7 @@ private:
   QLabel* m_origin;
   QTableView* m_table;
   LayerRowLink* m_rows = nullptr; ///< the table's
+  bool m_stale = false;           ///< the stacks are of an earlier plan
 };
 
 } // namespace halfstep

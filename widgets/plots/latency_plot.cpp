@@ -127,6 +127,9 @@ void LatencyPlot::setStacks(std::vector<LatencyStack> stacks, QStringList layers
 }
 
 void LatencyPlot::setCurrentLayer(int layer) {
+  if (m_layer == layer) {
+    return;
+  }
   m_layer = layer;
   m_bars->current = layer;
   replot(QCustomPlot::rpQueuedReplot);
