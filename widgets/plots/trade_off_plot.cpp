@@ -333,7 +333,13 @@ void TradeOffPlot::fitAxes() {
     }
   }
   if (const auto& space = m_tradeOff.space()) { // the rest of the line, towards float, is a zoom away
-    keys.upper = std::min(keys.upper, space->most / m_unit);
+    constexpr double kNearlyWithin = 1.3;       // points a little beyond are not cut off
+    double most = space->most / m_unit;
+    for (const TradeOffPoint& point : m_tradeOff.points()) {
+      const double cost = costOf(point);
+      most = cost <= kNearlyWithin * space->most / m_unit ? std::max(most, cost) : most;
+    }
+    keys.upper = std::min(keys.upper, most);
     if (!m_up) {
       bool found = false;
       const QCPRange within = m_frontier->getValueRange(found, QCP::sdPositive, keys);
