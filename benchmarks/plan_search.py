@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-SCHEMES = "int8,int7,int6,int6:mse,int5:mse,int5:group64:mse,int4:mse,int4:group64:mse,int3:group64:mse,int3:mse,int4:asym:group64:mse,int3:asym:group64:mse"
+SCHEMES = "int8,int8:mse,int8:asym,int7,int7:mse,int7:asym:mse,int6,int6:mse,int5:mse,int5:group64:mse,int4:mse,int4:group64:mse,int3:group64:mse,int3:mse,int4:asym:group64:mse,int3:asym:group64:mse"
 
 
 def run(program, *arguments):
