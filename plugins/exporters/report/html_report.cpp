@@ -41,7 +41,7 @@ pre { background: var(--panel); padding: 0.75rem 1rem; overflow: auto; white-spa
 table { border-collapse: collapse; font-size: 0.9rem; margin: 0.5rem 0 1rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--quiet); padding: 0.25rem 0; }
 th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-thead th { vertical-align: bottom; border-bottom: 2px solid var(--quiet); }
+thead th { vertical-align: bottom; border-bottom: 2px solid var(--quiet); } thead th:first-child { text-align: left; }
 tbody th { font-weight: 500; text-align: left; } th.words, td.words, .properties td { text-align: left; }
 tbody th.words { min-width: 10rem; max-width: 22rem; overflow-wrap: anywhere; } td small { white-space: nowrap; }
 figure { margin: 1rem 0 1.5rem; } figcaption { font-size: 0.9rem; max-width: 56rem; }
