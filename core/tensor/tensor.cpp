@@ -101,8 +101,8 @@ bool decodeEach(const Tensor& tensor, std::size_t first, std::size_t count, Out*
 } // namespace
 
 Result<std::size_t> elementCount(const Shape& shape) {
-  std::size_t count =
-      1; // without the zeros: what is computed with the other dimensions must not overflow either
+  // Without the zeros: what is computed with the other dimensions must not overflow either.
+  std::size_t count = 1;
   bool empty = false;
   for (const std::int64_t dimension : shape) {
     if (dimension < 0) {

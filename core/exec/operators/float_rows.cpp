@@ -16,22 +16,29 @@
 
 namespace halfstep {
 
-HALFSTEP_WIDE void exponentials(const float* in, float* out, std::size_t count) {
+namespace {
+
+/// out[i] = function(in[i]), compiled for the same machine as its caller.
+template <class F>
+__attribute__((always_inline)) inline void eachOf(const float* in, float* out, std::size_t count,
+                                                  F function) {
   for (std::size_t i = 0; i < count; ++i) {
-    out[i] = fastExp(in[i]);
+    out[i] = function(in[i]);
   }
+}
+
+} // namespace
+
+HALFSTEP_WIDE void exponentials(const float* in, float* out, std::size_t count) {
+  eachOf(in, out, count, fastExp);
 }
 
 HALFSTEP_WIDE void logistics(const float* in, float* out, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    out[i] = fastSigmoid(in[i]);
-  }
+  eachOf(in, out, count, fastSigmoid);
 }
 
 HALFSTEP_WIDE void hyperbolicTangents(const float* in, float* out, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    out[i] = fastTanh(in[i]);
-  }
+  eachOf(in, out, count, fastTanh);
 }
 
 HALFSTEP_WIDE void shiftedExponentials(const float* in, float most, float* out, std::size_t count) {
@@ -41,15 +48,11 @@ HALFSTEP_WIDE void shiftedExponentials(const float* in, float most, float* out, 
 }
 
 HALFSTEP_WIDE void errorFunctions(const float* in, float* out, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    out[i] = fastErf(in[i]);
-  }
+  eachOf(in, out, count, fastErf);
 }
 
 HALFSTEP_WIDE void normalGelus(const float* in, float* out, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    out[i] = fastGelu(in[i]);
-  }
+  eachOf(in, out, count, fastGelu);
 }
 
 HALFSTEP_WIDE void tanhGelus(const float* in, float* out, std::size_t count) {
