@@ -144,13 +144,11 @@ void ChannelRangePlot::clicked(const QPoint& at) {
   }
 }
 
-void ChannelRangePlot::keyPressEvent(QKeyEvent* event) {
-  const int step = event->key() == Qt::Key_Right ? 1 : (event->key() == Qt::Key_Left ? -1 : 0);
-  if (m_view && step != 0) {
+bool ChannelRangePlot::stepped(int step) {
+  if (m_view) {
     emit channelPicked(std::clamp(m_view->channel + step, 0, std::max(0, channelCount() - 1)));
-    return;
   }
-  Plot::keyPressEvent(event);
+  return m_view != nullptr;
 }
 
 PlotTable ChannelRangePlot::table() const {

@@ -187,13 +187,11 @@ void LatencyPlot::clicked(const QPoint& at) {
   }
 }
 
-void LatencyPlot::keyPressEvent(QKeyEvent* event) {
-  const int step = event->key() == Qt::Key_Right ? 1 : (event->key() == Qt::Key_Left ? -1 : 0);
-  if (step != 0 && !m_layers.isEmpty()) {
+bool LatencyPlot::stepped(int step) {
+  if (!m_layers.isEmpty()) {
     emit layerPicked(std::clamp(m_layer + step, 0, static_cast<int>(m_layers.size()) - 1));
-    return;
   }
-  Plot::keyPressEvent(event);
+  return !m_layers.isEmpty();
 }
 
 PlotTable LatencyPlot::table() const {

@@ -33,7 +33,7 @@ protected:
   void fitAxes() override;
   QString describe(double key, double value) const override;
   void clicked(const QPoint& at) override;
-  void keyPressEvent(QKeyEvent* event) override;
+  bool stepped(int step) override;
 
 private:
   struct Place {

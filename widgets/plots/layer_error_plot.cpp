@@ -139,13 +139,11 @@ void LayerErrorPlot::clicked(const QPoint& at) {
   }
 }
 
-void LayerErrorPlot::keyPressEvent(QKeyEvent* event) {
-  const int step = event->key() == Qt::Key_Right ? 1 : (event->key() == Qt::Key_Left ? -1 : 0);
-  if (step != 0 && layerCount() > 0) {
+bool LayerErrorPlot::stepped(int step) {
+  if (layerCount() > 0) {
     emit layerPicked(std::clamp(m_layer + step, 0, layerCount() - 1));
-    return;
   }
-  Plot::keyPressEvent(event);
+  return layerCount() > 0;
 }
 
 PlotTable LayerErrorPlot::table() const {

@@ -26,7 +26,7 @@ protected:
   void fitAxes() override;
   QString describe(double key, double value) const override;
   void clicked(const QPoint& at) override;
-  void keyPressEvent(QKeyEvent* event) override;
+  bool stepped(int step) override;
 
 private:
   int layerCount() const;

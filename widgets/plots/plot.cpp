@@ -213,7 +213,10 @@ void Plot::keyPressEvent(QKeyEvent* event) {
   const auto controlAnd = [&](Qt::KeyboardModifiers more, int key) {
     return event->modifiers() == (Qt::ControlModifier | more) && event->key() == key;
   };
-  if (event->key() == Qt::Key_Escape || event->key() == Qt::Key_Space) {
+  const int step = event->key() == Qt::Key_Right ? 1 : (event->key() == Qt::Key_Left ? -1 : 0);
+  if (step != 0 && stepped(step)) {
+    event->accept();
+  } else if (event->key() == Qt::Key_Escape || event->key() == Qt::Key_Space) {
     showAll();
   } else if (event->matches(QKeySequence::Copy)) {
     copyData();

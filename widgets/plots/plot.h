@@ -45,6 +45,8 @@ protected:
   virtual bool takesPress(const QPoint&) { return false; }
   /// The left button was pressed and let go at one place.
   virtual void clicked(const QPoint&) {}
+  /// The left or right arrow key was pressed: −1 or 1. False where the plot has nothing to step through.
+  virtual bool stepped(int) { return false; }
   /// True where a double-click has its own meaning.
   virtual bool takesDoubleClick(const QPoint&) { return false; }
 
