@@ -1,9 +1,8 @@
 // The whole window, driven as a person drives it: mouse and keyboard, through files on disk.
-#include "app/commands.h"
-#include "app/main_window.h"
 #include "app/screenshot.h"
 #include "core/io/plan_file.h"
 #include "core/quant/scheme_grammar.h"
+#include "tests/app/program.h"
 #include "tests/support/test_case.h"
 #include "widgets/panels/distribution_panel.h"
 #include "widgets/panels/figures_table.h"
@@ -17,42 +16,16 @@
 #include <QLineEdit>
 #include <QMenu>
 #include <QMessageBox>
-#include <QPushButton>
-#include <QSignalSpy>
 #include <QStackedWidget>
 #include <QTableView>
-#include <QTemporaryDir>
 #include <QToolButton>
 
 using namespace halfstep;
+using test::kSamples;
 
 namespace {
 
-const QString kSamples = QStringLiteral(HALFSTEP_SOURCE_DIR "/sample_models/");
-
-/// A session whose plug-ins are the built ones, and its window.
-struct Program {
-  QTemporaryDir folder;
-  Session session{folder.filePath("settings.ini")};
-  MainWindow window{session};
-
-  Program() {
-    window.resize(1280, 800);
-    window.show();
-  }
-
-  bool open(const QString& path) {
-    QSignalSpy opened(&session, &Session::opened);
-    window.commands().open(path);
-    return opened.wait(10000) && settle();
-  }
-  bool settle() {
-    return QTest::qWaitFor([this] { return session.isSettled(); }, 20000);
-  }
-  template <class T>
-  T* child(const char* name) {
-    return window.findChild<T*>(QLatin1String(name));
-  }
+struct Program : test::Program {
   FiguresTable& figures() {
     QCoreApplication::processEvents(); // it shows them soon, not at once
     return *child<FiguresTable>("figures");

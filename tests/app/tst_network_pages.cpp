@@ -1,8 +1,7 @@
 // The pages that run the network, driven as a person drives them: data, sensitivity, error, activations,
 // latency, trade-off.
-#include "app/commands.h"
-#include "app/main_window.h"
 #include "core/quant/scheme_grammar.h"
+#include "tests/app/program.h"
 #include "tests/support/test_case.h"
 #include "widgets/panels/data_dialog.h"
 #include "widgets/panels/export_dialog.h"
@@ -26,44 +25,24 @@
 #include <QListWidget>
 #include <QMenu>
 #include <QPlainTextEdit>
-#include <QPushButton>
-#include <QSignalSpy>
 #include <QSlider>
 #include <QSpinBox>
 #include <QTableView>
 #include <QTableWidget>
-#include <QTemporaryDir>
 #include <QToolButton>
 
 using namespace halfstep;
+using test::kPatience;
+using test::kSamples;
 
 namespace {
 
-const QString kSamples = QStringLiteral(HALFSTEP_SOURCE_DIR "/sample_models/");
-constexpr int kPatience = 60000;
-
-struct Program {
-  QTemporaryDir folder;
-  Session session{folder.filePath("settings.ini")};
-  MainWindow window{session};
-
+struct Program : test::Program {
   explicit Program(const QString& model) {
-    window.resize(1280, 800);
-    window.show();
-    QSignalSpy opened(&session, &Session::opened);
-    window.commands().open(kSamples + model);
-    if (!opened.wait(10000) || !settle()) {
+    if (!open(kSamples + model)) {
       qFatal("does not open");
     }
   }
-  bool settle() {
-    return QTest::qWaitFor([this] { return session.isSettled(); }, kPatience);
-  }
-  template <class T>
-  T* child(const char* name) {
-    return window.findChild<T*>(QLatin1String(name));
-  }
-  void press(const char* name) { QTest::mouseClick(child<QPushButton>(name), Qt::LeftButton); }
   /// Opens a data set through its dialog.
   bool useData(const QString& path) {
     child<QAction>("action_open_data")->trigger();

@@ -1,10 +1,9 @@
 // Named versions in the window, driven as a person drives them: kept by the keyboard, listed, renamed,
 // compared, restored, deleted and had back; on the Trade-off page without and with a sweep; and trials that
 // go on after a restart.
-#include "app/commands.h"
-#include "app/main_window.h"
 #include "core/io/plan_file.h"
 #include "core/quant/scheme_grammar.h"
+#include "tests/app/program.h"
 #include "tests/support/test_case.h"
 #include "widgets/panels/page_stack.h"
 #include "widgets/panels/save_version_dialog.h"
@@ -17,40 +16,20 @@
 #include <QDirIterator>
 #include <QLabel>
 #include <QLineEdit>
-#include <QPushButton>
-#include <QSignalSpy>
 #include <QTableView>
-#include <QTemporaryDir>
 
 using namespace halfstep;
+using test::kPatience;
+using test::kSamples;
 
 namespace {
 
-const QString kSamples = QStringLiteral(HALFSTEP_SOURCE_DIR "/sample_models/");
-constexpr int kPatience = 60000;
-
-struct Program {
-  QTemporaryDir folder;
-  Session session{folder.filePath("settings.ini")};
-  MainWindow window{session};
-
+struct Program : test::Program {
   explicit Program(const QString& model, const QString& plan = {}) {
-    window.resize(1280, 800);
-    window.show();
-    QSignalSpy opened(&session, &Session::opened);
-    session.openModel(kSamples + model, plan);
-    if (!opened.wait(10000) || !settle()) {
+    if (!open(kSamples + model, plan)) {
       qFatal("does not open");
     }
   }
-  bool settle() {
-    return QTest::qWaitFor([this] { return session.isSettled(); }, kPatience);
-  }
-  template <class T>
-  T* child(const char* name) {
-    return window.findChild<T*>(QLatin1String(name));
-  }
-  void press(const char* name) { QTest::mouseClick(child<QPushButton>(name), Qt::LeftButton); }
   /// Through the menu's action and the dialog.
   void keep(const QString& name) {
     child<QAction>("action_save_version")->trigger();
