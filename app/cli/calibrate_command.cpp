@@ -136,16 +136,17 @@ Result<void> runCalibration(Environment& environment, const CalibrateOptions& op
 
 Command calibrateCommand(CLI::App& main) {
   auto options = std::make_shared<CalibrateOptions>();
-  CLI::App* parser = main.add_subcommand("calibrate", "Ranges and distributions of all values on data");
-  parser->add_option("MODEL", options->file, "The model file")->required();
-  addDataOptions(*parser, options->data);
-  parser->add_option("--save", options->save, "Write the statistics here (HDF5)");
-  parser->add_option("--compare", options->compare,
-                     "A saved calibration of other samples: also how much these differ from it");
-  parser->add_option("--scheme", options->scheme,
-                     "Also the clipping range that this scheme finds, like uint8:tensor:pct99.99");
-  parser->footer("Example:\n  halfstep-cli calibrate model.onnx --data photos --save model.calibration.h5");
-  return {parser, [options](Environment& environment) { return runCalibration(environment, *options); }};
+  const CommandParser parser(main, "calibrate", "Ranges and distributions of all values on data");
+  parser.option("MODEL", options->file, "The model file").required();
+  addDataOptions(parser, options->data);
+  parser.option("--save", options->save, "Write the statistics here (HDF5)");
+  parser.option("--compare", options->compare,
+                "A saved calibration of other samples: also how much these differ from it");
+  parser.option("--scheme", options->scheme,
+                "Also the clipping range that this scheme finds, like uint8:tensor:pct99.99");
+  parser.footer("Example:\n  halfstep-cli calibrate model.onnx --data photos --save model.calibration.h5");
+  return {parser.app(),
+          [options](Environment& environment) { return runCalibration(environment, *options); }};
 }
 
 } // namespace halfstep::cli

@@ -33,11 +33,10 @@ Result<void> checkPlan(Environment& environment, const ExportInputOptions& optio
 
 Command checkCommand(CLI::App& main) {
   auto options = std::make_shared<ExportInputOptions>();
-  CLI::App* parser =
-      main.add_subcommand("check", "What a target would leave in float or do otherwise, and why");
-  addExportInputOptions(*parser, *options);
-  parser->footer("Example:\n  halfstep-cli check model.onnx --plan plan.halfstep.json --to onnx-qdq --json");
-  return {parser, [options](Environment& environment) { return checkPlan(environment, *options); }};
+  const CommandParser parser(main, "check", "What a target would leave in float or do otherwise, and why");
+  addExportInputOptions(parser, *options);
+  parser.footer("Example:\n  halfstep-cli check model.onnx --plan plan.halfstep.json --to onnx-qdq --json");
+  return {parser.app(), [options](Environment& environment) { return checkPlan(environment, *options); }};
 }
 
 } // namespace halfstep::cli

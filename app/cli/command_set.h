@@ -2,11 +2,10 @@
 // share (plug-ins, interruption, output) is handed to them here.
 #pragma once
 
+#include "app/cli/command_parser.h"
 #include "app/cli/output.h"
 #include "core/support/job_context.h"
 #include "plugins/host/plugin_host.h"
-
-#include <CLI/CLI.hpp>
 
 #include <filesystem>
 #include <functional>
@@ -39,7 +38,7 @@ private:
 using Action = std::function<Result<void>(Environment&)>;
 
 struct Command {
-  CLI::App* parser; ///< owned by the main parser
+  CLI::App* parser; ///< owned by the main one
   Action run;
 };
 

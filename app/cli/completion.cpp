@@ -4,6 +4,8 @@
 #include "core/io/atomic_file.h"
 #include "core/quant/number_format.h"
 
+#include <CLI/CLI.hpp>
+
 namespace halfstep::cli {
 
 namespace {
@@ -76,10 +78,10 @@ complete -o filenames -F _halfstep_cli halfstep-cli
 
 Command completionCommand(CLI::App& main) {
   auto out = std::make_shared<std::string>();
-  CLI::App* parser = main.add_subcommand("completion", "Print the bash completion script");
-  parser->add_option("--out", *out, "Write it to this file instead");
-  parser->group(""); // not in the help: the package installs the file
-  return {parser, [&main, out](Environment& environment) -> Result<void> {
+  const CommandParser parser(main, "completion", "Print the bash completion script");
+  parser.option("--out", *out, "Write it to this file instead");
+  parser.hide(); // not in the help: the package installs the file
+  return {parser.app(), [&main, out](Environment& environment) -> Result<void> {
             if (!out->empty()) {
               return writeFileAtomically(*out, bashCompletion(main));
             }

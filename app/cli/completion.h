@@ -1,9 +1,11 @@
 // Bash completion, made from the parser itself.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <string>
+
+namespace CLI {
+class App;
+}
 
 namespace halfstep::cli {
 

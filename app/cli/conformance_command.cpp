@@ -217,10 +217,10 @@ Result<void> conformance(Environment& environment, const std::string& folder) {
 
 Command conformanceCommand(CLI::App& main) {
   auto folder = std::make_shared<std::string>();
-  CLI::App* parser = main.add_subcommand("conformance", "Run ONNX backend test cases");
-  parser->add_option("DIR", *folder, "A folder of test cases, or one of them")->required();
-  parser->footer("Example:\n  halfstep-cli conformance /usr/share/libonnx-testdata/data/node");
-  return {parser, [folder](Environment& environment) { return conformance(environment, *folder); }};
+  const CommandParser parser(main, "conformance", "Run ONNX backend test cases");
+  parser.option("DIR", *folder, "A folder of test cases, or one of them").required();
+  parser.footer("Example:\n  halfstep-cli conformance /usr/share/libonnx-testdata/data/node");
+  return {parser.app(), [folder](Environment& environment) { return conformance(environment, *folder); }};
 }
 
 } // namespace halfstep::cli

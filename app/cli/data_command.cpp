@@ -202,15 +202,13 @@ Result<void> showData(Environment& environment, const DataCommandOptions& option
 
 Command dataCommand(CLI::App& main) {
   auto options = std::make_shared<DataCommandOptions>();
-  CLI::App* parser =
-      main.add_subcommand("data", "What a data set is for a model: samples, inputs, values, labels");
-  parser->add_option("MODEL", options->file, "The model file")->required();
-  addDataOptions(*parser, options->data);
-  parser->add_option("--dump", options->dump,
-                     "Write the first sample to this folder, NAME.npy for each input");
-  parser->footer("Examples:\n  halfstep-cli data model.onnx --data photos --resize 256 --crop 224\n"
-                 "  halfstep-cli data lm.onnx --data book.txt --tokenizer tokenizer.bin --json");
-  return {parser, [options](Environment& environment) { return showData(environment, *options); }};
+  const CommandParser parser(main, "data", "What a data set is for a model: samples, inputs, values, labels");
+  parser.option("MODEL", options->file, "The model file").required();
+  addDataOptions(parser, options->data);
+  parser.option("--dump", options->dump, "Write the first sample to this folder, NAME.npy for each input");
+  parser.footer("Examples:\n  halfstep-cli data model.onnx --data photos --resize 256 --crop 224\n"
+                "  halfstep-cli data lm.onnx --data book.txt --tokenizer tokenizer.bin --json");
+  return {parser.app(), [options](Environment& environment) { return showData(environment, *options); }};
 }
 
 } // namespace halfstep::cli

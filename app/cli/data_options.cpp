@@ -49,28 +49,27 @@ Result<void> addShape(const std::string& text, DataSettings& settings) {
 
 } // namespace
 
-void addDataOptions(CLI::App& parser, DataOptions& options) {
-  parser.add_option(
-      "--data", options.data,
-      "The samples: a file or folder of arrays, pictures, test data sets or text (docs/data.md); "
-      "without it, inputs drawn at random");
-  parser.add_option("--samples", options.samples, "Take so many samples, the first ones")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
-  parser.add_option("--shuffle", options.shuffle, "Take them in a random order with this seed");
-  parser.add_option("--resize", options.resize,
-                    "Pictures: the shorter side (256), HEIGHTxWIDTH or none; else until the crop is covered");
-  parser.add_option("--crop", options.crop, "Pictures: the middle, one side (224) or HEIGHTxWIDTH");
-  parser.add_option("--scale", options.scale, "Multiply values by this, like 1/255 (the default for pixels)");
-  parser.add_option("--mean", options.mean, "Then subtract this, one or for each channel: 0.485,0.456,0.406");
-  parser.add_option("--std", options.std, "Then divide by this, one or for each channel");
-  parser.add_option("--layout", options.layout, "Pictures: the order of the input's axes, nchw or nhwc");
-  parser.add_option("--channels", options.channels, "Pictures: rgb, bgr or grey");
-  parser.add_option("--tokenizer", options.tokenizer,
-                    "Text: bytes, a tokenizer.bin of llama2.c, or a file with one token on each line");
+void addDataOptions(const CommandParser& parser, DataOptions& options) {
+  parser.option("--data", options.data,
+                "The samples: a file or folder of arrays, pictures, test data sets or text (docs/data.md); "
+                "without it, inputs drawn at random");
+  parser.option("--samples", options.samples, "Take so many samples, the first ones")
+      .between(std::uint64_t{1}, std::uint64_t{1} << 40);
+  parser.option("--shuffle", options.shuffle, "Take them in a random order with this seed");
+  parser.option("--resize", options.resize,
+                "Pictures: the shorter side (256), HEIGHTxWIDTH or none; else until the crop is covered");
+  parser.option("--crop", options.crop, "Pictures: the middle, one side (224) or HEIGHTxWIDTH");
+  parser.option("--scale", options.scale, "Multiply values by this, like 1/255 (the default for pixels)");
+  parser.option("--mean", options.mean, "Then subtract this, one or for each channel: 0.485,0.456,0.406");
+  parser.option("--std", options.std, "Then divide by this, one or for each channel");
+  parser.option("--layout", options.layout, "Pictures: the order of the input's axes, nchw or nhwc");
+  parser.option("--channels", options.channels, "Pictures: rgb, bgr or grey");
+  parser.option("--tokenizer", options.tokenizer,
+                "Text: bytes, a tokenizer.bin of llama2.c, or a file with one token on each line");
   parser
-      .add_option("--shape", options.shapes,
-                  "NAME=1,3,224,224: the shape of an input that the model leaves open; may be repeated")
-      ->allow_extra_args(false);
+      .option("--shape", options.shapes,
+              "NAME=1,3,224,224: the shape of an input that the model leaves open; may be repeated")
+      .repeated();
 }
 
 Result<DataSettings> dataSettingsFor(const DataOptions& options, const std::optional<DataSettings>& kept) {

@@ -29,7 +29,7 @@ struct DataOptions {
 
 /// Declares --data, --samples, --shuffle, --resize, --crop, --scale, --mean, --std, --layout, --channels,
 /// --tokenizer and --shape.
-void addDataOptions(CLI::App& parser, DataOptions& options);
+void addDataOptions(const CommandParser& parser, DataOptions& options);
 
 /// What the options say; `kept` (of a plan) is what they start from, if given. Errors (kind `usage`) name the
 /// option.

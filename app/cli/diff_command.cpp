@@ -217,24 +217,23 @@ Result<void> listVersions(Environment& environment, const std::string& file) {
 
 Command diffCommand(CLI::App& main) {
   auto options = std::make_shared<DiffOptions>();
-  CLI::App* parser = main.add_subcommand("diff", "What differs between two plans, versions or reports");
+  const CommandParser parser(main, "diff", "What differs between two plans, versions or reports");
   parser
-      ->add_option(
-          "A", options->a,
-          "A plan (*.halfstep.json), one of its versions (plan.halfstep.json#NAME), a JSON report, or "
-          "what search --json printed")
-      ->required();
-  parser->add_option("B", options->b, "The other one; without it the versions of plan A are listed");
-  parser->add_option("--model", options->model, "The model of both plans: what the change does to sizes");
-  parser->add_option("--journal", options->journal,
-                     "A finished sweep of it (sensitivity or search --journal): what it does to the damage");
-  parser->footer("Layers that only one of two plans names are compared with the other's default, which is "
-                 "the layer * itself.\n"
-                 "Examples:\n  halfstep-cli diff before.halfstep.json after.halfstep.json\n"
-                 "  halfstep-cli diff plan.halfstep.json\n"
-                 "  halfstep-cli diff 'plan.halfstep.json#int4 body' plan.halfstep.json --model model.onnx\n"
-                 "  halfstep-cli diff before.json after.json --json");
-  return {parser, [options](Environment& environment) {
+      .option("A", options->a,
+              "A plan (*.halfstep.json), one of its versions (plan.halfstep.json#NAME), a JSON report, or "
+              "what search --json printed")
+      .required();
+  parser.option("B", options->b, "The other one; without it the versions of plan A are listed");
+  parser.option("--model", options->model, "The model of both plans: what the change does to sizes");
+  parser.option("--journal", options->journal,
+                "A finished sweep of it (sensitivity or search --journal): what it does to the damage");
+  parser.footer("Layers that only one of two plans names are compared with the other's default, which is "
+                "the layer * itself.\n"
+                "Examples:\n  halfstep-cli diff before.halfstep.json after.halfstep.json\n"
+                "  halfstep-cli diff plan.halfstep.json\n"
+                "  halfstep-cli diff 'plan.halfstep.json#int4 body' plan.halfstep.json --model model.onnx\n"
+                "  halfstep-cli diff before.json after.json --json");
+  return {parser.app(), [options](Environment& environment) {
             return options->b.empty() ? listVersions(environment, options->a)
                                       : compare(environment, *options);
           }};

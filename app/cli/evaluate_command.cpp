@@ -73,17 +73,17 @@ Result<void> evaluatePlan(Environment& environment, const EvaluateOptions& optio
 
 Command evaluateCommand(CLI::App& main) {
   auto options = std::make_shared<EvaluateOptions>();
-  CLI::App* parser = main.add_subcommand("evaluate", "What a plan does to the network's output");
-  parser->add_option("MODEL", options->file, "The model file")->required();
-  addPlanOptions(*parser, options->plan);
-  addDataOptions(*parser, options->data);
-  parser->add_flag("--layers", options->layers,
-                   "Also every layer's isolated error (this layer alone quantized) and accumulated one");
-  parser->footer(
+  const CommandParser parser(main, "evaluate", "What a plan does to the network's output");
+  parser.option("MODEL", options->file, "The model file").required();
+  addPlanOptions(parser, options->plan);
+  addDataOptions(parser, options->data);
+  parser.flag("--layers", options->layers,
+              "Also every layer's isolated error (this layer alone quantized) and accumulated one");
+  parser.footer(
       "Examples:\n  halfstep-cli evaluate model.onnx --weights int8 --data photos\n"
       "  halfstep-cli evaluate model.onnx --weights int8 --activations uint8:tensor:mse --data photos "
       "--layers --json");
-  return {parser, [options](Environment& environment) { return evaluatePlan(environment, *options); }};
+  return {parser.app(), [options](Environment& environment) { return evaluatePlan(environment, *options); }};
 }
 
 } // namespace halfstep::cli

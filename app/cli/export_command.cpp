@@ -153,21 +153,21 @@ Result<void> exportPlan(Environment& environment, const ExportOptions& options) 
 
 Command exportCommand(CLI::App& main) {
   auto options = std::make_shared<ExportOptions>();
-  CLI::App* parser = main.add_subcommand("export", "Write a plan in the format of a toolchain");
-  addExportInputOptions(*parser, options->input);
-  parser->add_option("--out", options->out, "The file to write");
-  parser->add_option("--external-above", options->externalAbove,
-                     "A model file of more bytes keeps its weights in a second file, FILE.data");
-  parser->add_option("--check-samples", options->checkSamples,
-                     "Samples on which a written model is compared with its forecast (16; 0 for all)");
-  parser->add_flag("--no-check", options->noCheck, "Do not open and run the model that was written");
-  parser->add_flag("--list", options->list, "List the formats");
-  parser->footer(
+  const CommandParser parser(main, "export", "Write a plan in the format of a toolchain");
+  addExportInputOptions(parser, options->input);
+  parser.option("--out", options->out, "The file to write");
+  parser.option("--external-above", options->externalAbove,
+                "A model file of more bytes keeps its weights in a second file, FILE.data");
+  parser.option("--check-samples", options->checkSamples,
+                "Samples on which a written model is compared with its forecast (16; 0 for all)");
+  parser.flag("--no-check", options->noCheck, "Do not open and run the model that was written");
+  parser.flag("--list", options->list, "List the formats");
+  parser.footer(
       "Examples:\n  halfstep-cli export --list\n"
       "  halfstep-cli export model.onnx --plan plan.halfstep.json --to report-csv --out report.csv\n"
       "  halfstep-cli export model.onnx --weights int8 --activations uint8:tensor --data photos "
       "--to onnx-qdq --out q.onnx");
-  return {parser, [options](Environment& environment) { return exportPlan(environment, *options); }};
+  return {parser.app(), [options](Environment& environment) { return exportPlan(environment, *options); }};
 }
 
 } // namespace halfstep::cli

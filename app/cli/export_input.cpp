@@ -21,14 +21,13 @@ Result<std::shared_ptr<const Calibration>> savedCalibration(Environment& environ
 
 } // namespace
 
-void addExportInputOptions(CLI::App& parser, ExportInputOptions& options) {
-  parser.add_option("MODEL", options.file, "The model file");
+void addExportInputOptions(const CommandParser& parser, ExportInputOptions& options) {
+  parser.option("MODEL", options.file, "The model file");
   addPlanOptions(parser, options.plan);
-  parser.add_option("--to", options.format, "The format; halfstep-cli export --list names them");
+  parser.option("--to", options.format, "The format; halfstep-cli export --list names them");
   addDataOptions(parser, options.data);
-  parser.add_option(
-      "--calibration", options.calibration,
-      "Ranges of activations from this file (halfstep-cli calibrate --save) instead of the data");
+  parser.option("--calibration", options.calibration,
+                "Ranges of activations from this file (halfstep-cli calibrate --save) instead of the data");
 }
 
 Result<const SampleSource*> PreparedExport::samplesOf(Environment& environment) {

@@ -20,7 +20,7 @@ struct ExportInputOptions {
 };
 
 /// Declares MODEL, --to, --calibration, and the options of plan and data.
-void addExportInputOptions(CLI::App& parser, ExportInputOptions& options);
+void addExportInputOptions(const CommandParser& parser, ExportInputOptions& options);
 
 struct PreparedExport {
   ExportInput input;

@@ -148,12 +148,11 @@ Result<void> inspect(Environment& environment, const std::string& file) {
 
 Command inspectCommand(CLI::App& main) {
   auto file = std::make_shared<std::string>();
-  CLI::App* parser =
-      main.add_subcommand("inspect", "What is in a model: inputs, outputs, layers and their values");
-  parser->add_option("MODEL", *file, "The model file")->required();
-  parser->footer("Examples:\n  halfstep-cli inspect model.onnx\n"
-                 "  halfstep-cli inspect model.onnx --json | jq '.layers[].name'");
-  return {parser, [file](Environment& environment) { return inspect(environment, *file); }};
+  const CommandParser parser(main, "inspect", "What is in a model: inputs, outputs, layers and their values");
+  parser.option("MODEL", *file, "The model file").required();
+  parser.footer("Examples:\n  halfstep-cli inspect model.onnx\n"
+                "  halfstep-cli inspect model.onnx --json | jq '.layers[].name'");
+  return {parser.app(), [file](Environment& environment) { return inspect(environment, *file); }};
 }
 
 } // namespace halfstep::cli

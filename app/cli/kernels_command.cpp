@@ -32,9 +32,9 @@ Result<void> listKernels(Environment& environment) {
 } // namespace
 
 Command kernelsCommand(CLI::App& main) {
-  CLI::App* parser = main.add_subcommand("kernels", "Which instruction sets the kernels run on");
-  parser->footer("Example:\n  halfstep-cli kernels --json");
-  return {parser, listKernels};
+  const CommandParser parser(main, "kernels", "Which instruction sets the kernels run on");
+  parser.footer("Example:\n  halfstep-cli kernels --json");
+  return {parser.app(), listKernels};
 }
 
 } // namespace halfstep::cli

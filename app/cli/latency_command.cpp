@@ -68,19 +68,18 @@ Result<void> latency(Environment& environment, const LatencyCommandOptions& opti
 
 Command latencyCommand(CLI::App& main) {
   auto options = std::make_shared<LatencyCommandOptions>();
-  CLI::App* parser =
-      main.add_subcommand("latency", "How long every layer takes: measured here, or estimated for a device");
-  parser->add_option("MODEL", options->file, "The model file")->required();
-  parser->add_option("--types", options->types, "What to compare: fp32, bf16, int8, int4 (weight-only)")
-      ->delimiter(',');
-  parser->add_option("--runs", options->runs, "How often to run every layer in every type")
-      ->check(CLI::Range(1, 100000));
-  parser->add_option("--device", options->device,
-                     "Estimate for this device instead: a profile's name, or its file");
-  addDataOptions(*parser, options->data);
-  parser->footer("Examples:\n  halfstep-cli latency model.onnx --types fp32,int8\n"
-                 "  halfstep-cli latency model.onnx --device raspberry-pi-5 --json");
-  return {parser, [options](Environment& environment) { return latency(environment, *options); }};
+  const CommandParser parser(main, "latency",
+                             "How long every layer takes: measured here, or estimated for a device");
+  parser.option("MODEL", options->file, "The model file").required();
+  parser.option("--types", options->types, "What to compare: fp32, bf16, int8, int4 (weight-only)")
+      .separatedByCommas();
+  parser.option("--runs", options->runs, "How often to run every layer in every type").between(1, 100000);
+  parser.option("--device", options->device,
+                "Estimate for this device instead: a profile's name, or its file");
+  addDataOptions(parser, options->data);
+  parser.footer("Examples:\n  halfstep-cli latency model.onnx --types fp32,int8\n"
+                "  halfstep-cli latency model.onnx --device raspberry-pi-5 --json");
+  return {parser.app(), [options](Environment& environment) { return latency(environment, *options); }};
 }
 
 } // namespace halfstep::cli

@@ -6,6 +6,8 @@
 #include <QCoreApplication>
 #include <QFile>
 
+#include <CLI/CLI.hpp>
+
 #include <csignal>
 #include <cstdio>
 

@@ -115,18 +115,17 @@ Result<void> applySet(const std::string& option, const std::string& set, const M
   return {};
 }
 
-void addPlanOptions(CLI::App& parser, PlanOptions& options) {
-  parser.add_option("--weights", options.weights, "Scheme of every layer that nothing else names, like int8");
-  parser.add_option("--activations", options.activations,
-                    "Scheme of every layer's input: uint8:tensor:mse (static, calibrated), dynamic:int8");
+void addPlanOptions(const CommandParser& parser, PlanOptions& options) {
+  parser.option("--weights", options.weights, "Scheme of every layer that nothing else names, like int8");
+  parser.option("--activations", options.activations,
+                "Scheme of every layer's input: uint8:tensor:mse (static, calibrated), dynamic:int8");
   parser
-      .add_option("--set", options.sets,
-                  "GLOB=SCHEME: scheme of the layers whose name matches, with that of their input behind "
-                  "a slash if it is another (int8/uint8:tensor); may be repeated")
-      ->allow_extra_args(false);
-  parser.add_option(
-      "--plan", options.planFile,
-      "Start from this plan (*.halfstep.json), or one of its versions (plan.halfstep.json#NAME)");
+      .option("--set", options.sets,
+              "GLOB=SCHEME: scheme of the layers whose name matches, with that of their input behind "
+              "a slash if it is another (int8/uint8:tensor); may be repeated")
+      .repeated();
+  parser.option("--plan", options.planFile,
+                "Start from this plan (*.halfstep.json), or one of its versions (plan.halfstep.json#NAME)");
 }
 
 Result<Plan> planFor(const Model& model, const PlanOptions& options, bool withHash,

@@ -18,7 +18,7 @@ struct PlanOptions {
 };
 
 /// Declares --plan, --weights, --activations and --set.
-void addPlanOptions(CLI::App& parser, PlanOptions& options);
+void addPlanOptions(const CommandParser& parser, PlanOptions& options);
 
 /// Schemes separated by commas, each of which this version can compute: "int8", or "int8/uint8:tensor" with
 /// the layer's input behind a slash. `activations` is empty where no input is quantized. Errors name

@@ -32,10 +32,9 @@ Result<void> listPlugins(Environment& environment) {
 } // namespace
 
 Command pluginsCommand(CLI::App& main) {
-  CLI::App* parser =
-      main.add_subcommand("plugins", "Which plug-ins were found, and why others were not loaded");
-  parser->footer("Example:\n  halfstep-cli plugins --json");
-  return {parser, listPlugins};
+  const CommandParser parser(main, "plugins", "Which plug-ins were found, and why others were not loaded");
+  parser.footer("Example:\n  halfstep-cli plugins --json");
+  return {parser.app(), listPlugins};
 }
 
 } // namespace halfstep::cli

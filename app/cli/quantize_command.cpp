@@ -158,19 +158,19 @@ Result<void> quantize(Environment& environment, const QuantizeOptions& options) 
 
 Command quantizeCommand(CLI::App& main) {
   auto options = std::make_shared<QuantizeOptions>();
-  CLI::App* parser = main.add_subcommand("quantize", "Quantize every layer: size and weight error");
-  parser->add_option("MODEL", options->file, "The model file")->required();
-  addPlanOptions(*parser, options->plan);
-  addDataOptions(*parser, options->data);
-  parser->add_option("--save-plan", options->savePlan, "Write the plan that was used");
-  parser->add_option("--dump", options->dump,
-                     "Write codes, scales, zero points and decoded values as .npy files here");
-  parser->footer(
+  const CommandParser parser(main, "quantize", "Quantize every layer: size and weight error");
+  parser.option("MODEL", options->file, "The model file").required();
+  addPlanOptions(parser, options->plan);
+  addDataOptions(parser, options->data);
+  parser.option("--save-plan", options->savePlan, "Write the plan that was used");
+  parser.option("--dump", options->dump,
+                "Write codes, scales, zero points and decoded values as .npy files here");
+  parser.footer(
       "A scheme is FORMAT[:TOKEN]…: int8, uint8:tensor:pct99.99, int4:asym:group64:mse, fp8e4m3, fp32.\n"
       "Examples:\n  halfstep-cli quantize model.onnx --weights int8\n"
       "  halfstep-cli quantize model.onnx --weights int4:group64 --set '*head*=fp32' --json\n"
       "  halfstep-cli quantize model.onnx --plan plan.halfstep.json --dump out");
-  return {parser, [options](Environment& environment) { return quantize(environment, *options); }};
+  return {parser.app(), [options](Environment& environment) { return quantize(environment, *options); }};
 }
 
 } // namespace halfstep::cli

@@ -180,32 +180,30 @@ Result<void> report(Environment& environment, const ReportOptions& options) {
 
 Command reportCommand(CLI::App& main) {
   auto options = std::make_shared<ReportOptions>();
-  CLI::App* parser = main.add_subcommand("report", "Measure what a plan does and write a report of it");
-  parser->add_option("MODEL", options->file, "The model file")->required();
-  addPlanOptions(*parser, options->plan);
-  addDataOptions(*parser, options->data);
-  parser->add_option("--sensitivity", options->journal,
-                     "A sweep's journal (*.jsonl): shown; with --schemes, kept up to date and gone on from");
-  parser->add_option("--schemes", options->schemes,
-                     "Also measure every layer's sensitivity under these schemes, separated by commas");
-  parser->add_option("--metric", options->metric, "Of the sensitivities: kl, sqnr, relative-error, …");
-  parser->add_option("--calibration", options->calibration,
-                     "Ranges of activations from this file (HDF5) instead of from --data");
-  parser->add_flag("--latency,!--no-latency", options->latency, "Also measure every layer's latency");
-  parser->add_option("--memory", options->memory, "MiB for values that sweeps keep from run to run")
-      ->capture_default_str();
-  parser->add_option("--to", options->format, "The format, where the suffix of --out does not say it");
-  parser
-      ->add_option("--out", options->out,
-                   "The file to write: .html (one page), .json, .csv or .h5 (all arrays)")
-      ->required();
-  parser->footer("Without --data only the weights' figures are known; --samples N alone draws N samples at "
-                 "random.\n"
-                 "Examples:\n  halfstep-cli report model.onnx --plan plan.halfstep.json --data photos --out "
-                 "report.html\n"
-                 "  halfstep-cli report model.onnx --weights int4 --data x.npy --schemes int8,int4 "
-                 "--latency --out results.h5");
-  return {parser, [options](Environment& environment) { return report(environment, *options); }};
+  const CommandParser parser(main, "report", "Measure what a plan does and write a report of it");
+  parser.option("MODEL", options->file, "The model file").required();
+  addPlanOptions(parser, options->plan);
+  addDataOptions(parser, options->data);
+  parser.option("--sensitivity", options->journal,
+                "A sweep's journal (*.jsonl): shown; with --schemes, kept up to date and gone on from");
+  parser.option("--schemes", options->schemes,
+                "Also measure every layer's sensitivity under these schemes, separated by commas");
+  parser.option("--metric", options->metric, "Of the sensitivities: kl, sqnr, relative-error, …");
+  parser.option("--calibration", options->calibration,
+                "Ranges of activations from this file (HDF5) instead of from --data");
+  parser.flag("--latency,!--no-latency", options->latency, "Also measure every layer's latency");
+  parser.option("--memory", options->memory, "MiB for values that sweeps keep from run to run")
+      .showsDefault();
+  parser.option("--to", options->format, "The format, where the suffix of --out does not say it");
+  parser.option("--out", options->out, "The file to write: .html (one page), .json, .csv or .h5 (all arrays)")
+      .required();
+  parser.footer("Without --data only the weights' figures are known; --samples N alone draws N samples at "
+                "random.\n"
+                "Examples:\n  halfstep-cli report model.onnx --plan plan.halfstep.json --data photos --out "
+                "report.html\n"
+                "  halfstep-cli report model.onnx --weights int4 --data x.npy --schemes int8,int4 "
+                "--latency --out results.h5");
+  return {parser.app(), [options](Environment& environment) { return report(environment, *options); }};
 }
 
 } // namespace halfstep::cli

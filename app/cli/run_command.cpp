@@ -112,14 +112,14 @@ Result<void> runModel(Environment& environment, const RunCommandOptions& options
 
 Command runCommand(CLI::App& main) {
   auto options = std::make_shared<RunCommandOptions>();
-  CLI::App* parser = main.add_subcommand("run", "Run the graph on given inputs");
-  parser->add_option("MODEL", options->file, "The model file")->required();
-  parser->add_option("--input", options->inputs, "An input's values: NAME=FILE.npy")->take_all();
-  parser->add_option("--output", options->output, "The folder for the outputs")->required();
-  parser->add_option("--runs", options->runs, "How often to run; the time is that of the fastest")
-      ->check(CLI::Range(1, 100000));
-  parser->footer("Example:\n  halfstep-cli run model.onnx --input x=x.npy --output out");
-  return {parser, [options](Environment& environment) { return runModel(environment, *options); }};
+  const CommandParser parser(main, "run", "Run the graph on given inputs");
+  parser.option("MODEL", options->file, "The model file").required();
+  parser.option("--input", options->inputs, "An input's values: NAME=FILE.npy");
+  parser.option("--output", options->output, "The folder for the outputs").required();
+  parser.option("--runs", options->runs, "How often to run; the time is that of the fastest")
+      .between(1, 100000);
+  parser.footer("Example:\n  halfstep-cli run model.onnx --input x=x.npy --output out");
+  return {parser.app(), [options](Environment& environment) { return runModel(environment, *options); }};
 }
 
 } // namespace halfstep::cli

@@ -256,57 +256,51 @@ Result<void> searchPlan(Environment& environment, const SearchCommandOptions& gi
 
 Command searchCommand(CLI::App& main) {
   auto options = std::make_shared<SearchCommandOptions>();
-  CLI::App* parser = main.add_subcommand("search", "Find the best plan within a budget");
-  parser->add_option("MODEL", options->file, "The model file")->required();
-  addDataOptions(*parser, options->data);
+  const CommandParser parser(main, "search", "Find the best plan within a budget");
+  parser.option("MODEL", options->file, "The model file").required();
+  addDataOptions(parser, options->data);
   parser
-      ->add_option(
-          "--budget", options->budgets,
-          "size=25%, size=1.5MiB, bits=4.5, latency=60%, latency=2.5ms, bops=10%, damage=0.05; may be "
-          "repeated")
-      ->allow_extra_args(false);
-  parser->add_option("--minimize", options->minimize,
-                     "damage (the default), size (the default with a damage budget), latency or bops");
-  parser->add_option("--schemes", options->schemes, "Weight schemes to choose from, separated by commas")
-      ->capture_default_str();
-  parser->add_option(
-      "--metric", options->metric,
-      "What damage means: kl, relative-error, mse, top1, top5, accuracy, perplexity; without it "
-      "kl where the output is a distribution, otherwise relative-error");
-  parser->add_option(
-      "--journal", options->journal,
-      "Keep the sensitivities in this file and the plans that were run beside it (sweep.jsonl: "
-      "sweep.trials.jsonl), and go on from them after an interruption");
+      .option("--budget", options->budgets,
+              "size=25%, size=1.5MiB, bits=4.5, latency=60%, latency=2.5ms, bops=10%, damage=0.05; may be "
+              "repeated")
+      .repeated();
+  parser.option("--minimize", options->minimize,
+                "damage (the default), size (the default with a damage budget), latency or bops");
+  parser.option("--schemes", options->schemes, "Weight schemes to choose from, separated by commas")
+      .showsDefault();
+  parser.option("--metric", options->metric,
+                "What damage means: kl, relative-error, mse, top1, top5, accuracy, perplexity; without it "
+                "kl where the output is a distribution, otherwise relative-error");
+  parser.option("--journal", options->journal,
+                "Keep the sensitivities in this file and the plans that were run beside it (sweep.jsonl: "
+                "sweep.trials.jsonl), and go on from them after an interruption");
   parser
-      ->add_option("--pin", options->pins,
-                   "GLOB=SCHEME: layers that keep this scheme (int8, int8/uint8:tensor); may be repeated")
-      ->allow_extra_args(false);
+      .option("--pin", options->pins,
+              "GLOB=SCHEME: layers that keep this scheme (int8, int8/uint8:tensor); may be repeated")
+      .repeated();
   parser
-      ->add_option(
-          "--tie", options->ties,
-          "Layers that must have one scheme: A,B,C, or residual (meeting in one sum or concatenation), "
-          "or same-input (query, key, value; gate, up); may be repeated")
-      ->allow_extra_args(false);
-  parser->add_option("--device", options->device,
-                     "Latency as estimated for this device: a profile's name, or its file");
-  parser->add_flag("--no-float", options->noFloat, "No layer may stay in float");
-  parser->add_option("--time-limit", options->seconds, "Seconds for the integer program")
-      ->check(CLI::Range(0.01, 1e6))
-      ->capture_default_str();
+      .option("--tie", options->ties,
+              "Layers that must have one scheme: A,B,C, or residual (meeting in one sum or concatenation), "
+              "or same-input (query, key, value; gate, up); may be repeated")
+      .repeated();
+  parser.option("--device", options->device,
+                "Latency as estimated for this device: a profile's name, or its file");
+  parser.flag("--no-float", options->noFloat, "No layer may stay in float");
+  parser.option("--time-limit", options->seconds, "Seconds for the integer program")
+      .between(0.01, 1e6)
+      .showsDefault();
   parser
-      ->add_option("--trials", options->trials,
-                   "How many plans to run while improving the one found; 0: predict only")
-      ->capture_default_str();
-  parser->add_option("--memory", options->memory, "MiB for values that are kept from run to run")
-      ->capture_default_str();
-  parser->add_option("--holdout", options->holdout,
-                     "Keep the last N samples back, and say what the plan found does on them");
-  parser->add_option("--save-plan", options->savePlan, "Write the plan to this file");
-  parser->footer(
-      "Examples:\n  halfstep-cli search model.onnx --data photos --budget size=25% --save-plan "
-      "best.halfstep.json\n"
-      "  halfstep-cli search model.onnx --data photos --budget damage=0.01 --minimize size --json");
-  return {parser, [options](Environment& environment) { return searchPlan(environment, *options); }};
+      .option("--trials", options->trials,
+              "How many plans to run while improving the one found; 0: predict only")
+      .showsDefault();
+  parser.option("--memory", options->memory, "MiB for values that are kept from run to run").showsDefault();
+  parser.option("--holdout", options->holdout,
+                "Keep the last N samples back, and say what the plan found does on them");
+  parser.option("--save-plan", options->savePlan, "Write the plan to this file");
+  parser.footer("Examples:\n  halfstep-cli search model.onnx --data photos --budget size=25% --save-plan "
+                "best.halfstep.json\n"
+                "  halfstep-cli search model.onnx --data photos --budget damage=0.01 --minimize size --json");
+  return {parser.app(), [options](Environment& environment) { return searchPlan(environment, *options); }};
 }
 
 } // namespace halfstep::cli

@@ -292,29 +292,25 @@ Result<void> sweepNetwork(Environment& environment, const SensitivityCommandOpti
 
 Command sensitivityCommand(CLI::App& main) {
   auto options = std::make_shared<SensitivityCommandOptions>();
-  CLI::App* parser =
-      main.add_subcommand("sensitivity", "What quantizing each layer alone does to the output");
-  parser->add_option("MODEL", options->file, "The model file")->required();
-  addDataOptions(*parser, options->data);
-  parser->add_option("--schemes", options->schemes, "Weight schemes, separated by commas")
-      ->capture_default_str();
-  parser->add_option(
+  const CommandParser parser(main, "sensitivity", "What quantizing each layer alone does to the output");
+  parser.option("MODEL", options->file, "The model file").required();
+  addDataOptions(parser, options->data);
+  parser.option("--schemes", options->schemes, "Weight schemes, separated by commas").showsDefault();
+  parser.option(
       "--metric", options->metric,
       "kl, sqnr, relative-error, mse, cosine, top1, top5, accuracy, perplexity; without it kl where "
       "the output is a distribution, otherwise relative-error");
-  parser->add_option("--journal", options->journal,
-                     "Keep what is measured in this file, and go on from it after an interruption");
-  parser->add_option("--memory", options->memory, "MiB for values that are kept from run to run")
-      ->capture_default_str();
-  parser->add_flag("--naive", options->naive, "Run the whole network every time, to compare with");
-  parser->add_option("--estimate", options->estimate,
-                     "fisher: beside the measured figures, what gradients of the float network predict");
-  parser->add_flag("--only-estimate", options->onlyEstimate, "The estimate alone, without measuring");
-  parser->footer(
-      "Examples:\n  halfstep-cli sensitivity model.onnx --data photos --samples 64\n"
-      "  halfstep-cli sensitivity model.onnx --data photos --schemes int8,int4:group64:mse --json\n"
-      "  halfstep-cli sensitivity model.onnx --data photos --estimate fisher --only-estimate");
-  return {parser, [options](Environment& environment) { return sweepNetwork(environment, *options); }};
+  parser.option("--journal", options->journal,
+                "Keep what is measured in this file, and go on from it after an interruption");
+  parser.option("--memory", options->memory, "MiB for values that are kept from run to run").showsDefault();
+  parser.flag("--naive", options->naive, "Run the whole network every time, to compare with");
+  parser.option("--estimate", options->estimate,
+                "fisher: beside the measured figures, what gradients of the float network predict");
+  parser.flag("--only-estimate", options->onlyEstimate, "The estimate alone, without measuring");
+  parser.footer("Examples:\n  halfstep-cli sensitivity model.onnx --data photos --samples 64\n"
+                "  halfstep-cli sensitivity model.onnx --data photos --schemes int8,int4:group64:mse --json\n"
+                "  halfstep-cli sensitivity model.onnx --data photos --estimate fisher --only-estimate");
+  return {parser.app(), [options](Environment& environment) { return sweepNetwork(environment, *options); }};
 }
 
 } // namespace halfstep::cli
