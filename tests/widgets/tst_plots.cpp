@@ -135,6 +135,24 @@ private slots:
     QCOMPARE(picked.last().at(0).toInt(), 1);
   }
 
+  void clippingOfChannelsIsInSight() {
+    Scene scene("int8:asym");
+    ChannelRangePlot channels;
+    channels.setView(scene.explorer.view());
+    const QCPRange around = channels.yAxis->range();
+    const double wide = 0.75 * around.size();
+    const std::string range = "fixed(" + std::to_string(-wide) + "," + std::to_string(wide) + ")";
+    scene.document.setSchemes({1}, parseScheme("int8:tensor:" + range).value());
+    QVERIFY(QTest::qWaitFor([&] { return scene.explorer.view()->clipping.hi > 0.9F * wide; }, 5000));
+    channels.setView(scene.explorer.view());
+    QVERIFY(channels.yAxis->range().contains(wide));
+    QVERIFY(channels.yAxis->range().contains(-wide));
+    scene.document.setSchemes({1}, parseScheme("int8:tensor:fixed(-1000,1000)").value());
+    QVERIFY(QTest::qWaitFor([&] { return scene.explorer.view()->clipping.hi > 900.0F; }, 5000));
+    channels.setView(scene.explorer.view());
+    QVERIFY(channels.yAxis->range().size() < 3.0 * around.size());
+  }
+
   void zoomsAndComesBack() {
     Scene scene("int8");
     HistogramPlot histogram;
