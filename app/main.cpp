@@ -9,8 +9,11 @@
 #include <QTemporaryDir>
 #include <QTimer>
 
+#include <algorithm>
 #include <cstdio>
+#include <initializer_list>
 #include <optional>
+#include <string_view>
 
 namespace {
 
@@ -127,15 +130,31 @@ void printMessage(QtMsgType, const QMessageLogContext&, const QString& message) 
   }
 }
 
+/// Whether an argument starts with one of these.
+bool isGiven(int argc, char** argv, std::initializer_list<std::string_view> beginnings) {
+  return std::any_of(argv + std::min(argc, 1), argv + argc, [&](std::string_view argument) {
+    return std::any_of(beginnings.begin(), beginnings.end(),
+                       [&](std::string_view beginning) { return argument.starts_with(beginning); });
+  });
+}
+
+/// Qt would end the program with a message about its plug-ins.
+bool hasDisplay(int argc, char** argv) {
+  return qEnvironmentVariableIsSet("DISPLAY") || qEnvironmentVariableIsSet("WAYLAND_DISPLAY") ||
+         qEnvironmentVariableIsSet("QT_QPA_PLATFORM") || isGiven(argc, argv, {"-platform", "--platform"});
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
-  // Without a display there is still something to draw a picture on.
-  const bool wantsPicture = std::any_of(argv, argv + argc, [](const char* argument) {
-    return std::string_view(argument).starts_with("--screenshot");
-  });
-  if (wantsPicture && !qEnvironmentVariableIsSet("DISPLAY") &&
-      !qEnvironmentVariableIsSet("WAYLAND_DISPLAY") && !qEnvironmentVariableIsSet("QT_QPA_PLATFORM")) {
+  const bool wantsPicture = isGiven(argc, argv, {"--screenshot"});
+  if (!hasDisplay(argc, argv)) {
+    // There is still something to draw a picture on, and to say how the program is called.
+    if (!wantsPicture && !isGiven(argc, argv, {"--help", "-h", "--version", "-v"})) {
+      say(QStringLiteral("there is no display for a window; halfstep --screenshot OUT.png MODEL draws one, "
+                         "and halfstep-cli does without"));
+      return 1;
+    }
     qputenv("QT_QPA_PLATFORM", "offscreen");
   }
   if (wantsPicture) {

@@ -26,7 +26,7 @@ struct Outcome {
   QString errors;
 };
 
-/// Runs `program` as a stranger's machine would: nothing points back to the build.
+/// Runs `program` as a stranger's machine without a display would: nothing points back to the build.
 Outcome run(const QString& program, const QStringList& arguments, const QString& home) {
   QProcess process;
   QProcessEnvironment environment;
@@ -34,7 +34,6 @@ Outcome run(const QString& program, const QStringList& arguments, const QString&
   environment.insert("HOME", home);
   environment.insert("XDG_RUNTIME_DIR", home);
   environment.insert("LC_ALL", "C.UTF-8");
-  environment.insert("QT_QPA_PLATFORM", "offscreen");
   process.setProcessEnvironment(environment);
   process.setWorkingDirectory(home);
   process.start(program, arguments);
@@ -121,6 +120,17 @@ private slots:
                                         installed("share/halfstep/sample_models/digits_cnn.onnx")});
     QVERIFY2(drawn.status == 0, qPrintable(drawn.errors));
     QCOMPARE(QImage(picture).size(), QSize(1280, 800));
+  }
+
+  void saysThatThereIsNoDisplay() {
+    const Outcome opened = run(installed("bin/halfstep"), {});
+    QCOMPARE(opened.status, 1);
+    QVERIFY2(opened.errors.startsWith("halfstep: there is no display"), qPrintable(opened.errors));
+    QCOMPARE(opened.errors.count('\n'), 1);
+    for (const char* question : {"--help", "--version"}) {
+      const Outcome asked = run(installed("bin/halfstep"), {question});
+      QVERIFY2(asked.status == 0 && !asked.output.isEmpty(), qPrintable(asked.errors));
+    }
   }
 
   void samplesAreWhole() {
