@@ -162,6 +162,44 @@ private slots:
     QCOMPARE(layers[0].toObject()["min"].toDouble(), -32.0); // 0.25 · −128
     QCOMPARE(layers[3].toObject()["dtype"].toString(), "uint4");
     QCOMPARE(layers[3].toObject()["stored"].toObject()["block_size"].toInt(), 16);
+    const QJsonObject perAxis = layers[1].toObject()["stored"].toObject();
+    QCOMPARE(perAxis["code_min"].toInt(), -128);
+    QCOMPARE(perAxis["code_max"].toInt(), 124);
+    QCOMPARE(perAxis["scales"].toInt(), 4);
+    QCOMPARE(perAxis["scale_max"].toDouble(), 1.0);
+    QCOMPARE(layers[2].toObject()["stored"].toObject()["zero_point_min"].toInt(), 128);
+    QVERIFY(run({"inspect", path("q.onnx")})
+                .output.contains("per_axis: in the file (DequantizeLinear): int8 codes −128…124, 4 scales "
+                                 "0.125…1.00, zero point 0"));
+  }
+
+  void dumpsWhatTheFileHolds() {
+    const QString folder = path("stored");
+    const Finished finished =
+        run({"inspect", model("q.onnx", test::quantizedModel()), "--dump", folder, "--json"});
+    QCOMPARE(finished.status, 0);
+    QCOMPARE(finished.json()["layers"].toArray()[1].toObject()["dumped_as"].toString(), "per_axis");
+    const Npy codes = readNpy(folder + "/per_axis.codes.npy");
+    const Npy scales = readNpy(folder + "/per_axis.scales.npy");
+    const Npy decoded = readNpy(folder + "/per_axis.dequantized.npy");
+    QCOMPARE(codes.descriptor, "|i1");
+    QCOMPARE(codes.shape, (Shape{4, 16}));
+    QCOMPARE(scales.shape, Shape{4});
+    QVERIFY(!QFile::exists(folder + "/per_axis.zero_points.npy")); // the file has none
+    for (std::size_t i = 0; i < 64; ++i) {
+      QCOMPARE(int{codes.at<std::int8_t>(i)}, static_cast<int>(i) * 4 - 128);
+      QCOMPARE(decoded.at<float>(i), scales.at<float>(i / 16) * static_cast<float>(codes.at<std::int8_t>(i)));
+    }
+    QCOMPARE(int{readNpy(folder + "/integer.zero_points.npy").at<std::uint8_t>(0)}, 128);
+    // Four bits a code in the file, one byte each here: 0x20 holds 0 and 2.
+    const Npy packed = readNpy(folder + "/packed.codes.npy");
+    QCOMPARE(packed.descriptor, "|u1");
+    QCOMPARE(packed.shape, (Shape{1, 16}));
+    QCOMPARE(int{packed.at<std::uint8_t>(0)}, 0);
+    QCOMPARE(int{packed.at<std::uint8_t>(1)}, 2);
+    // The decoded values come in the weight's own order, though its channels are the columns.
+    const Npy moved = readNpy(folder + "/per_tensor.dequantized.npy");
+    QCOMPARE(moved.at<float>(1), 0.25f * -124.0f);
   }
 
   void quantizes() {
