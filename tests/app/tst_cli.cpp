@@ -560,6 +560,18 @@ private slots:
     QVERIFY(!QFile::exists(path("stopped.halfstep.json")));
     for (const QString& left : QDir(path("stopped")).entryList(QDir::Files | QDir::Hidden)) {
       QVERIFY2(left.endsWith(".npy"), qPrintable(left)); // whole files of layers that were done
+    // Bash takes ":" and "=" for words of their own.
+    QVERIFY(completions("halfstep-cli quantize m.onnx --weights int4 : group6", 6) ==
+            QStringList{"group64\n"});
+    QVERIFY(completions("halfstep-cli quantize m.onnx --weights int4 :", 5).contains("asym"));
+    QVERIFY(
+        !completions("halfstep-cli quantize m.onnx --weights int4 :", 5).contains("gptq")); // not there yet
+    QCOMPARE(completions("halfstep-cli quantize m.onnx --set conv1 = uint1", 6), QStringList{"uint16\n"});
+    QCOMPARE(completions("halfstep-cli sensitivity m.onnx --metric relat", 4),
+             QStringList{"relative-error\n"});
+    QCOMPARE(completions("halfstep-cli data m.onnx --layout nh", 4), QStringList{"nhwc\n"});
+    QCOMPARE(completions(HALFSTEP_BUILD_DIR "/bin/halfstep-cli latency m.onnx --device rasp", 4),
+             QStringList{"raspberry-pi-5\n"});
     }
     QFile::remove(file);
   }
