@@ -54,6 +54,7 @@ SchemePanel::SchemePanel(Document& document, Selection& selection, LayerExplorer
   layOut();
   connect(m_controls, &SchemeControls::partChanged, this, &SchemePanel::applyChange);
   connect(m_controls, &SchemeControls::rejected, this, &SchemePanel::failed);
+  connect(m_figures, &FiguresTable::saveFailed, this, &SchemePanel::failed);
   connect(m_applyMenu, &QMenu::aboutToShow, this, &SchemePanel::fillApplyMenu);
   connect(m_pin, &QPushButton::clicked, this,
           [this] { m_explorer.pinned() ? m_explorer.unpin() : m_explorer.pin(); });
