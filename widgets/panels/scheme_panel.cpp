@@ -215,6 +215,8 @@ void SchemePanel::showFigures() {
                       static_cast<std::int64_t>(m_document.layer(current).weight.bytes().size()));
   }
   m_figures->setRows(std::move(rows), pinned.has_value());
+  const auto view = m_explorer.view();
+  m_controls->setPresentRange(view && view->layer == current ? view->clipping : ValueRange());
   showWhy();
 }
 
