@@ -314,17 +314,17 @@ void Commands::afterSaving(const std::function<void()>& proceed) {
   question->setObjectName(QStringLiteral("unsaved_question"));
   question->setStandardButtons(QMessageBox::Save | QMessageBox::Discard | QMessageBox::Cancel);
   question->setDefaultButton(QMessageBox::Save);
-  connect(question, &QMessageBox::finished, this, [this, proceed](int answer) {
+  const auto again = [this, proceed] { afterSaving(proceed); }; // asks anew where edits went on meanwhile
+  connect(question, &QMessageBox::finished, this, [this, proceed, again](int answer) {
     if (answer == QMessageBox::Discard) {
       m_session.document().undoStack().setClean();
       proceed();
     } else if (answer == QMessageBox::Save) {
       const QString path = m_session.document().planPath();
       if (path.isEmpty()) {
-        savePlanAs(proceed);
+        savePlanAs(again);
       } else {
-        connect(&m_session, &Session::planSaved, this, proceed, Qt::SingleShotConnection);
-        m_session.savePlan(path);
+        m_session.savePlan(path, again);
       }
     }
   });
@@ -348,12 +348,8 @@ void Commands::savePlanAs(const std::function<void()>& afterwards) {
       new QFileDialog(&m_window, tr("Save plan"), proposed, tr("Halfstep plans (*%1)").arg(kPlanSuffix));
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setAcceptMode(QFileDialog::AcceptSave);
-  connect(dialog, &QFileDialog::fileSelected, this, [this, afterwards](const QString& path) {
-    if (afterwards) {
-      connect(&m_session, &Session::planSaved, this, afterwards, Qt::SingleShotConnection);
-    }
-    m_session.savePlan(path);
-  });
+  connect(dialog, &QFileDialog::fileSelected, this,
+          [this, afterwards](const QString& path) { m_session.savePlan(path, afterwards); });
   dialog->open();
 }
 

@@ -298,26 +298,25 @@ void Session::openPlan(const QString& path) {
   }
 }
 
-void Session::savePlan(const QString& path) {
+void Session::savePlan(const QString& path, std::function<void()> saved) {
+  const auto model = m_document.model();
   Plan plan = m_document.planToSave();
   m_jobs.start<std::string>(
       {Lane::interactive, tr("Save plan"), QStringLiteral("save"), false},
-      [plan, model = m_document.model()->path,
+      [plan, file = model->path,
        target = path.toStdString()](const JobContext& context) mutable -> Result<std::string> {
         if (plan.modelSha256.empty()) {
-          HALFSTEP_TRY(plan.modelSha256, sha256OfFile(model, context));
+          HALFSTEP_TRY(plan.modelSha256, sha256OfFile(file, context));
         }
         HALFSTEP_CHECK(halfstep::savePlan(plan, target));
         return plan.modelSha256;
       },
       this,
-      [this, path, plan](Result<std::string> hash) {
+      [this, path, plan, model, saved = std::move(saved)](Result<std::string> hash) mutable {
         if (!hash) {
           emit failed(QString::fromStdString(hash.error().message()));
           return;
         }
-        m_document.setModelHash(*hash);
-        m_document.markSaved(path, plan);
         m_log.add(LogModel::Level::information, tr("Saved the plan to %1").arg(path));
         emit planSaved(path);
       });
@@ -352,3 +351,15 @@ bool Session::isSettled() const {
 }
 
 } // namespace halfstep
+        if (m_document.model() == model) {
+          m_document.setModelHash(*hash);
+          plan.modelSha256 = *hash;
+          const bool edited = m_document.planToSave() != plan; // the hash of a large model takes seconds
+          m_document.markSaved(path, plan);
+          if (edited) {
+            m_document.undoStack().resetClean();
+          }
+        }
+        if (saved) {
+          saved();
+        }

@@ -60,7 +60,11 @@ public:
   void drawSamples();
   /// Reads a plan for the open model: one undo step. What does not match is told by planMismatched().
   void openPlan(const QString& path);
-  void savePlan(const QString& path);
+  /// Writes the plan in the background; ends in planSaved(), and then in `saved`, or in failed(). What is
+  /// edited while it is written is unsaved afterwards.
+  void savePlan(const QString& path, std::function<void()> saved = {});
+  /// Writes the log, headed by what somebody who helps wants to know of program and system; or failed().
+  void saveLog(const QString& path);
 
   QStringList recentFiles() const;
   /// The folder of the sample models; empty where they are not installed.
