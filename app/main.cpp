@@ -9,8 +9,10 @@
 #include <QTemporaryDir>
 #include <QTimer>
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <string_view>
 
 namespace {
 
@@ -30,6 +32,12 @@ void say(const QString& line) {
   std::fprintf(stderr, "halfstep: %s\n", qPrintable(line));
 }
 
+/// Whether there is something to open a window on, or a platform that was asked for.
+bool hasScreen() {
+  return qEnvironmentVariableIsSet("DISPLAY") || qEnvironmentVariableIsSet("WAYLAND_DISPLAY") ||
+         qEnvironmentVariableIsSet("QT_QPA_PLATFORM");
+}
+
 std::optional<QSize> sizeFrom(const QString& text) {
   const QStringList parts = text.split('x');
   const QSize size = parts.size() == 2 ? QSize(parts[0].toInt(), parts[1].toInt()) : QSize();
@@ -41,13 +49,14 @@ std::optional<QSize> sizeFrom(const QString& text) {
 }
 
 /// Nothing where the arguments make no sense; that was said then.
-std::optional<Arguments> parseArguments(const QApplication& application) {
+std::optional<Arguments> parseArguments() {
   QCommandLineParser parser;
   parser.setApplicationDescription(
       QStringLiteral("Shows what quantization does to a neural network, layer by layer."));
   parser.addHelpOption();
   parser.addVersionOption();
-  parser.addPositionalArgument("MODEL", "The model file to open.", "[MODEL]");
+  parser.addPositionalArgument("MODEL", "The model file to open, or a plan whose model lies beside it.",
+                               "[MODEL]");
   parser.addOption(
       {"plan", "Give the layers the schemes of this plan, or of its version FILE#NAME.", "FILE"});
   parser.addOption({"screenshot", "Draw the settled window to a PNG file and exit.", "OUT.png"});
@@ -60,7 +69,16 @@ std::optional<Arguments> parseArguments(const QApplication& application) {
   parser.addOption({"layer", "The layer to select.", "NAME"});
   parser.addOption({"theme", "system, light or dark.", "NAME"});
   parser.addOption({"size", "Size of the window to draw.", "WIDTHxHEIGHT", "1440x900"});
-  parser.process(application);
+  if (!parser.parse(QCoreApplication::arguments())) {
+    say(parser.errorText() + QStringLiteral("; halfstep --help tells more"));
+    return std::nullopt;
+  }
+  if (parser.isSet("help")) {
+    parser.showHelp(); // and ends
+  }
+  if (parser.isSet("version")) {
+    parser.showVersion();
+  }
   Arguments arguments;
   if (parser.positionalArguments().size() > 1) {
     say(QStringLiteral("one model at a time"));
@@ -130,12 +148,20 @@ void printMessage(QtMsgType, const QMessageLogContext&, const QString& message) 
 } // namespace
 
 int main(int argc, char** argv) {
-  // Without a display there is still something to draw a picture on.
-  const bool wantsPicture = std::any_of(argv, argv + argc, [](const char* argument) {
-    return std::string_view(argument).starts_with("--screenshot");
-  });
-  if (wantsPicture && !qEnvironmentVariableIsSet("DISPLAY") &&
-      !qEnvironmentVariableIsSet("WAYLAND_DISPLAY") && !qEnvironmentVariableIsSet("QT_QPA_PLATFORM")) {
+  const auto wants = [&](std::initializer_list<std::string_view> options) {
+    return std::any_of(argv + 1, argv + argc, [&](const std::string_view argument) {
+      return std::find(options.begin(), options.end(), argument.substr(0, argument.find('='))) !=
+             options.end();
+    });
+  };
+  const bool wantsPicture = wants({"--screenshot"});
+  if (!hasScreen()) {
+    // There is still something to draw a picture on, and words need no screen.
+    if (!wantsPicture && !wants({"-h", "--help", "-v", "--version"})) {
+      say(QStringLiteral("there is no display to open a window on; --screenshot OUT.png draws it to a file, "
+                         "halfstep-cli works without"));
+      return exitStatus(ErrorKind::failed);
+    }
     qputenv("QT_QPA_PLATFORM", "offscreen");
   }
   if (wantsPicture) {
@@ -148,7 +174,7 @@ int main(int argc, char** argv) {
   QApplication::setDesktopFileName(QStringLiteral("org.halfstep.halfstep"));
   QApplication::setWindowIcon(QIcon(QStringLiteral(":/halfstep/icon.svg")));
 
-  const auto arguments = parseArguments(application);
+  const auto arguments = parseArguments();
   if (!arguments) {
     return kUsage;
   }
@@ -178,7 +204,11 @@ int main(int argc, char** argv) {
         session.openDataAndUse(settings);
       });
     }
-    session.openModel(arguments->model, arguments->plan);
+    if (arguments->plan.isEmpty() && !arguments->screenshot) {
+      window.commands().open(arguments->model); // a model, or a plan with its model beside it
+    } else {
+      session.openModel(arguments->model, arguments->plan);
+    }
   }
   return QApplication::exec();
 }

@@ -486,6 +486,44 @@ private slots:
     QVERIFY(version.output.startsWith("halfstep-cli "));
   }
 
+  void theWindowsProgramSaysWhatIsWrongToo() {
+    const auto window = [](const QStringList& arguments) {
+      QProcess process;
+      QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+      for (const char* screen : {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}) {
+        environment.remove(QLatin1String(screen));
+      }
+      process.setProcessEnvironment(environment);
+      process.start(HALFSTEP_BUILD_DIR "/bin/halfstep", arguments);
+      process.waitForFinished(60000);
+      return Finished{process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -1,
+                      process.readAllStandardOutput(), process.readAllStandardError()};
+    };
+    const auto fails = [&](const QStringList& arguments, int status, const char* part) {
+      const Finished finished = window(arguments);
+      QVERIFY2(finished.errors.startsWith("halfstep: ") && finished.errors.contains(part),
+               finished.errors.constData());
+      QCOMPARE(finished.errors.count('\n'), 1);
+      QCOMPARE(finished.status, status);
+    };
+    const QString picture = path("picture.png");
+    fails({}, 1, "no display");
+    fails({"--screenshot", picture, "--nonsense"}, 2, "nonsense");
+    fails({"--screenshot", picture, "--theme", "pink", "model.onnx"}, 2, "pink");
+    fails({"--screenshot", picture, "--size", "0x0", "model.onnx"}, 2, "0x0");
+    fails({"--screenshot", picture, "--page", "front", "model.onnx"}, 2, "front");
+    fails({"--screenshot", picture, path("missing.onnx")}, 1, "missing.onnx");
+    fails({"--screenshot", picture, model("cut2.onnx", test::convolutionModel().substr(0, 300))}, 3,
+          "cut short");
+    fails({"--screenshot", picture, "--layer", "nobody", model("conv.onnx", test::convolutionModel())}, 2,
+          "nobody");
+    QVERIFY(!QFile::exists(picture));
+    const Finished help = window({"--help"});
+    QCOMPARE(help.status, 0);
+    QVERIFY(help.output.contains("--screenshot"));
+    QVERIFY(window({"--version"}).output.contains("halfstep "));
+  }
+
   void listsPlugins() {
     const QJsonArray plugins = run({"plugins", "--json"}).json()["plugins"].toArray();
     QStringList ids;
@@ -522,6 +560,18 @@ private slots:
     QVERIFY(completions("halfstep-cli quantize --weights int", 3).contains("int8"));
     QCOMPARE(completions(HALFSTEP_BUILD_DIR "/bin/halfstep-cli export m.onnx --to report-c", 4),
              QStringList{"report-csv\n"});
+    // Bash takes ":" and "=" for words of their own.
+    QVERIFY(completions("halfstep-cli quantize m.onnx --weights int4 : group6", 6) ==
+            QStringList{"group64\n"});
+    QVERIFY(completions("halfstep-cli quantize m.onnx --weights int4 :", 5).contains("asym"));
+    QVERIFY(
+        !completions("halfstep-cli quantize m.onnx --weights int4 :", 5).contains("gptq")); // not there yet
+    QCOMPARE(completions("halfstep-cli quantize m.onnx --set conv1 = uint1", 6), QStringList{"uint16\n"});
+    QCOMPARE(completions("halfstep-cli sensitivity m.onnx --metric relat", 4),
+             QStringList{"relative-error\n"});
+    QCOMPARE(completions("halfstep-cli data m.onnx --layout nh", 4), QStringList{"nhwc\n"});
+    QCOMPARE(completions(HALFSTEP_BUILD_DIR "/bin/halfstep-cli latency m.onnx --device rasp", 4),
+             QStringList{"raspberry-pi-5\n"});
     QProcess made;
     made.start(HALFSTEP_BUILD_DIR "/bin/halfstep-cli", {"completion"});
     QVERIFY(made.waitForFinished());
@@ -560,18 +610,6 @@ private slots:
     QVERIFY(!QFile::exists(path("stopped.halfstep.json")));
     for (const QString& left : QDir(path("stopped")).entryList(QDir::Files | QDir::Hidden)) {
       QVERIFY2(left.endsWith(".npy"), qPrintable(left)); // whole files of layers that were done
-    // Bash takes ":" and "=" for words of their own.
-    QVERIFY(completions("halfstep-cli quantize m.onnx --weights int4 : group6", 6) ==
-            QStringList{"group64\n"});
-    QVERIFY(completions("halfstep-cli quantize m.onnx --weights int4 :", 5).contains("asym"));
-    QVERIFY(
-        !completions("halfstep-cli quantize m.onnx --weights int4 :", 5).contains("gptq")); // not there yet
-    QCOMPARE(completions("halfstep-cli quantize m.onnx --set conv1 = uint1", 6), QStringList{"uint16\n"});
-    QCOMPARE(completions("halfstep-cli sensitivity m.onnx --metric relat", 4),
-             QStringList{"relative-error\n"});
-    QCOMPARE(completions("halfstep-cli data m.onnx --layout nh", 4), QStringList{"nhwc\n"});
-    QCOMPARE(completions(HALFSTEP_BUILD_DIR "/bin/halfstep-cli latency m.onnx --device rasp", 4),
-             QStringList{"raspberry-pi-5\n"});
     }
     QFile::remove(file);
   }
