@@ -13,7 +13,8 @@ PlainTexts::PlainTexts(QObject* parent)
 
 bool PlainTexts::eventFilter(QObject* watched, QEvent* event) {
   if (event->type() == QEvent::Polish) { // before it is first shown; tooltips are labels too
-    if (auto* label = qobject_cast<QLabel*>(watched); label != nullptr && label->textFormat() == Qt::AutoText) {
+    if (auto* label = qobject_cast<QLabel*>(watched);
+        label != nullptr && label->textFormat() == Qt::AutoText) {
       label->setTextFormat(Qt::PlainText);
     }
   }
