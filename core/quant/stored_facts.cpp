@@ -17,8 +17,7 @@ struct Range {
 
 Range rangeOf(std::span<const float> values) {
   const auto [lo, hi] = std::minmax_element(values.begin(), values.end());
-  return values.empty() ? Range()
-                        : Range{static_cast<double>(*lo), static_cast<double>(*hi)};
+  return values.empty() ? Range() : Range{static_cast<double>(*lo), static_cast<double>(*hi)};
 }
 
 std::string rangeText(double lo, double hi) {
@@ -74,10 +73,12 @@ Result<StoredFacts> storedFacts(const StoredQuantization& stored, const JobConte
 }
 
 std::string storedText(const StoredFacts& facts) {
-  const std::string scales = facts.scales == 1 ? "scale" : formatCount(static_cast<std::int64_t>(facts.scales)) + " scales";
+  const std::string scales =
+      facts.scales == 1 ? "scale" : formatCount(static_cast<std::int64_t>(facts.scales)) + " scales";
   const bool oneZeroPoint = facts.smallestZeroPoint == facts.largestZeroPoint;
-  return facts.codeType + " codes " + wholeRangeText(facts.lowestCode, facts.highestCode) + ", " + scales + " " +
-         rangeText(facts.smallestScale, facts.largestScale) + (oneZeroPoint ? ", zero point " : ", zero points ") +
+  return facts.codeType + " codes " + wholeRangeText(facts.lowestCode, facts.highestCode) + ", " + scales +
+         " " + rangeText(facts.smallestScale, facts.largestScale) +
+         (oneZeroPoint ? ", zero point " : ", zero points ") +
          wholeRangeText(facts.smallestZeroPoint, facts.largestZeroPoint);
 }
 

@@ -1,5 +1,5 @@
-// What a weight that the file holds quantized looks like there, as it is: the codes, scales and zero points of
-// the file, not those of a scheme.
+// What a weight that the file holds quantized looks like there, as it is: the codes, scales and zero points
+// of the file, not those of a scheme.
 #pragma once
 
 #include "core/model/model.h"
