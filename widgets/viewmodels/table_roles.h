@@ -5,9 +5,9 @@
 
 namespace halfstep {
 
-/// A cell as a program reads it: a number in full where the screen shows a rounded one with spaces and a unit,
-/// nothing where there is no figure. Of a header: the title with the unit of these numbers. A model without it
-/// is copied as it is shown.
+/// A cell as a program reads it: a number in full where the screen shows a rounded one with spaces and a
+/// unit, nothing where there is no figure. Of a header: the title with the unit of these numbers. A model
+/// without it is copied as it is shown.
 inline constexpr int kPlainRole = Qt::UserRole + 64;
 
 } // namespace halfstep
