@@ -29,6 +29,12 @@ QMessageBox* box(QWidget& parent, QMessageBox::Icon icon, const QString& text, c
   return made;
 }
 
+/// No model format ends so; whatever else is called so gets the plan reader's error, which says what it
+/// lacks.
+bool isPlan(const QString& path) {
+  return path.endsWith(QLatin1String(".json"), Qt::CaseInsensitive);
+}
+
 QString fewLines(const QStringList& lines) {
   constexpr int kMost = 12;
   return lines.size() <= kMost
@@ -94,10 +100,8 @@ QAction* Commands::add(const QString& name, const QString& text, const QKeySeque
 
 void Commands::makeActions() {
   m_open = add("open", tr("&Open…"), QKeySequence::Open, tr("Open a model file"), [this] { openDialog(); });
-  m_reload = add("reload", tr("&Reload"), QKeySequence::Refresh, tr("Read the model's file again"), [this] {
-    afterSaving(
-        [this] { m_session.openModel(QString::fromStdString(m_session.document().model()->path.string())); });
-  });
+  m_reload = add("reload", tr("&Reload"), QKeySequence::Refresh, tr("Read the model and its plan again"),
+                 [this] { afterSaving([this] { m_session.reload(); }); });
   m_close = add("close", tr("&Close model"), QKeySequence::Close, tr("Back to the start page"),
                 [this] { afterSaving([this] { m_session.closeModel(); }); });
   m_openPlan = add("open_plan", tr("Open &plan…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_O),
@@ -141,6 +145,15 @@ void Commands::makeActions() {
   m_openCalibration =
       add("open_calibration", tr("Open &calibration…"), {},
           tr("Use a saved calibration instead of measuring"), [this] { calibrationDialog(false); });
+  m_savePng = add("save_plot_png", tr("Save plot as &PNG…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_E),
+                  tr("Save the plot that has the focus, or the page's first, as a picture"),
+                  [this] { emit plotSaveRequested(QStringLiteral("png")); });
+  m_saveSvg = add("save_plot_svg", tr("Save plot as &SVG…"), QKeySequence(Qt::CTRL | Qt::ALT | Qt::Key_E),
+                  tr("Save the plot that has the focus, or the page's first, as vectors"),
+                  [this] { emit plotSaveRequested(QStringLiteral("svg")); });
+  m_saveLog = add("save_log", tr("Save &log…"), {},
+                  tr("Write what happened in this session as a text file, to be attached to a report"),
+                  [this] { saveLogDialog(); });
   m_about = add("about", tr("&About Halfstep"), {}, tr("Version and licence"), [this] { showAbout(); });
 }
 
@@ -156,6 +169,7 @@ void Commands::fillMenuBar(QMenuBar& bar, const QList<QAction*>& panels) {
   m_data->addActions({m_openCalibration, m_saveCalibration});
   file->addMenu(m_data);
   file->addMenu(m_export);
+  file->addActions({m_savePng, m_saveSvg});
   file->addSeparator();
   file->addAction(m_quit);
   QMenu* edit = bar.addMenu(tr("&Edit"));
@@ -183,7 +197,7 @@ void Commands::fillMenuBar(QMenuBar& bar, const QList<QAction*>& panels) {
             [this, theme = QString::fromLatin1(name)] { emit themeChosen(theme); });
   }
   view->addAction(m_fullScreen);
-  bar.addMenu(tr("&Help"))->addAction(m_about);
+  bar.addMenu(tr("&Help"))->addActions({m_saveLog, m_about});
 }
 
 void Commands::fillToolBar(QToolBar& bar) {
@@ -218,8 +232,9 @@ void Commands::fillToolBar(QToolBar& bar) {
 
 void Commands::updateActions() {
   const bool any = m_session.document().model() != nullptr;
-  for (QAction* action : {m_reload, m_close, m_openPlan, m_savePlan, m_savePlanAs, m_saveVersion,
-                          m_showVersions, m_copyCommand, m_find, m_openData, m_drawData}) {
+  for (QAction* action :
+       {m_reload, m_close, m_openPlan, m_savePlan, m_savePlanAs, m_saveVersion, m_showVersions, m_copyCommand,
+        m_find, m_openData, m_drawData, m_savePng, m_saveSvg}) {
     action->setEnabled(any);
   }
   m_export->setEnabled(any);
@@ -230,7 +245,8 @@ void Commands::updateActions() {
 void Commands::fillRecent() {
   m_recent->clear();
   for (const QString& path : m_session.recentFiles()) {
-    connect(m_recent->addAction(path), &QAction::triggered, this, [this, path] { open(path); });
+    const QString text = QString(path).replace('&', QStringLiteral("&&")); // no mark of a shortcut
+    connect(m_recent->addAction(text), &QAction::triggered, this, [this, path] { open(path); });
   }
   m_recent->setEnabled(!m_recent->isEmpty());
 }
@@ -296,11 +312,26 @@ void Commands::openDialog() {
 }
 
 void Commands::open(const QString& path) {
-  if (path.endsWith(kPlanSuffix)) {
+  if (isPlan(path)) {
     m_session.openPlan(path);
     return;
   }
   afterSaving([this, path] { m_session.openModel(path); });
+}
+
+void Commands::openAll(const QStringList& paths) {
+  QStringList models;
+  QStringList plans;
+  for (const QString& path : paths) {
+    (isPlan(path) ? plans : models) << path;
+  }
+  if (models.size() > 1 || plans.size() > 1) {
+    emit message(tr("One model and one plan at a time"));
+  } else if (models.isEmpty() || plans.isEmpty()) {
+    open(paths.front());
+  } else {
+    afterSaving([this, model = models.front(), plan = plans.front()] { m_session.openModel(model, plan); });
+  }
 }
 
 void Commands::afterSaving(const std::function<void()>& proceed) {
@@ -314,17 +345,17 @@ void Commands::afterSaving(const std::function<void()>& proceed) {
   question->setObjectName(QStringLiteral("unsaved_question"));
   question->setStandardButtons(QMessageBox::Save | QMessageBox::Discard | QMessageBox::Cancel);
   question->setDefaultButton(QMessageBox::Save);
-  connect(question, &QMessageBox::finished, this, [this, proceed](int answer) {
+  const auto again = [this, proceed] { afterSaving(proceed); }; // asks anew where edits went on meanwhile
+  connect(question, &QMessageBox::finished, this, [this, proceed, again](int answer) {
     if (answer == QMessageBox::Discard) {
       m_session.document().undoStack().setClean();
       proceed();
     } else if (answer == QMessageBox::Save) {
       const QString path = m_session.document().planPath();
       if (path.isEmpty()) {
-        savePlanAs(proceed);
+        savePlanAs(again);
       } else {
-        connect(&m_session, &Session::planSaved, this, proceed, Qt::SingleShotConnection);
-        m_session.savePlan(path);
+        m_session.savePlan(path, again);
       }
     }
   });
@@ -348,12 +379,8 @@ void Commands::savePlanAs(const std::function<void()>& afterwards) {
       new QFileDialog(&m_window, tr("Save plan"), proposed, tr("Halfstep plans (*%1)").arg(kPlanSuffix));
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setAcceptMode(QFileDialog::AcceptSave);
-  connect(dialog, &QFileDialog::fileSelected, this, [this, afterwards](const QString& path) {
-    if (afterwards) {
-      connect(&m_session, &Session::planSaved, this, afterwards, Qt::SingleShotConnection);
-    }
-    m_session.savePlan(path);
-  });
+  connect(dialog, &QFileDialog::fileSelected, this,
+          [this, afterwards](const QString& path) { m_session.savePlan(path, afterwards); });
   dialog->open();
 }
 
@@ -419,6 +446,16 @@ void Commands::copyCommand() {
           ? searchCommand(m_session.document(), m_session.analysis(), m_session.tradeOff())
           : pageCommand(m_page, m_session.document(), m_session.analysis()));
   emit message(tr("Copied the command line"));
+}
+
+void Commands::saveLogDialog() {
+  auto* dialog =
+      new QFileDialog(&m_window, tr("Save log"), QStringLiteral("halfstep.log"), tr("Logs (*.log *.txt)"));
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setDefaultSuffix(QStringLiteral("log"));
+  connect(dialog, &QFileDialog::fileSelected, &m_session, &Session::saveLog);
+  dialog->open();
 }
 
 void Commands::showAbout() {

@@ -31,6 +31,8 @@ public:
   void setPage(const QString& page) { m_page = page; }
   /// Opens a model, or a plan by its suffix; asks first where unsaved work would be lost.
   void open(const QString& path);
+  /// The same for what was dropped together: a model, a plan, or a model with its plan. Not empty.
+  void openAll(const QStringList& paths);
   void saveVersion();
   void showVersions();
   /// Calls `proceed` at once, or after the person saved or gave up the unsaved plan; not at all on Cancel.
@@ -42,6 +44,8 @@ signals:
   void themeChosen(const QString& name);
   void message(const QString& text);
   void pageRequested(const QString& name);
+  /// The plot in focus, or the page's first, is to be saved as "png" or "svg".
+  void plotSaveRequested(const QString& suffix);
 
 private:
   QAction* add(const QString& name, const QString& text, const QKeySequence& shortcut, const QString& tooltip,
@@ -56,6 +60,7 @@ private:
   void exportDialog(const Exporter& exporter);
   void exportFileDialog(const Exporter& exporter);
   void copyCommand();
+  void saveLogDialog();
   void showAbout();
   void openDataDialog();
   void calibrationDialog(bool save);
@@ -77,6 +82,9 @@ private:
   QAction* m_find = nullptr;
   QAction* m_fullScreen = nullptr;
   QAction* m_quit = nullptr;
+  QAction* m_savePng = nullptr;
+  QAction* m_saveSvg = nullptr;
+  QAction* m_saveLog = nullptr;
   QAction* m_about = nullptr;
   QMenu* m_recent;
   QMenu* m_export;

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <initializer_list>
 #include <optional>
 #include <string_view>
 
@@ -33,6 +32,12 @@ void say(const QString& line) {
   std::fprintf(stderr, "halfstep: %s\n", qPrintable(line));
 }
 
+/// Whether there is something to open a window on, or a platform that was asked for.
+bool hasScreen() {
+  return qEnvironmentVariableIsSet("DISPLAY") || qEnvironmentVariableIsSet("WAYLAND_DISPLAY") ||
+         qEnvironmentVariableIsSet("QT_QPA_PLATFORM");
+}
+
 std::optional<QSize> sizeFrom(const QString& text) {
   const QStringList parts = text.split('x');
   const QSize size = parts.size() == 2 ? QSize(parts[0].toInt(), parts[1].toInt()) : QSize();
@@ -44,13 +49,14 @@ std::optional<QSize> sizeFrom(const QString& text) {
 }
 
 /// Nothing where the arguments make no sense; that was said then.
-std::optional<Arguments> parseArguments(const QApplication& application) {
+std::optional<Arguments> parseArguments() {
   QCommandLineParser parser;
   parser.setApplicationDescription(
       QStringLiteral("Shows what quantization does to a neural network, layer by layer."));
   parser.addHelpOption();
   parser.addVersionOption();
-  parser.addPositionalArgument("MODEL", "The model file to open.", "[MODEL]");
+  parser.addPositionalArgument("MODEL", "The model file to open, or a plan whose model lies beside it.",
+                               "[MODEL]");
   parser.addOption(
       {"plan", "Give the layers the schemes of this plan, or of its version FILE#NAME.", "FILE"});
   parser.addOption({"screenshot", "Draw the settled window to a PNG file and exit.", "OUT.png"});
@@ -63,7 +69,16 @@ std::optional<Arguments> parseArguments(const QApplication& application) {
   parser.addOption({"layer", "The layer to select.", "NAME"});
   parser.addOption({"theme", "system, light or dark.", "NAME"});
   parser.addOption({"size", "Size of the window to draw.", "WIDTHxHEIGHT", "1440x900"});
-  parser.process(application);
+  if (!parser.parse(QCoreApplication::arguments())) {
+    say(parser.errorText() + QStringLiteral("; halfstep --help tells more"));
+    return std::nullopt;
+  }
+  if (parser.isSet("help")) {
+    parser.showHelp(); // and ends
+  }
+  if (parser.isSet("version")) {
+    parser.showVersion();
+  }
   Arguments arguments;
   if (parser.positionalArguments().size() > 1) {
     say(QStringLiteral("one model at a time"));
@@ -130,30 +145,22 @@ void printMessage(QtMsgType, const QMessageLogContext&, const QString& message) 
   }
 }
 
-/// Whether an argument starts with one of these.
-bool isGiven(int argc, char** argv, std::initializer_list<std::string_view> beginnings) {
-  return std::any_of(argv + std::min(argc, 1), argv + argc, [&](std::string_view argument) {
-    return std::any_of(beginnings.begin(), beginnings.end(),
-                       [&](std::string_view beginning) { return argument.starts_with(beginning); });
-  });
-}
-
-/// Qt would end the program with a message about its plug-ins.
-bool hasDisplay(int argc, char** argv) {
-  return qEnvironmentVariableIsSet("DISPLAY") || qEnvironmentVariableIsSet("WAYLAND_DISPLAY") ||
-         qEnvironmentVariableIsSet("QT_QPA_PLATFORM") || isGiven(argc, argv, {"-platform", "--platform"});
-}
-
 } // namespace
 
 int main(int argc, char** argv) {
-  const bool wantsPicture = isGiven(argc, argv, {"--screenshot"});
-  if (!hasDisplay(argc, argv)) {
-    // There is still something to draw a picture on, and to say how the program is called.
-    if (!wantsPicture && !isGiven(argc, argv, {"--help", "-h", "--version", "-v"})) {
-      say(QStringLiteral("there is no display for a window; halfstep --screenshot OUT.png MODEL draws one, "
-                         "and halfstep-cli does without"));
-      return 1;
+  const auto wants = [&](std::initializer_list<std::string_view> options) {
+    return std::any_of(argv + 1, argv + argc, [&](const std::string_view argument) {
+      return std::find(options.begin(), options.end(), argument.substr(0, argument.find('='))) !=
+             options.end();
+    });
+  };
+  const bool wantsPicture = wants({"--screenshot"});
+  if (!hasScreen()) {
+    // There is still something to draw a picture on, and words need no screen.
+    if (!wantsPicture && !wants({"-h", "--help", "-v", "--version"})) {
+      say(QStringLiteral("there is no display to open a window on; --screenshot OUT.png draws it to a file, "
+                         "halfstep-cli works without"));
+      return exitStatus(ErrorKind::failed);
     }
     qputenv("QT_QPA_PLATFORM", "offscreen");
   }
@@ -167,7 +174,7 @@ int main(int argc, char** argv) {
   QApplication::setDesktopFileName(QStringLiteral("org.halfstep.halfstep"));
   QApplication::setWindowIcon(QIcon(QStringLiteral(":/halfstep/icon.svg")));
 
-  const auto arguments = parseArguments(application);
+  const auto arguments = parseArguments();
   if (!arguments) {
     return kUsage;
   }
@@ -197,7 +204,11 @@ int main(int argc, char** argv) {
         session.openDataAndUse(settings);
       });
     }
-    session.openModel(arguments->model, arguments->plan);
+    if (arguments->plan.isEmpty() && !arguments->screenshot) {
+      window.commands().open(arguments->model); // a model, or a plan with its model beside it
+    } else {
+      session.openModel(arguments->model, arguments->plan);
+    }
   }
   return QApplication::exec();
 }

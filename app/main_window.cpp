@@ -1,6 +1,7 @@
 #include "app/main_window.h"
 
 #include "app/commands.h"
+#include "app/plain_texts.h"
 #include "core/support/units.h"
 #include "widgets/panels/activation_panel.h"
 #include "widgets/panels/distribution_panel.h"
@@ -15,8 +16,10 @@
 #include "widgets/panels/start_page.h"
 #include "widgets/panels/status_widgets.h"
 #include "widgets/panels/trade_off_panel.h"
+#include "widgets/plots/plot.h"
 #include "widgets/style/theme.h"
 
+#include <QApplication>
 #include <QCloseEvent>
 #include <QDockWidget>
 #include <QFileInfo>
@@ -35,6 +38,16 @@ namespace {
 
 constexpr int kMessageMilliseconds = 6000;
 constexpr int kStateVersion = 1;
+
+QStringList localFiles(const QMimeData& data) {
+  QStringList files;
+  for (const QUrl& url : data.urls()) {
+    if (url.isLocalFile()) {
+      files << url.toLocalFile();
+    }
+  }
+  return files;
+}
 
 } // namespace
 
@@ -55,6 +68,8 @@ MainWindow::MainWindow(Session& session)
     , m_layers(new LayersPanel(session.document(), session.selection())) {
   setObjectName(QStringLiteral("main_window"));
   setAcceptDrops(true);
+  new PlainTexts(this);
+  qApp->installEventFilter(this); // files may be dropped on any part of the window
   setDockOptions(AnimatedDocks | AllowTabbedDocks | AllowNestedDocks);
   m_center->addWidget(m_start);
   m_center->addWidget(m_pages);
@@ -86,7 +101,7 @@ void MainWindow::makePages() {
                    tr("The selected layer's weights and what its scheme does to them"), m_distribution);
   m_pages->addPage(QStringLiteral("activations"), tr("Activations"),
                    tr("What flows into and out of the selected layer, seen by calibration"), m_activations);
-  connect(m_activations, &ActivationPanel::failed, this, &MainWindow::note);
+  connect(m_activations, &ActivationPanel::failed, this, &MainWindow::warn);
   m_pages->addPage(QStringLiteral("sensitivity"), tr("Sensitivity"),
                    tr("What quantizing each layer alone does to the network's output"), m_sensitivity);
   m_pages->addPage(QStringLiteral("error"), tr("Error"),
@@ -97,15 +112,15 @@ void MainWindow::makePages() {
                    m_latency);
   m_pages->addPage(QStringLiteral("trade-off"), tr("Trade-off"),
                    tr("The best plan for every budget, predicted and measured"), m_tradeOff);
-  connect(m_latency, &LatencyPanel::failed, this, &MainWindow::note);
-  connect(m_tradeOff, &TradeOffPanel::failed, this, &MainWindow::note);
+  connect(m_latency, &LatencyPanel::failed, this, &MainWindow::warn);
+  connect(m_tradeOff, &TradeOffPanel::failed, this, &MainWindow::warn);
   connect(m_tradeOff, &TradeOffPanel::saveVersionRequested, m_commands, &Commands::saveVersion);
   connect(m_tradeOff, &TradeOffPanel::versionsRequested, m_commands, &Commands::showVersions);
   connect(m_commands, &Commands::pageRequested, m_pages, &PageStack::setCurrentPage);
   connect(m_pages, &PageStack::pageChanged, this, &MainWindow::showPage);
   connect(m_pages, &PageStack::pageChanged, m_commands, &Commands::setPage);
-  connect(m_sensitivity, &SensitivityPanel::failed, this, &MainWindow::note);
-  connect(m_error, &ErrorPanel::failed, this, &MainWindow::note);
+  connect(m_sensitivity, &SensitivityPanel::failed, this, &MainWindow::warn);
+  connect(m_error, &ErrorPanel::failed, this, &MainWindow::warn);
 }
 
 void MainWindow::showPage(const QString& name) {
@@ -147,15 +162,16 @@ void MainWindow::makePanels() {
   auto* scheme = new SchemePanel(m_session.document(), m_session.selection(), m_session.explorer(),
                                  [this] { return m_layers->shownLayers(); });
   m_schemeDock = dock(QStringLiteral("scheme"), tr("Scheme"), scheme, Qt::RightDockWidgetArea);
-  m_jobsDock =
-      dock(QStringLiteral("jobs"), tr("Jobs"), new JobsPanel(m_session.jobs()), Qt::BottomDockWidgetArea);
+  auto* jobs = new JobsPanel(m_session.jobs());
+  m_jobsDock = dock(QStringLiteral("jobs"), tr("Jobs"), jobs, Qt::BottomDockWidgetArea);
   m_logDock = dock(QStringLiteral("log"), tr("Log"), new LogPanel(m_session.log()), Qt::BottomDockWidgetArea);
   tabifyDockWidget(m_jobsDock, m_logDock);
   m_jobsDock->hide();
   m_logDock->hide();
-  connect(m_layers, &LayersPanel::failed, this, &MainWindow::note);
-  connect(scheme, &SchemePanel::failed, this, &MainWindow::note);
-  connect(m_distribution, &DistributionPanel::failed, this, &MainWindow::note);
+  connect(m_layers, &LayersPanel::failed, this, &MainWindow::warn);
+  connect(jobs, &JobsPanel::failed, this, &MainWindow::warn);
+  connect(scheme, &SchemePanel::failed, this, &MainWindow::warn);
+  connect(m_distribution, &DistributionPanel::failed, this, &MainWindow::warn);
   m_commands->fillMenuBar(*menuBar(), {m_layersDock->toggleViewAction(), m_schemeDock->toggleViewAction(),
                                        m_jobsDock->toggleViewAction(), m_logDock->toggleViewAction()});
 }
@@ -197,10 +213,11 @@ void MainWindow::connectSession() {
   });
   connect(m_commands, &Commands::fullScreenToggled, this,
           [this] { isFullScreen() ? showNormal() : showFullScreen(); });
+  connect(m_commands, &Commands::plotSaveRequested, this, &MainWindow::savePlot);
   connect(m_commands, &Commands::themeChosen, this, &MainWindow::themeChosen);
   connect(m_commands, &Commands::message, this, &MainWindow::note);
   connect(&m_session.log(), &LogModel::alerted, this, &MainWindow::note);
-  connect(&m_session.explorer(), &LayerExplorer::failed, this, &MainWindow::note);
+  connect(&m_session.explorer(), &LayerExplorer::failed, this, &MainWindow::warn);
   connect(&m_session.analysis(), &NetworkAnalysis::sweepChanged, m_layers,
           [this] { m_layers->showSweep(m_session.analysis().sweep()); });
   connect(&m_session, &Session::recentFilesChanged, this,
@@ -255,10 +272,27 @@ void MainWindow::restoreWindow() {
   QSettings& settings = m_session.settings();
   restoreGeometry(settings.value(QStringLiteral("window/geometry")).toByteArray());
   restoreState(settings.value(QStringLiteral("window/state")).toByteArray(), kStateVersion);
+  m_layers->restoreColumns(settings.value(QStringLiteral("window/layers_columns")).toByteArray());
+}
+
+void MainWindow::savePlot(const QString& suffix) {
+  auto* plot = qobject_cast<Plot*>(QApplication::focusWidget());
+  for (Plot* candidate : m_pages->findChildren<Plot*>()) {
+    plot = plot == nullptr && candidate->isVisible() ? candidate : plot;
+  }
+  if (plot == nullptr) {
+    note(tr("There is no plot on this page"));
+  } else {
+    plot->saveByDialog(suffix);
+  }
 }
 
 void MainWindow::note(const QString& text) {
   statusBar()->showMessage(text, kMessageMilliseconds);
+}
+
+void MainWindow::warn(const QString& text) {
+  m_session.log().add(LogModel::Level::warning, text); // which notes it too
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
@@ -274,19 +308,27 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   if (m_session.document().model()) { // the start page hides the docks; that is not the person's arrangement
     m_session.settings().setValue(QStringLiteral("window/state"), saveState(kStateVersion));
   }
+  m_session.settings().setValue(QStringLiteral("window/layers_columns"), m_layers->columns());
   event->accept();
 }
 
-void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-  const QList<QUrl> urls = event->mimeData()->urls();
-  if (urls.size() == 1 && urls.front().isLocalFile()) {
-    event->acceptProposedAction();
+bool MainWindow::eventFilter(QObject* watched, QEvent* event) {
+  const QEvent::Type type = event->type();
+  if (type != QEvent::DragEnter && type != QEvent::DragMove && type != QEvent::Drop) {
+    return QMainWindow::eventFilter(watched, event);
   }
-}
-
-void MainWindow::dropEvent(QDropEvent* event) {
-  event->acceptProposedAction();
-  m_commands->open(event->mimeData()->urls().front().toLocalFile());
+  // Text fields would take a file for text; dialogs have drops of their own.
+  const auto* widget = qobject_cast<QWidget*>(watched);
+  auto* drop = static_cast<QDropEvent*>(event);
+  const QStringList files = localFiles(*drop->mimeData());
+  if (widget == nullptr || widget->window() != this || files.isEmpty()) {
+    return QMainWindow::eventFilter(watched, event);
+  }
+  drop->acceptProposedAction();
+  if (type == QEvent::Drop) {
+    m_commands->openAll(files);
+  }
+  return true;
 }
 
 } // namespace halfstep

@@ -39,8 +39,8 @@ signals:
 
 protected:
   void closeEvent(QCloseEvent* event) override;
-  void dragEnterEvent(QDragEnterEvent* event) override;
-  void dropEvent(QDropEvent* event) override;
+  /// Takes files that are dropped on any widget of the window.
+  bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
   QDockWidget* dock(const QString& name, const QString& title, QWidget* content, Qt::DockWidgetArea area);
@@ -54,7 +54,10 @@ private:
   static void giveUp(QDockWidget& dock, bool& hidden, bool wanted);
   void restoreWindow();
   void shareWidth();
+  void savePlot(const QString& suffix);
   void note(const QString& text);
+  /// What did not work, where it can be read later.
+  void warn(const QString& text);
 
   Session& m_session;
   Commands* m_commands;

@@ -1,5 +1,6 @@
 #include "app/session.h"
 
+#include "core/io/atomic_file.h"
 #include "core/io/data_set.h"
 #include "core/io/plan_file.h"
 #include "core/support/hash.h"
@@ -9,6 +10,7 @@
 #include <QDir>
 #include <QFileInfo>
 #include <QStandardPaths>
+#include <QSysInfo>
 
 namespace halfstep {
 
@@ -132,6 +134,11 @@ void Session::openModel(const QString& path, const QString& planPath) {
 void Session::takeModel(std::shared_ptr<const Model> model, const std::optional<Plan>& plan) {
   Plan start;
   start.fallback.weights = defaultScheme(NumberFormat::int8);
+  std::optional<std::size_t> stays; // the layer in view, where the same file is read again
+  if (const auto& before = m_document.model();
+      before && before->path == model->path && m_selection.currentLayer() >= 0) {
+    stays = model->layerIndex(m_document.layer(m_selection.currentLayer()).name);
+  }
   m_selection.clear();
   m_document.open(model, plan ? *plan : start);
   m_log.add(LogModel::Level::information, tr("Opened %1: %2 layers, %3 parameters")
@@ -142,7 +149,8 @@ void Session::takeModel(std::shared_ptr<const Model> model, const std::optional<
     m_log.add(LogModel::Level::warning, QString::fromStdString(warning));
   }
   if (m_document.layerCount() > 0) {
-    m_selection.select({0}, 0);
+    const int layer = static_cast<int>(stays.value_or(0));
+    m_selection.select({layer}, layer);
   }
   hashInBackground();
   openPlansData();
@@ -267,6 +275,12 @@ void Session::openPlansData() {
   }
 }
 
+void Session::reload() {
+  if (const auto& model = m_document.model()) {
+    openModel(QString::fromStdString(model->path.string()), m_document.planPath());
+  }
+}
+
 void Session::closeModel() {
   m_jobs.cancelAll();
   m_selection.clear();
@@ -274,53 +288,95 @@ void Session::closeModel() {
 }
 
 void Session::openPlan(const QString& path) {
-  if (!m_document.model()) {
-    emit failed(tr("Open a model first; a plan is for a model's layers."));
+  m_jobs.start<Plan>(
+      {Lane::interactive, tr("Open %1").arg(QFileInfo(path).fileName()), QStringLiteral("open_plan"), true},
+      [file = path.toStdString()](const JobContext&) { return loadPlan(file); }, this,
+      [this, path, model = m_document.model()](const Result<Plan>& plan) {
+        if (!plan) {
+          emit failed(QString::fromStdString(plan.error().message()));
+        } else if (model && m_document.model() == model) {
+          takePlan(path, *plan);
+        } else if (!m_document.model()) {
+          openPlansModel(path, *plan);
+        }
+      });
+}
+
+void Session::openPlansModel(const QString& path, const Plan& plan) {
+  const QString name = QFileInfo(QString::fromStdString(plan.modelFile)).fileName(); // never another folder
+  const QFileInfo beside(QFileInfo(path).dir(), name);
+  if (name.isEmpty() || !beside.isFile()) {
+    emit failed(name.isEmpty()
+                    ? tr("Open a model first; a plan is for a model's layers.")
+                    : tr("Open its model first: the plan is for %1, which is not beside it.").arg(name));
     return;
   }
-  const auto plan = loadPlan(path.toStdString());
-  if (!plan) {
-    emit failed(QString::fromStdString(plan.error().message()));
-    return;
-  }
-  m_document.setPlanAndVersions(*plan, tr("Open plan %1").arg(QFileInfo(path).fileName()));
-  m_document.markSaved(path, *plan);
-  if (plan->data) {
+  openModel(beside.filePath(), path);
+}
+
+void Session::takePlan(const QString& path, const Plan& plan) {
+  m_document.setPlanAndVersions(plan, tr("Open plan %1").arg(QFileInfo(path).fileName()));
+  m_document.markSaved(path, plan);
+  if (plan.data) {
     openPlansData();
   }
   m_log.add(LogModel::Level::information, tr("Opened the plan %1").arg(path));
-  const auto mismatches = planMismatches(*plan, *m_document.model(), m_document.modelHash());
+  const auto mismatches = planMismatches(plan, *m_document.model(), m_document.modelHash());
   if (!mismatches.empty()) {
     for (const QString& line : lines(mismatches)) {
       m_log.add(LogModel::Level::warning, line);
     }
     emit planMismatched(lines(mismatches));
   }
+  emit planOpened(path);
 }
 
-void Session::savePlan(const QString& path) {
+void Session::savePlan(const QString& path, std::function<void()> saved) {
+  const auto model = m_document.model();
   Plan plan = m_document.planToSave();
   m_jobs.start<std::string>(
       {Lane::interactive, tr("Save plan"), QStringLiteral("save"), false},
-      [plan, model = m_document.model()->path,
+      [plan, file = model->path,
        target = path.toStdString()](const JobContext& context) mutable -> Result<std::string> {
         if (plan.modelSha256.empty()) {
-          HALFSTEP_TRY(plan.modelSha256, sha256OfFile(model, context));
+          HALFSTEP_TRY(plan.modelSha256, sha256OfFile(file, context));
         }
         HALFSTEP_CHECK(halfstep::savePlan(plan, target));
         return plan.modelSha256;
       },
       this,
-      [this, path, plan](Result<std::string> hash) {
+      [this, path, plan, model, saved = std::move(saved)](Result<std::string> hash) mutable {
         if (!hash) {
           emit failed(QString::fromStdString(hash.error().message()));
           return;
         }
-        m_document.setModelHash(*hash);
-        m_document.markSaved(path, plan);
         m_log.add(LogModel::Level::information, tr("Saved the plan to %1").arg(path));
+        if (m_document.model() == model) {
+          m_document.setModelHash(*hash);
+          plan.modelSha256 = *hash;
+          const bool edited = m_document.planToSave() != plan; // the hash of a large model takes seconds
+          m_document.markSaved(path, plan);
+          if (edited) {
+            m_document.undoStack().resetClean();
+          }
+        }
         emit planSaved(path);
+        if (saved) {
+          saved();
+        }
       });
+}
+
+void Session::saveLog(const QString& path) {
+  const QString text = QStringLiteral("%1 %2, Qt %3, %4, %5\n")
+                           .arg(QCoreApplication::applicationName(), QCoreApplication::applicationVersion(),
+                                QString::fromLatin1(qVersion()), QSysInfo::prettyProductName(),
+                                QSysInfo::currentCpuArchitecture()) +
+                       m_log.asText();
+  if (const auto saved = writeFileAtomically(path.toStdString(), std::string_view(text.toStdString()));
+      !saved) {
+    emit failed(QString::fromStdString(saved.error().message()));
+  }
 }
 
 std::vector<NamedProfile> Session::deviceProfiles() {

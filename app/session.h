@@ -45,6 +45,8 @@ public:
   /// the plan in `planPath` says, or the version that it names (plan.halfstep.json#NAME). Ends in opened() or
   /// openFailed().
   void openModel(const QString& path, const QString& planPath = {});
+  /// Reads the open model again, and its plan where that is a file; the same layer stays in view.
+  void reload();
   void closeModel();
   /// Opens a data set for the open model in the background, with a preview of its first samples. `done` is
   /// not called where the model has changed meanwhile.
@@ -58,9 +60,15 @@ public:
   void openCalibration(const QString& path);
   /// Back to samples drawn at random.
   void drawSamples();
-  /// Reads a plan for the open model: one undo step. What does not match is told by planMismatched().
+  /// Reads a plan in the background for the open model: one undo step. What does not match is told by
+  /// planMismatched(). Without a model, the one that the plan names is opened with it, from the plan's own
+  /// folder. Ends in planOpened(), opened(), failed() or openFailed().
   void openPlan(const QString& path);
-  void savePlan(const QString& path);
+  /// Writes the plan in the background; ends in planSaved(), and then in `saved`, or in failed(). What is
+  /// edited while it is written is unsaved afterwards.
+  void savePlan(const QString& path, std::function<void()> saved = {});
+  /// Writes the log, headed by what somebody who helps wants to know of program and system; or failed().
+  void saveLog(const QString& path);
 
   QStringList recentFiles() const;
   /// The folder of the sample models; empty where they are not installed.
@@ -76,6 +84,7 @@ signals:
   void opened();
   void openFailed(const QString& message, int exitStatus);
   void planMismatched(const QStringList& lines);
+  void planOpened(const QString& path);
   void planSaved(const QString& path);
   void dataOpened();
   void calibrationSaved(const QString& path);
@@ -86,6 +95,8 @@ private:
   void takeModel(std::shared_ptr<const Model> model, const std::optional<Plan>& plan);
   void hashInBackground();
   void openPlansData();
+  void openPlansModel(const QString& path, const Plan& plan);
+  void takePlan(const QString& path, const Plan& plan);
   void rememberFile(const QString& path);
 
   std::unique_ptr<QSettings> m_settings;

@@ -1,8 +1,10 @@
 #include "app/cli/completion.h"
 
 #include "app/cli/command_set.h"
+#include "core/analysis/evaluation.h"
+#include "core/analysis/roofline.h"
 #include "core/io/atomic_file.h"
-#include "core/quant/number_format.h"
+#include "core/quant/scheme_grammar.h"
 
 #include <CLI/CLI.hpp>
 
@@ -20,14 +22,60 @@ std::string longOptions(const CLI::App& parser) {
   return names;
 }
 
+template <class Names>
+std::string words(const Names& names) {
+  std::string text;
+  for (const auto& name : names) {
+    text.append(text.empty() ? "" : " ").append(name);
+  }
+  return text;
+}
+
 std::string implementedFormats() {
-  std::string names;
+  std::vector<std::string_view> names;
   for (const FormatFacts& format : allFormats()) {
     if (format.implemented) {
-      names += (names.empty() ? "" : " ") + std::string(format.name);
+      names.push_back(format.name);
     }
   }
-  return names;
+  return words(names);
+}
+
+/// What may follow a format: the tokens whose schemes can be computed.
+std::string implementedTokens() {
+  std::vector<std::string> names;
+  for (const std::string& token : schemeTokens()) {
+    // Within brackets a shell would need quotes.
+    if (const auto scheme = parseScheme("int8:" + token);
+        scheme && checkSupported(*scheme) && token.find('(') == std::string::npos) {
+      names.push_back(token);
+    }
+  }
+  return words(names);
+}
+
+/// "--option) WORDS" for the options that take one of a few words.
+std::string valueCases() {
+  std::vector<std::string_view> metrics;
+  for (const OutputMetric metric : kOutputMetrics) {
+    metrics.push_back(metricName(metric));
+  }
+  std::vector<std::string_view> types;
+  for (const LatencyType type : kLatencyTypes) {
+    types.push_back(latencyTypeName(type));
+  }
+  const std::pair<const char*, std::string> values[] = {{"--metric", words(metrics)},
+                                                        {"--types", words(types)},
+                                                        {"--estimate", "fisher"},
+                                                        {"--minimize", "damage size latency bops"},
+                                                        {"--layout", "nchw nhwc"},
+                                                        {"--channels", "rgb bgr grey"},
+                                                        {"--budget", "size= bits= latency= damage="}};
+  std::string cases;
+  for (const auto& [option, text] : values) {
+    cases += std::string("  ") + option + ") values=\"" + text + "\" ;;\n";
+  }
+  return cases;
 }
 
 } // namespace
@@ -41,26 +89,46 @@ std::string bashCompletion(const CLI::App& main) {
       cases += "    " + command->get_name() + ") options=\"" + longOptions(*command) + "\" ;;\n";
     }
   }
-  const std::string formats = implementedFormats();
   return R"sh(# bash completion for halfstep-cli. Made by "halfstep-cli completion"; do not edit.
 _halfstep_cli() {
-  local word="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" command="" options="" i
+  local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" command="" option="" options="" values="" i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "${COMP_WORDS[i]}" in
     -*) ;;
     *) command="${COMP_WORDS[i]}"; break ;;
     esac
   done
-  case "$previous" in
-  --weights)
-    COMPREPLY=($(compgen -W ")sh" +
-         formats + R"sh(" -- "$word"))
-    return ;;
-  --to)
-    COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" export --list 2>/dev/null | awk 'NR > 1 { print $1 }')" \
-      -- "$word"))
-    return ;;
+  for ((i = COMP_CWORD - 1; i > 0; i--)); do
+    if [[ "${COMP_WORDS[i]}" == -* ]]; then
+      option="${COMP_WORDS[i]}"
+      break
+    fi
+  done
+  # Bash takes ":" and "=" for words of their own.
+  if [[ "$word" == [:=] ]]; then
+    before="$word"
+    word=""
+  fi
+  case "$option" in
+  --weights | --activations | --set | --schemes)
+    case "$before" in
+    :) values=")sh" +
+         implementedTokens() +
+         R"sh(" ;;
+    = | --weights | --activations | --schemes) values=")sh" +
+         implementedFormats() + R"sh(" ;;
+    esac ;;
   esac
+  case "$before" in
+  --to) values="$("${COMP_WORDS[0]}" export --list 2>/dev/null | awk 'NR > 1 { print $1 }')" ;;
+  --device) values="$(cd "$(dirname "$(command -v "${COMP_WORDS[0]}")")/../share/halfstep/devices" 2>/dev/null \
+    && printf '%s\n' *.json | sed 's/\.json$//')" ;;
+)sh" + valueCases() +
+         R"sh(  esac
+  if [[ -n "$values" ]]; then
+    COMPREPLY=($(compgen -W "$values" -- "$word"))
+    return
+  fi
   case "$command" in
     "") COMPREPLY=($(compgen -W ")sh" +
          commands + " " + longOptions(main) + R"sh(" -- "$word")); return ;;

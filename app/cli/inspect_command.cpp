@@ -1,16 +1,38 @@
 // halfstep-cli inspect: what is in a model.
 #include "app/cli/command_set.h"
+#include "app/cli/dump.h"
 #include "core/quant/distribution.h"
+#include "core/quant/stored_facts.h"
 #include "core/support/units.h"
 
 namespace halfstep::cli {
 
 namespace {
 
+struct InspectOptions {
+  std::string file;
+  std::string dump;
+};
+
 struct InspectedLayer {
   const Layer* layer;
   Moments moments; ///< of the decoded values
+  std::optional<StoredFacts> stored;
+  std::string dumpedAs; ///< the beginning of its files' names; empty without --dump
 };
+
+Json storedJson(const StoredQuantization& stored, const StoredFacts& facts) {
+  return {{"origin", stored.origin},
+          {"code_min", jsonNumber(facts.lowestCode)},
+          {"code_max", jsonNumber(facts.highestCode)},
+          {"scales", facts.scales},
+          {"scale_min", jsonNumber(facts.smallestScale)},
+          {"scale_max", jsonNumber(facts.largestScale)},
+          {"zero_point_min", jsonNumber(facts.smallestZeroPoint)},
+          {"zero_point_max", jsonNumber(facts.largestZeroPoint)},
+          {"axis", stored.axis ? Json(*stored.axis) : Json(nullptr)},
+          {"block_size", stored.blockSize}};
+}
 
 Json valueJson(const ValueInfo& value) {
   Json shape = nullptr;
@@ -52,10 +74,10 @@ Json layerJson(const InspectedLayer& inspected) {
                {"nan", moments.nan},
                {"infinite", moments.infinite}};
   if (layer.stored) {
-    json["stored"] = {{"origin", layer.stored->origin},
-                      {"scales", layer.stored->scales.count()},
-                      {"axis", layer.stored->axis ? Json(*layer.stored->axis) : Json(nullptr)},
-                      {"block_size", layer.stored->blockSize}};
+    json["stored"] = storedJson(*layer.stored, *inspected.stored);
+  }
+  if (!inspected.dumpedAs.empty()) {
+    json["dumped_as"] = inspected.dumpedAs;
   }
   if (!layer.note.empty()) {
     json["note"] = layer.note;
@@ -105,7 +127,7 @@ std::string modelText(const Model& model, const std::vector<InspectedLayer>& lay
   }
   std::vector<std::vector<std::string>> rows = {
       {"LAYER", "OP", "SHAPE", "TYPE", "PARAMETERS", "MIN", "MAX", "MEAN", "STD", "KURTOSIS", "ZEROS"}};
-  for (const auto& [layer, moments] : layers) {
+  for (const auto& [layer, moments, stored, dumpedAs] : layers) {
     rows.push_back({displayText(layer->name), displayText(layer->op), shapeText(layer->weight.shape()),
                     std::string(elementTypeName(layer->weight.type())),
                     formatCount(static_cast<std::int64_t>(layer->parameters())), formatReal(moments.min),
@@ -113,7 +135,11 @@ std::string modelText(const Model& model, const std::vector<InspectedLayer>& lay
                     formatReal(moments.kurtosis), formatCount(moments.zeros)});
   }
   text += "\n" + tableText(rows, 4);
-  for (const auto& [layer, moments] : layers) {
+  for (const auto& [layer, moments, stored, dumpedAs] : layers) {
+    if (stored) {
+      text += displayText(layer->name) + ": in the file (" + displayText(layer->stored->origin) +
+              "): " + storedText(*stored) + "\n";
+    }
     if (!layer->note.empty()) {
       text += displayText(layer->name + ": " + layer->note) + "\n";
     }
@@ -128,16 +154,33 @@ std::string modelText(const Model& model, const std::vector<InspectedLayer>& lay
   return text;
 }
 
-Result<void> inspect(Environment& environment, const std::string& file) {
+Result<InspectedLayer> inspectOne(const Layer& layer, Dump* dump, const JobContext& context) {
+  InspectedLayer inspected{&layer, {}, {}, {}};
+  HALFSTEP_TRY(const auto matrix, WeightMatrix::fromLayer(layer, context));
+  HALFSTEP_TRY(inspected.moments, momentsOf(*matrix, context));
+  if (layer.stored) {
+    HALFSTEP_TRY(inspected.stored, storedFacts(*layer.stored, context));
+    if (dump != nullptr) {
+      HALFSTEP_TRY(inspected.dumpedAs, dump->writeStored(layer, *matrix, context));
+    }
+  }
+  return inspected;
+}
+
+Result<void> inspect(Environment& environment, const InspectOptions& options) {
+  const std::string& file = options.file;
   HALFSTEP_TRY(const auto model, environment.loadModel(file, 0.1));
+  std::optional<Dump> dump;
+  if (!options.dump.empty()) {
+    HALFSTEP_TRY(dump, Dump::into(options.dump));
+  }
   std::vector<InspectedLayer> layers;
   for (std::size_t i = 0; i < model->layers.size(); ++i) {
     const Layer& layer = model->layers[i];
     const auto count = static_cast<double>(model->layers.size());
     environment.context().reportProgress(0.1 + 0.9 * static_cast<double>(i) / count, layer.name);
-    HALFSTEP_TRY(const auto matrix, WeightMatrix::fromLayer(layer, environment.context()));
-    HALFSTEP_TRY(const Moments moments, momentsOf(*matrix, environment.context()));
-    layers.push_back({&layer, moments});
+    HALFSTEP_TRY(InspectedLayer inspected, inspectOne(layer, dump ? &*dump : nullptr, environment.context()));
+    layers.push_back(std::move(inspected));
   }
   environment.output().document(modelJson(file, *model, layers));
   environment.output().text(modelText(*model, layers));
@@ -147,12 +190,16 @@ Result<void> inspect(Environment& environment, const std::string& file) {
 } // namespace
 
 Command inspectCommand(CLI::App& main) {
-  auto file = std::make_shared<std::string>();
+  auto options = std::make_shared<InspectOptions>();
   const CommandParser parser(main, "inspect", "What is in a model: inputs, outputs, layers and their values");
-  parser.option("MODEL", *file, "The model file").required();
+  parser.option("MODEL", options->file, "The model file").required();
+  parser.option("--dump", options->dump,
+                "Write the codes, scales and zero points of layers that the file holds quantized, as they "
+                "are, and their decoded values as .npy files here");
   parser.footer("Examples:\n  halfstep-cli inspect model.onnx\n"
-                "  halfstep-cli inspect model.onnx --json | jq '.layers[].name'");
-  return {parser.app(), [file](Environment& environment) { return inspect(environment, *file); }};
+                "  halfstep-cli inspect model.onnx --json | jq '.layers[].name'\n"
+                "  halfstep-cli inspect quantized.onnx --dump codes");
+  return {parser.app(), [options](Environment& environment) { return inspect(environment, *options); }};
 }
 
 } // namespace halfstep::cli

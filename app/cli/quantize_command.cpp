@@ -25,6 +25,7 @@ struct QuantizedLayer {
   ErrorSums errors;
   std::int64_t bytes = 0;
   double bitsPerWeight = 0.0;
+  std::string dumpedAs; ///< the beginning of its files' names; empty without --dump
 };
 
 struct Totals {
@@ -37,19 +38,23 @@ struct Totals {
 };
 
 Json layerJson(const QuantizedLayer& layer) {
-  return {{"name", layer.name},
-          {"scheme", printScheme(layer.scheme)},
-          {"bits_per_weight", jsonNumber(layer.bitsPerWeight)},
-          {"bytes", layer.bytes},
-          {"mse", jsonNumber(layer.errors.mse())},
-          {"mse_rounding", jsonNumber(layer.errors.mseRounding())},
-          {"mse_clipping", jsonNumber(layer.errors.mseClipping())},
-          {"sqnr_db", jsonNumber(layer.errors.sqnrDb())},
-          {"max_error", jsonNumber(layer.errors.maxError)},
-          {"mean_error", jsonNumber(layer.errors.meanError())},
-          {"cosine", jsonNumber(layer.errors.cosine())},
-          {"clipped", jsonNumber(layer.errors.clippedShare())},
-          {"non_finite", layer.errors.nonFinite}};
+  Json json = {{"name", layer.name},
+               {"scheme", printScheme(layer.scheme)},
+               {"bits_per_weight", jsonNumber(layer.bitsPerWeight)},
+               {"bytes", layer.bytes},
+               {"mse", jsonNumber(layer.errors.mse())},
+               {"mse_rounding", jsonNumber(layer.errors.mseRounding())},
+               {"mse_clipping", jsonNumber(layer.errors.mseClipping())},
+               {"sqnr_db", jsonNumber(layer.errors.sqnrDb())},
+               {"max_error", jsonNumber(layer.errors.maxError)},
+               {"mean_error", jsonNumber(layer.errors.meanError())},
+               {"cosine", jsonNumber(layer.errors.cosine())},
+               {"clipped", jsonNumber(layer.errors.clippedShare())},
+               {"non_finite", layer.errors.nonFinite}};
+  if (!layer.dumpedAs.empty()) {
+    json["dumped_as"] = layer.dumpedAs;
+  }
+  return json;
 }
 
 Json documentJson(const std::string& file, const std::vector<QuantizedLayer>& layers, const Totals& totals) {
@@ -89,11 +94,12 @@ Result<QuantizedLayer> quantizeOne(const Layer& layer, const Scheme& scheme, Dum
                                    const JobContext& context) {
   HALFSTEP_TRY(const auto matrix, WeightMatrix::fromLayer(layer, context));
   HALFSTEP_TRY(const LayerQuantization quantization, quantizeLayer(*matrix, scheme, context));
+  std::string dumpedAs;
   if (dump != nullptr) {
-    HALFSTEP_CHECK(dump->write(layer.name, *matrix, quantization.parameters, context));
+    HALFSTEP_TRY(dumpedAs, dump->write(layer.name, *matrix, quantization.parameters, context));
   }
-  return QuantizedLayer{layer.name, scheme, quantization.total, quantization.bytes,
-                        quantization.bitsPerWeight};
+  return QuantizedLayer{
+      layer.name, scheme, quantization.total, quantization.bytes, quantization.bitsPerWeight, dumpedAs};
 }
 
 /// What the plan does to the network's output on data.
@@ -164,7 +170,8 @@ Command quantizeCommand(CLI::App& main) {
   addDataOptions(parser, options->data);
   parser.option("--save-plan", options->savePlan, "Write the plan that was used");
   parser.option("--dump", options->dump,
-                "Write codes, scales, zero points and decoded values as .npy files here");
+                "Write codes, scales, zero points and decoded values as .npy files here, named after the "
+                "layers with / as _ (--json tells each layer's name as dumped_as)");
   parser.footer(
       "A scheme is FORMAT[:TOKEN]…: int8, uint8:tensor:pct99.99, int4:asym:group64:mse, fp8e4m3, fp32.\n"
       "Examples:\n  halfstep-cli quantize model.onnx --weights int8\n"

@@ -157,12 +157,10 @@ Result<void> writeNpy(const std::filesystem::path& path, std::string_view descri
   file += static_cast<char>(header.size() & 0xff);
   file += static_cast<char>(header.size() >> 8);
   file += header;
-  std::vector<std::byte> whole;
-  whole.reserve(file.size() + bytes.size());
-  const auto start = std::as_bytes(std::span(file));
-  whole.insert(whole.end(), start.begin(), start.end());
-  whole.insert(whole.end(), bytes.begin(), bytes.end());
-  return writeFileAtomically(path, whole);
+  HALFSTEP_TRY(AtomicFile target, AtomicFile::create(path)); // piece by piece: the values may be large
+  HALFSTEP_CHECK(target.append(std::as_bytes(std::span(file))));
+  HALFSTEP_CHECK(target.append(bytes));
+  return target.commit();
 }
 
 } // namespace halfstep

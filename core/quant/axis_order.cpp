@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 namespace halfstep {
 
@@ -75,6 +76,17 @@ Result<AxisOrder> AxisOrder::of(const Shape& shape, std::span<const int> channel
   order.identity = std::is_sorted(moved.begin(), moved.end());
   if (std::find(shape.begin(), shape.end(), 0) != shape.end()) {
     order.identity = true; // nothing to move, and the other dimensions may be of any size
+    return order;
+  }
+  const auto size = [&](const std::vector<std::size_t>& axes) {
+    return std::accumulate(axes.begin(), axes.end(), std::size_t{1},
+                           [&](std::size_t product, std::size_t axis) {
+                             return product * static_cast<std::size_t>(shape[axis]);
+                           });
+  };
+  order.channels = size(channels);
+  order.values = size(values);
+  if (order.identity) {
     return order;
   }
   order.channelOffsets = offsetsOf(shape, strides, channels);

@@ -11,11 +11,14 @@
 namespace halfstep {
 
 /// Where the values of a row-major weight stand once the channel axes lead: value (c, j) is read at
-/// channelOffsets[c] + valueOffsets[j]. Memory: 8 bytes per channel and per value of a channel.
+/// channelOffsets[c] + valueOffsets[j]. Memory: 8 bytes per channel and per value of a channel, none for a
+/// weight that has that order already.
 struct AxisOrder {
-  std::vector<std::size_t> channelOffsets;
-  std::vector<std::size_t> valueOffsets;
-  bool identity = false; ///< the weight has that order already
+  std::size_t channels = 0;
+  std::size_t values = 0;                  ///< per channel
+  bool identity = false;                   ///< the weight has that order already
+  std::vector<std::size_t> channelOffsets; ///< empty for the identity
+  std::vector<std::size_t> valueOffsets;   ///< empty for the identity
 
   /// Errors (kind `damagedFile`): an axis that the shape does not have, or one that is named twice.
   static Result<AxisOrder> of(const Shape& shape, std::span<const int> channelAxes);

@@ -1,6 +1,7 @@
 #include "core/quant/quantizer.h"
 
 #include "core/kernels/quantize.h"
+#include "core/quant/axis_order.h"
 #include "core/quant/format_grids.h"
 #include "core/quant/pieces.h"
 #include "core/quant/range_estimator.h"
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace halfstep {
 
@@ -126,6 +128,49 @@ void floatCodes(std::span<const float> values, const QuantizationParameters& par
     codes[i] = floatCode(values[i], scale, format);
     decoded[i] = floatValue(codes[i], scale, format);
   }
+}
+
+void quantizePiece(const WeightMatrix& matrix, const QuantizationParameters& parameters,
+                   const RowPiece& piece, std::uint64_t seed, std::span<std::int32_t> codes,
+                   std::span<float> decoded) {
+  const std::span<const float> values = matrix.row(piece.channel).subspan(piece.first, piece.count);
+  if (formatFacts(parameters.scheme.format).family != FormatFamily::integer) {
+    floatCodes(values, parameters, piece, codes, decoded);
+    return;
+  }
+  const kernels::IntegerGrids grids = integerGrids(parameters, piece.channel, piece.first, seed);
+  kernels::quantize(values, grids, codes);
+  kernels::dequantize(codes, grids, decoded);
+}
+
+/// Calls take(place in the weight's own order, code, decoded value) for every value, from several threads.
+/// fp32 values have code 0.
+template <class Take>
+Result<void> forEachInWeightOrder(const WeightMatrix& matrix, const QuantizationParameters& parameters,
+                                  const JobContext& context, const Take& take) {
+  HALFSTEP_TRY(const AxisOrder order, AxisOrder::of(matrix.shape(), matrix.channelAxes()));
+  const bool untouched = parameters.scheme.format == NumberFormat::fp32;
+  const RowTasks tasks(parameters.segmentation);
+  return parallelTasks(tasks.tasks(), tasks.valuesPerTask(), context, [&](std::size_t task) {
+    std::vector<std::int32_t> codes;
+    std::vector<float> decoded;
+    tasks.forEach(task, [&](const RowPiece& piece) {
+      codes.assign(piece.count, 0);
+      decoded.resize(piece.count);
+      if (untouched) {
+        const auto row = matrix.row(piece.channel).subspan(piece.first, piece.count);
+        std::copy(row.begin(), row.end(), decoded.begin());
+      } else {
+        quantizePiece(matrix, parameters, piece, context.seed(), codes, decoded);
+      }
+      for (std::size_t i = 0; i < piece.count; ++i) {
+        const std::size_t value = piece.first + i;
+        take(order.identity ? piece.channel * order.values + value
+                            : order.channelOffsets[piece.channel] + order.valueOffsets[value],
+             codes[i], decoded[i]);
+      }
+    });
+  });
 }
 
 } // namespace
@@ -276,32 +321,46 @@ Result<LayerQuantization> quantizeLayer(const WeightMatrix& matrix, const Scheme
 Result<QuantizedValues> quantizeValues(const WeightMatrix& matrix, const QuantizationParameters& parameters,
                                        const JobContext& context) {
   QuantizedValues result;
-  const NumberFormat format = parameters.scheme.format;
-  if (format == NumberFormat::fp32) {
+  if (parameters.scheme.format == NumberFormat::fp32) {
     result.dequantized.assign(matrix.values().begin(), matrix.values().end());
     return result;
   }
   result.codes.resize(matrix.count());
   result.dequantized.resize(matrix.count());
-  const bool integers = formatFacts(format).family == FormatFamily::integer;
   const RowTasks tasks(parameters.segmentation);
   HALFSTEP_CHECK(parallelTasks(tasks.tasks(), tasks.valuesPerTask(), context, [&](std::size_t task) {
     tasks.forEach(task, [&](const RowPiece& piece) {
       const std::size_t at = piece.channel * matrix.valuesPerChannel() + piece.first;
-      const std::span<const float> values = matrix.values().subspan(at, piece.count);
-      const std::span<std::int32_t> codes = std::span(result.codes).subspan(at, piece.count);
-      const std::span<float> decoded = std::span(result.dequantized).subspan(at, piece.count);
-      if (!integers) {
-        floatCodes(values, parameters, piece, codes, decoded);
-        return;
-      }
-      const kernels::IntegerGrids grids =
-          integerGrids(parameters, piece.channel, piece.first, context.seed());
-      kernels::quantize(values, grids, codes);
-      kernels::dequantize(codes, grids, decoded);
+      quantizePiece(matrix, parameters, piece, context.seed(),
+                    std::span(result.codes).subspan(at, piece.count),
+                    std::span(result.dequantized).subspan(at, piece.count));
     });
   }));
   return result;
+}
+
+Result<std::vector<std::byte>> codesInWeightOrder(const WeightMatrix& matrix,
+                                                  const QuantizationParameters& parameters, std::size_t width,
+                                                  const JobContext& context) {
+  std::vector<std::byte> bytes;
+  if (parameters.scheme.format != NumberFormat::fp32) {
+    bytes.resize(matrix.count() * width);
+    HALFSTEP_CHECK(
+        forEachInWeightOrder(matrix, parameters, context, [&](std::size_t place, std::int32_t code, float) {
+          std::memcpy(bytes.data() + place * width, &code, width); // of a little-endian machine
+        }));
+  }
+  return bytes;
+}
+
+Result<std::vector<float>> dequantizedInWeightOrder(const WeightMatrix& matrix,
+                                                    const QuantizationParameters& parameters,
+                                                    const JobContext& context) {
+  std::vector<float> values(matrix.count());
+  HALFSTEP_CHECK(
+      forEachInWeightOrder(matrix, parameters, context,
+                           [&](std::size_t place, std::int32_t, float decoded) { values[place] = decoded; }));
+  return values;
 }
 
 } // namespace halfstep

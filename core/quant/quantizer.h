@@ -85,7 +85,7 @@ Result<LayerQuantization> quantizeLayer(const WeightMatrix& matrix, const Scheme
                                         const JobContext& context,
                                         std::span<const ValueRange> channelRanges = {});
 
-/// Codes and decoded values, for export and dumps.
+/// Codes and decoded values, for export.
 struct QuantizedValues {
   /// One code per value, in the order of WeightMatrix::values(). Integers as they are; for fp16/bf16/fp8 the
   /// bit patterns; empty for fp32.
@@ -96,5 +96,15 @@ struct QuantizedValues {
 /// a value.
 Result<QuantizedValues> quantizeValues(const WeightMatrix& matrix, const QuantizationParameters& parameters,
                                        const JobContext& context);
+
+/// The codes alone, in the weight's own order: the low `width` bytes of each, little-endian. Empty for fp32.
+/// For layers whose codes and values together would take too much memory. Peak memory `width` bytes a value.
+Result<std::vector<std::byte>> codesInWeightOrder(const WeightMatrix& matrix,
+                                                  const QuantizationParameters& parameters, std::size_t width,
+                                                  const JobContext& context);
+/// The decoded values alone, in the weight's own order. Peak memory 4 bytes a value.
+Result<std::vector<float>> dequantizedInWeightOrder(const WeightMatrix& matrix,
+                                                    const QuantizationParameters& parameters,
+                                                    const JobContext& context);
 
 } // namespace halfstep

@@ -210,7 +210,7 @@ private:
     }
     constexpr double kLargest = 3.4e38; // the bounds become float32
     if (!lo || !hi || !(*lo < *hi) || std::abs(*lo) > kLargest || std::abs(*hi) > kLargest) {
-      return wrong(token, at, "a fixed range is written fixed(lo,hi) with lo below hi, not");
+      return wrong(token, at, "a fixed range is written fixed(lo,hi) with lo below hi, within ±3.4e38, not");
     }
     m_scheme.range = {RangeRule::Kind::fixed, 0.0, *lo, *hi};
     return {};

@@ -62,8 +62,8 @@ Result<std::shared_ptr<const WeightMatrix>> WeightMatrix::fromLayer(const Layer&
     }
     return rows.error();
   }
-  matrix->m_channels = order->channelOffsets.size();
-  matrix->m_valuesPerChannel = order->valueOffsets.size();
+  matrix->m_channels = order->channels;
+  matrix->m_valuesPerChannel = order->values;
   matrix->m_owner = rows->owner;
   matrix->m_values = rows->values;
   if (!order->identity) {

@@ -162,6 +162,44 @@ private slots:
     QCOMPARE(layers[0].toObject()["min"].toDouble(), -32.0); // 0.25 · −128
     QCOMPARE(layers[3].toObject()["dtype"].toString(), "uint4");
     QCOMPARE(layers[3].toObject()["stored"].toObject()["block_size"].toInt(), 16);
+    const QJsonObject perAxis = layers[1].toObject()["stored"].toObject();
+    QCOMPARE(perAxis["code_min"].toInt(), -128);
+    QCOMPARE(perAxis["code_max"].toInt(), 124);
+    QCOMPARE(perAxis["scales"].toInt(), 4);
+    QCOMPARE(perAxis["scale_max"].toDouble(), 1.0);
+    QCOMPARE(layers[2].toObject()["stored"].toObject()["zero_point_min"].toInt(), 128);
+    QVERIFY(run({"inspect", path("q.onnx")})
+                .output.contains("per_axis: in the file (DequantizeLinear): int8 codes −128…124, 4 scales "
+                                 "0.125…1.00, zero point 0"));
+  }
+
+  void dumpsWhatTheFileHolds() {
+    const QString folder = path("stored");
+    const Finished finished =
+        run({"inspect", model("q.onnx", test::quantizedModel()), "--dump", folder, "--json"});
+    QCOMPARE(finished.status, 0);
+    QCOMPARE(finished.json()["layers"].toArray()[1].toObject()["dumped_as"].toString(), "per_axis");
+    const Npy codes = readNpy(folder + "/per_axis.codes.npy");
+    const Npy scales = readNpy(folder + "/per_axis.scales.npy");
+    const Npy decoded = readNpy(folder + "/per_axis.dequantized.npy");
+    QCOMPARE(codes.descriptor, "|i1");
+    QCOMPARE(codes.shape, (Shape{4, 16}));
+    QCOMPARE(scales.shape, Shape{4});
+    QVERIFY(!QFile::exists(folder + "/per_axis.zero_points.npy")); // the file has none
+    for (std::size_t i = 0; i < 64; ++i) {
+      QCOMPARE(int{codes.at<std::int8_t>(i)}, static_cast<int>(i) * 4 - 128);
+      QCOMPARE(decoded.at<float>(i), scales.at<float>(i / 16) * static_cast<float>(codes.at<std::int8_t>(i)));
+    }
+    QCOMPARE(int{readNpy(folder + "/integer.zero_points.npy").at<std::uint8_t>(0)}, 128);
+    // Four bits a code in the file, one byte each here: 0x20 holds 0 and 2.
+    const Npy packed = readNpy(folder + "/packed.codes.npy");
+    QCOMPARE(packed.descriptor, "|u1");
+    QCOMPARE(packed.shape, (Shape{1, 16}));
+    QCOMPARE(int{packed.at<std::uint8_t>(0)}, 0);
+    QCOMPARE(int{packed.at<std::uint8_t>(1)}, 2);
+    // The decoded values come in the weight's own order, though its channels are the columns.
+    const Npy moved = readNpy(folder + "/per_tensor.dequantized.npy");
+    QCOMPARE(moved.at<float>(1), 0.25f * -124.0f);
   }
 
   void quantizes() {
@@ -280,8 +318,15 @@ private slots:
   void hostileNamesStayInTheFolder() {
     onnx::ModelProto proto = test::emptyModel();
     auto& graph = *proto.mutable_graph();
-    const std::vector<std::string> names = {
-        "../../escape", "a/b", "a_b", "..", "\xff\xfe bad", "tab\tnew\nline\x1b[31m", std::string(500, 'n')};
+    const std::vector<std::string> names = {"../../escape",
+                                            "a/b",
+                                            "a_b",
+                                            "..",
+                                            "\xff\xfe bad",
+                                            "tab\tnew\nline\x1b[31m",
+                                            std::string(500, 'n'),
+                                            std::string(500, '\xff'),
+                                            std::string(199, 'n') + "\u2192"};
     for (std::size_t i = 0; i < names.size(); ++i) {
       const std::string weight = "w" + std::to_string(i);
       test::addFloats(graph, weight, {2, 2});
@@ -293,7 +338,15 @@ private slots:
     QCOMPARE(finished.status, 0);
     QVERIFY(!finished.json().isEmpty());
     const QStringList files = QDir(folder).entryList({"*.codes.npy"}, QDir::Files | QDir::Hidden);
-    QCOMPARE(files.size(), 7);
+    QCOMPARE(files.size(), static_cast<int>(names.size()));
+    for (const QString& one : files) { // cut where a character ends
+      QVERIFY2(!one.contains(QChar::ReplacementCharacter) || !one.startsWith('n'), qPrintable(one));
+    }
+    QSet<QString> told; // two names that are one as files are told apart in the output
+    for (const auto& layer : finished.json()["layers"].toArray()) {
+      told << layer.toObject()["dumped_as"].toString() + ".codes.npy";
+    }
+    QCOMPARE(told, QSet<QString>(files.begin(), files.end()));
     QVERIFY(files.contains("a_b.codes.npy") && files.contains("a_b_2.codes.npy"));
     QCOMPARE(QDir(path("inner")).entryList(QDir::AllEntries | QDir::NoDotAndDotDot), QStringList{"dump"});
     const Finished text = run({"inspect", file});
@@ -433,6 +486,44 @@ private slots:
     QVERIFY(version.output.startsWith("halfstep-cli "));
   }
 
+  void theWindowsProgramSaysWhatIsWrongToo() {
+    const auto window = [](const QStringList& arguments) {
+      QProcess process;
+      QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+      for (const char* screen : {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}) {
+        environment.remove(QLatin1String(screen));
+      }
+      process.setProcessEnvironment(environment);
+      process.start(HALFSTEP_BUILD_DIR "/bin/halfstep", arguments);
+      process.waitForFinished(60000);
+      return Finished{process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -1,
+                      process.readAllStandardOutput(), process.readAllStandardError()};
+    };
+    const auto fails = [&](const QStringList& arguments, int status, const char* part) {
+      const Finished finished = window(arguments);
+      QVERIFY2(finished.errors.startsWith("halfstep: ") && finished.errors.contains(part),
+               finished.errors.constData());
+      QCOMPARE(finished.errors.count('\n'), 1);
+      QCOMPARE(finished.status, status);
+    };
+    const QString picture = path("picture.png");
+    fails({}, 1, "no display");
+    fails({"--screenshot", picture, "--nonsense"}, 2, "nonsense");
+    fails({"--screenshot", picture, "--theme", "pink", "model.onnx"}, 2, "pink");
+    fails({"--screenshot", picture, "--size", "0x0", "model.onnx"}, 2, "0x0");
+    fails({"--screenshot", picture, "--page", "front", "model.onnx"}, 2, "front");
+    fails({"--screenshot", picture, path("missing.onnx")}, 1, "missing.onnx");
+    fails({"--screenshot", picture, model("cut2.onnx", test::convolutionModel().substr(0, 300))}, 3,
+          "cut short");
+    fails({"--screenshot", picture, "--layer", "nobody", model("conv.onnx", test::convolutionModel())}, 2,
+          "nobody");
+    QVERIFY(!QFile::exists(picture));
+    const Finished help = window({"--help"});
+    QCOMPARE(help.status, 0);
+    QVERIFY(help.output.contains("--screenshot"));
+    QVERIFY(window({"--version"}).output.contains("halfstep "));
+  }
+
   void listsPlugins() {
     const QJsonArray plugins = run({"plugins", "--json"}).json()["plugins"].toArray();
     QStringList ids;
@@ -469,6 +560,18 @@ private slots:
     QVERIFY(completions("halfstep-cli quantize --weights int", 3).contains("int8"));
     QCOMPARE(completions(HALFSTEP_BUILD_DIR "/bin/halfstep-cli export m.onnx --to report-c", 4),
              QStringList{"report-csv\n"});
+    // Bash takes ":" and "=" for words of their own.
+    QVERIFY(completions("halfstep-cli quantize m.onnx --weights int4 : group6", 6) ==
+            QStringList{"group64\n"});
+    QVERIFY(completions("halfstep-cli quantize m.onnx --weights int4 :", 5).contains("asym"));
+    QVERIFY(
+        !completions("halfstep-cli quantize m.onnx --weights int4 :", 5).contains("gptq")); // not there yet
+    QCOMPARE(completions("halfstep-cli quantize m.onnx --set conv1 = uint1", 6), QStringList{"uint16\n"});
+    QCOMPARE(completions("halfstep-cli sensitivity m.onnx --metric relat", 4),
+             QStringList{"relative-error\n"});
+    QCOMPARE(completions("halfstep-cli data m.onnx --layout nh", 4), QStringList{"nhwc\n"});
+    QCOMPARE(completions(HALFSTEP_BUILD_DIR "/bin/halfstep-cli latency m.onnx --device rasp", 4),
+             QStringList{"raspberry-pi-5\n"});
     QProcess made;
     made.start(HALFSTEP_BUILD_DIR "/bin/halfstep-cli", {"completion"});
     QVERIFY(made.waitForFinished());

@@ -7,18 +7,27 @@
 #include "widgets/panels/distribution_panel.h"
 #include "widgets/panels/figures_table.h"
 #include "widgets/panels/layers_panel.h"
+#include "widgets/panels/page_stack.h"
 #include "widgets/plots/histogram_plot.h"
 #include "widgets/style/theme.h"
 
+#include <QAccessible>
+#include <QAction>
 #include <QApplication>
 #include <QClipboard>
+#include <QComboBox>
+#include <QDoubleSpinBox>
+#include <QDropEvent>
+#include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
 #include <QMenu>
 #include <QMessageBox>
+#include <QMimeData>
 #include <QStackedWidget>
 #include <QTableView>
 #include <QToolButton>
+#include <QToolTip>
 
 using namespace halfstep;
 using test::kSamples;
@@ -29,6 +38,33 @@ struct Program : test::Program {
   FiguresTable& figures() {
     QCoreApplication::processEvents(); // it shows them soon, not at once
     return *child<FiguresTable>("figures");
+  }
+  /// What a file manager does when files are let go over `widget`, with their addresses as text too; without
+  /// files, a text. True where it was accepted as files are.
+  bool drop(QWidget& widget, const QStringList& paths) {
+    QMimeData data;
+    QList<QUrl> urls;
+    for (const QString& path : paths) {
+      urls << QUrl::fromLocalFile(path);
+    }
+    if (!urls.isEmpty()) {
+      data.setUrls(urls);
+    }
+    data.setText(paths.isEmpty() ? QStringLiteral("words") : urls.front().toString());
+    QDragEnterEvent enter({5, 5}, Qt::CopyAction, &data, Qt::LeftButton, {});
+    QDropEvent let({5, 5}, Qt::CopyAction, &data, Qt::LeftButton, {});
+    QWidget* target = &widget; // as Qt looks for it
+    while (target != nullptr && !target->acceptDrops()) {
+      target = target->parentWidget();
+    }
+    if (target == nullptr) {
+      return false;
+    }
+    QCoreApplication::sendEvent(target, &enter);
+    const auto* field = qobject_cast<QLineEdit*>(target);
+    const QString before = field != nullptr ? field->text() : QString();
+    QCoreApplication::sendEvent(target, &let);
+    return let.isAccepted() && (field == nullptr || field->text() == before);
   }
   std::string schemeOf(int layer) { return printScheme(session.document().scheme(layer)); }
 };
@@ -163,8 +199,254 @@ private slots:
     QCOMPARE(plan->modelSha256.size(), std::size_t{64});
     QCOMPARE(printScheme(plan->forLayer("fc1").weights), std::string("int3"));
     program.session.document().undoStack().undo();
+    QSignalSpy opened(&program.session, &Session::planOpened);
     program.window.commands().open(path); // by its suffix
+    QVERIFY(opened.wait(10000));
     QCOMPARE(program.schemeOf(0), std::string("int3"));
+  }
+
+  void aPlanOpensTheModelBesideIt() {
+    Program program;
+    const QString plan = program.folder.filePath("plan.json");
+    Plan written;
+    written.modelFile = "digits_mlp.onnx";
+    written.fallback.weights = parseScheme("int5").value();
+    VERIFY_OK(savePlan(written, plan.toStdString()));
+    QSignalSpy failed(&program.session, &Session::failed);
+    program.window.commands().open(plan);
+    QVERIFY(failed.wait(10000));
+    QVERIFY2(failed.first().at(0).toString().contains("digits_mlp.onnx"), "it says which model it wants");
+    QVERIFY(QFile::copy(kSamples + "digits_mlp.onnx", program.folder.filePath("digits_mlp.onnx")));
+    QVERIFY(program.open(plan));
+    QCOMPARE(program.schemeOf(0), std::string("int5"));
+    QCOMPARE(program.session.document().planPath(), plan);
+  }
+
+  void reloadingKeepsThePlanAndTheLayer() {
+    Program program;
+    const QString plan = program.folder.filePath("plan.halfstep.json");
+    Plan written;
+    written.fallback.weights = parseScheme("int5").value();
+    VERIFY_OK(savePlan(written, plan.toStdString()));
+    QVERIFY(program.open(kSamples + "digits_mlp.onnx", plan));
+    program.session.selection().select({2}, 2);
+    QSignalSpy opened(&program.session, &Session::opened);
+    QTest::keySequence(&program.window, QKeySequence(Qt::Key_F5));
+    QVERIFY(opened.wait(10000));
+    QCOMPARE(program.schemeOf(0), std::string("int5"));
+    QCOMPARE(program.session.document().planPath(), plan);
+    QCOMPARE(program.session.selection().currentLayer(), 2);
+  }
+
+  void savingThatFailsClosesNothingLater() {
+    Program program;
+    QVERIFY(program.open(kSamples + "digits_mlp.onnx"));
+    program.session.document().markSaved("/no/such/folder/mixed.halfstep.json");
+    QTest::mouseClick(program.child<QToolButton>("bits_3"), Qt::LeftButton);
+    QVERIFY(program.settle());
+    QSignalSpy failed(&program.session, &Session::failed);
+    QSignalSpy saved(&program.session, &Session::planSaved);
+    program.child<QAction>("action_close")->trigger();
+    auto* question = program.child<QMessageBox>("unsaved_question");
+    QVERIFY(question != nullptr);
+    question->button(QMessageBox::Save)->click();
+    QVERIFY(failed.wait(10000));
+    QVERIFY(program.session.document().model() != nullptr);
+    program.session.savePlan(program.folder.filePath("later.halfstep.json"));
+    QVERIFY(saved.wait(10000));
+    QCoreApplication::processEvents();
+    QVERIFY(program.session.document().model() != nullptr);
+    for (QMessageBox* box : program.window.findChildren<QMessageBox*>()) {
+      box->close(); // it said what did not work
+    }
+    // Where it works, what was asked for goes on.
+    QTest::mouseClick(program.child<QToolButton>("bits_4"), Qt::LeftButton);
+    QVERIFY(program.settle());
+    program.child<QAction>("action_close")->trigger();
+    QTRY_VERIFY(program.child<QMessageBox>("unsaved_question") != nullptr);
+    program.child<QMessageBox>("unsaved_question")->button(QMessageBox::Save)->click();
+    QTRY_VERIFY(program.session.document().model() == nullptr);
+    QCOMPARE(
+        printScheme(
+            loadPlan(program.folder.filePath("later.halfstep.json").toStdString())->forLayer("fc1").weights),
+        std::string("int4"));
+  }
+
+  void whatIsEditedWhileSavingStaysUnsaved() {
+    Program program;
+    QVERIFY(program.open(kSamples + "digits_mlp.onnx"));
+    QTest::mouseClick(program.child<QToolButton>("bits_3"), Qt::LeftButton);
+    QSignalSpy saved(&program.session, &Session::planSaved);
+    program.session.savePlan(program.folder.filePath("mixed.halfstep.json"));
+    QTest::mouseClick(program.child<QToolButton>("bits_2"), Qt::LeftButton); // while the job is under way
+    QVERIFY(saved.wait(10000));
+    QVERIFY(program.session.document().hasUnsavedPlan());
+    QVERIFY(program.window.isWindowModified());
+    program.session.savePlan(program.folder.filePath("mixed.halfstep.json"));
+    QVERIFY(saved.wait(10000));
+    QVERIFY(!program.session.document().hasUnsavedPlan());
+  }
+
+  void takesFilesDroppedAnywhere() {
+    Program program;
+    QCOMPARE(program.drop(*program.child<QWidget>("start_page"), {kSamples + "digits_mlp.onnx"}), true);
+    QTRY_VERIFY_WITH_TIMEOUT(program.session.document().model() != nullptr, 10000);
+    QVERIFY(program.settle());
+    const QString plan = program.folder.filePath("mixed.halfstep.json");
+    Plan written;
+    written.modelFile = "digits_mlp.onnx";
+    written.fallback.weights = parseScheme("int6").value();
+    VERIFY_OK(savePlan(written, plan.toStdString()));
+    // A text field takes no file for text.
+    auto* filter = program.child<QLineEdit>("layers_filter");
+    QVERIFY(program.drop(*filter, {plan}));
+    QTRY_COMPARE(program.schemeOf(0), std::string("int6"));
+    QCOMPARE(filter->text(), QString());
+    // A model with its plan, over a plot.
+    QVERIFY(program.settle());
+    QVERIFY(QFile::copy(kSamples + "digits_cnn.onnx", program.folder.filePath("cnn.onnx")));
+    QSignalSpy opened(&program.session, &Session::opened);
+    QVERIFY(program.drop(*program.child<HistogramPlot>("weight_histogram"),
+                         {plan, program.folder.filePath("cnn.onnx")}));
+    QVERIFY(opened.wait(10000));
+    QCOMPARE(QString::fromStdString(program.session.document().model()->name), QString("cnn.onnx"));
+    QCOMPARE(program.schemeOf(0), std::string("int6"));
+    QVERIFY(!program.drop(*filter, {})); // text stays the field's own
+  }
+
+  void aFixedRangeBeginsWhereTheRangeIs() {
+    Program program;
+    QVERIFY(program.open(kSamples + "digits_mlp.onnx"));
+    QTest::mouseClick(program.child<QToolButton>("granularity_tensor"), Qt::LeftButton);
+    QVERIFY(program.settle());
+    program.figures();
+    const auto clipping = program.session.explorer().view()->clipping;
+    QTest::mouseClick(program.child<QToolButton>("range_fixed"), Qt::LeftButton);
+    const RangeRule fixed = program.session.document().scheme(0).range;
+    QCOMPARE(fixed.kind, RangeRule::Kind::fixed);
+    QVERIFY(std::abs(fixed.hi / static_cast<double>(clipping.hi) - 1.0) < 1e-4);
+    // A typed number is one edit, of any magnitude.
+    const int steps = program.session.document().undoStack().count();
+    auto* high = program.child<QDoubleSpinBox>("range_high");
+    high->setFocus();
+    high->selectAll();
+    QTest::keyClicks(high, "2.5e-7");
+    QTest::keyClick(high, Qt::Key_Return);
+    QCOMPARE(program.session.document().scheme(0).range.hi, 2.5e-7);
+    QCOMPARE(program.session.document().undoStack().count(), steps + 1);
+    QCOMPARE(high->text(), QString("2.5e-07"));
+    high->selectAll();
+    QTest::keyClicks(high, "-5");
+    QTest::keyClick(high, Qt::Key_Return);
+    QCOMPARE(program.session.document().undoStack().count(), steps + 1);
+    QVERIFY(program.child<QLabel>("scheme_message")->isVisible());
+    QTest::mouseClick(program.child<QToolButton>("range_pct"), Qt::LeftButton);
+    auto* percentile = program.child<QDoubleSpinBox>("percentile");
+    percentile->setFocus();
+    percentile->selectAll();
+    QTest::keyClicks(percentile, "99.9999");
+    QTest::keyClick(percentile, Qt::Key_Return);
+    QCOMPARE(program.schemeOf(0), std::string("int8:tensor:pct99.9999"));
+    QVERIFY(percentile->text().startsWith("99.9999"));
+  }
+
+  void tablesGiveTheirNumbersInFull() {
+    Program program;
+    QVERIFY(program.open(kSamples + "digits_mlp.onnx"));
+    auto* table = program.child<QTableView>("layers_table");
+    table->setFocus();
+    table->selectRow(0);
+    QTest::keySequence(table, QKeySequence::Copy);
+    QStringList lines = QApplication::clipboard()->text().split('\n');
+    QCOMPARE(lines[0], QString("Layer\tWeights\tScheme\tBits\tSQNR dB"));
+    QStringList cells = lines[1].split('\t');
+    QCOMPARE(cells[1].toInt(), 78400);
+    QCOMPARE(cells[4].toDouble(), program.session.document().summary(0)->errors.sqnrDb());
+    program.figures().setFocus();
+    QTest::keySequence(&program.figures(), QKeySequence::Copy);
+    lines = QApplication::clipboard()->text().split('\n');
+    QCOMPARE(lines[1].split('\t').first(), QString("SQNR, dB"));
+    QCOMPARE(lines[1].split('\t')[1].toDouble(), program.session.document().summary(0)->errors.sqnrDb());
+    QVERIFY(lines.filter("Size, bytes").size() == 1);
+    // Sorting needs no mouse either.
+    auto* menu = program.child<QMenu>("layers_table_sort_menu");
+    emit menu->aboutToShow();
+    menu->actions().at(1)->trigger();
+    QCOMPARE(table->model()->index(0, 0).data().toString(), QString("fc3"));
+    emit menu->aboutToShow();
+    menu->actions().at(1)->trigger();
+    QCOMPARE(table->model()->index(0, 0).data().toString(), QString("fc1"));
+    emit menu->aboutToShow();
+    menu->actions().back()->trigger();
+    QCOMPARE(table->horizontalHeader()->sortIndicatorSection(), -1);
+  }
+
+  void keepsChosenColumnWidths() {
+    QTemporaryDir folder;
+    const QString settings = folder.filePath("settings.ini");
+    int width = 0;
+    {
+      Session session(settings);
+      MainWindow window(session);
+      window.resize(1280, 800);
+      window.show();
+      QSignalSpy opened(&session, &Session::opened);
+      session.openModel(kSamples + "digits_mlp.onnx");
+      QVERIFY(opened.wait(10000));
+      auto* table = window.findChild<QTableView*>("layers_table");
+      width = table->columnWidth(2) + 37;
+      table->horizontalHeader()->resizeSection(2, width);
+      session.document().setSchemes({0}, parseScheme("int4:asym:group64:mse").value());
+      QCOMPARE(table->columnWidth(2), width);
+      session.document().undoStack().setClean();
+      QVERIFY(window.close());
+    }
+    Session session(settings);
+    MainWindow window(session);
+    window.show();
+    QSignalSpy opened(&session, &Session::opened);
+    session.openModel(kSamples + "digits_mlp.onnx");
+    QVERIFY(opened.wait(10000));
+    QCOMPARE(window.findChild<QTableView*>("layers_table")->columnWidth(2), width);
+  }
+
+  void namesAreNeverMarkup() {
+    Program program;
+    QVERIFY(program.open(kSamples + "digits_mlp.onnx"));
+    QCoreApplication::processEvents();
+    for (const QLabel* label : program.window.findChildren<QLabel*>()) {
+      if (label->isVisible()) {
+        QVERIFY2(label->textFormat() != Qt::AutoText, qPrintable(label->objectName() + label->text()));
+      }
+    }
+    if (QGuiApplication::platformName() == QLatin1String("offscreen")) {
+      QTest::ignoreMessage(QtWarningMsg, "This plugin does not support raise()");
+    }
+    QToolTip::showText(program.window.mapToGlobal(QPoint(50, 50)), "<b>layer</b>", &program.window);
+    int tips = 0;
+    for (const QWidget* widget : QApplication::topLevelWidgets()) {
+      if (const auto* tip = qobject_cast<const QLabel*>(widget); tip != nullptr && tip->isVisible()) {
+        QCOMPARE(tip->textFormat(), Qt::PlainText);
+        ++tips;
+      }
+    }
+    QCOMPARE(tips, 1);
+    QToolTip::hideText();
+  }
+
+  void savesTheLog() {
+    Program program;
+    QVERIFY(program.open(kSamples + "digits_mlp.onnx"));
+    const QString path = program.folder.filePath("halfstep.log");
+    program.session.saveLog(path);
+    QFile file(path);
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    const QString text = QString::fromUtf8(file.readAll());
+    QVERIFY2(text.contains("Qt ") && text.contains("Opened ") && text.contains("digits_mlp.onnx"),
+             qPrintable(text));
+    QSignalSpy failed(&program.session, &Session::failed);
+    program.session.saveLog("/no/such/folder/halfstep.log");
+    QCOMPARE(failed.count(), 1);
   }
 
   void asksBeforeLosingAPlan() {
@@ -244,18 +526,60 @@ private slots:
   void everyControlHasAName() {
     Program program;
     QVERIFY(program.open(kSamples + "digits_mlp.onnx"));
-    for (const QWidget* widget : program.window.findChildren<QWidget*>()) {
-      const bool control = qobject_cast<const QAbstractButton*>(widget) ||
-                           qobject_cast<const QLineEdit*>(widget) ||
-                           qobject_cast<const QTableView*>(widget) || qobject_cast<const Plot*>(widget);
-      const bool internal =
-          widget->objectName().startsWith("qt_") || qobject_cast<const QLineEdit*>(widget) == nullptr
-              ? widget->objectName().startsWith("qt_")
-              : qobject_cast<const QAbstractSpinBox*>(widget->parent()) != nullptr;
-      if (control && !internal && widget->focusPolicy() != Qt::NoFocus) {
-        QVERIFY2(!widget->objectName().isEmpty(), widget->metaObject()->className());
+    int controls = 0;
+    for (const QString& page : program.window.pages().pages()) {
+      program.window.pages().setCurrentPage(page);
+      QCoreApplication::processEvents();
+      for (QWidget* widget : program.window.findChildren<QWidget*>()) {
+        const bool internal = widget->objectName().startsWith("qt_") ||
+                              qobject_cast<const QAbstractSpinBox*>(widget->parent()) != nullptr ||
+                              qobject_cast<const QComboBox*>(widget->parent()) != nullptr ||
+                              qobject_cast<const QMainWindow*>(widget->parent()) != nullptr; // tabs of docks
+        if (internal || widget->focusPolicy() == Qt::NoFocus || !widget->isVisible()) {
+          continue;
+        }
+        ++controls;
+        const QString which = page + ": " + widget->metaObject()->className() + " " + widget->objectName();
+        QVERIFY2(!widget->objectName().isEmpty(), qPrintable(which));
+        QAccessibleInterface* interface = QAccessible::queryAccessibleInterface(widget);
+        QVERIFY2(interface != nullptr && !interface->text(QAccessible::Name).isEmpty(), qPrintable(which));
       }
     }
+    QVERIFY(controls > 100);
+  }
+
+  void theTabKeyReachesEverything() {
+    Program program;
+    QVERIFY(program.open(kSamples + "digits_mlp.onnx"));
+    QTest::qWait(50);
+    program.window.activateWindow();
+    QVERIFY(QTest::qWaitForWindowActive(&program.window));
+    auto* first = program.child<QLineEdit>("layers_filter");
+    first->setFocus();
+    QStringList reached;
+    do {
+      reached << QApplication::focusWidget()->objectName();
+      QTest::keyClick(QApplication::focusWidget(), Qt::Key_Tab);
+      QVERIFY(QApplication::focusWidget() != nullptr);
+    } while (QApplication::focusWidget() != first && reached.size() < 200);
+    QVERIFY2(reached.size() < 200, "a trap");
+    for (const char* name :
+         {"layers_filter", "layers_table", "weight_histogram", "channel_ranges", "clipping_curve",
+          "transfer_function", "rounding_error", "scheme_text", "bits_8", "mapping_sym",
+          "granularity_channel", "range_minmax", "code_range_restricted", "rounding_even", "apply_to",
+          "pin_result", "figures", "data_button", "export_button"}) {
+      QVERIFY2(reached.contains(name), qPrintable(QString(name) + " is not among " + reached.join(' ')));
+    }
+    // In reading order: what stands further down the Scheme panel comes later.
+    QVERIFY2(reached.indexOf("scheme_text") < reached.indexOf("bits_8") &&
+                 reached.indexOf("bits_8") < reached.indexOf("mapping_sym") &&
+                 reached.indexOf("mapping_sym") < reached.indexOf("granularity_channel") &&
+                 reached.indexOf("granularity_channel") < reached.indexOf("range_minmax") &&
+                 reached.indexOf("range_minmax") < reached.indexOf("code_range_restricted") &&
+                 reached.indexOf("code_range_restricted") < reached.indexOf("rounding_even") &&
+                 reached.indexOf("rounding_even") < reached.indexOf("apply_to") &&
+                 reached.indexOf("pin_result") < reached.indexOf("figures"),
+             qPrintable(reached.join(' ')));
   }
 };
 

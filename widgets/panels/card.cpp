@@ -6,8 +6,9 @@
 
 namespace halfstep {
 
-QLabel* makeCaption(const QString& text) {
+QLabel* makeCaption(const QString& text, const QString& tooltip) {
   auto* caption = new QLabel(text);
+  caption->setToolTip(tooltip);
   caption->setProperty("role", "caption");
   caption->setMinimumWidth(20);
   return caption;

@@ -6,8 +6,8 @@
 
 namespace halfstep {
 
-/// A caption as cards have it.
-QLabel* makeCaption(const QString& text);
+/// A caption as cards have it; `tooltip` says what the card shows.
+QLabel* makeCaption(const QString& text, const QString& tooltip = {});
 
 /// `caption` (may be null), beside it `corner` (may be null), and `content` below, which gets the room. The
 /// card owns all of them.

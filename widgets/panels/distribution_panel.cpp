@@ -55,6 +55,10 @@ DistributionPanel::DistributionPanel(Document& document, Selection& selection, L
   m_title->setTextInteractionFlags(Qt::TextSelectableByMouse);
   m_facts->setObjectName(QStringLiteral("layer_facts"));
   m_facts->setWordWrap(true);
+  m_facts->setToolTip(
+      tr("Channel axis: the weight's dimension that numbers the output channels.\n"
+         "a … b: smallest and largest weight. σ: standard deviation.\n"
+         "Kurtosis: how heavy the tails are, 3 for a normal distribution; heavy tails gain from clipping."));
   m_origin->setObjectName(QStringLiteral("layer_origin"));
   m_scale->setChoices(
       {{tr("Linear"), QStringLiteral("linear"), tr("Counts on a linear axis")},
@@ -65,11 +69,13 @@ DistributionPanel::DistributionPanel(Document& document, Selection& selection, L
   showView();
 }
 
-QWidget* DistributionPanel::card(const QString& title, QWidget* content, QWidget* corner) {
-  QLabel* caption = makeCaption(title);
+QWidget* DistributionPanel::card(const QString& title, const QString& tooltip, QWidget* content,
+                                 QWidget* corner) {
+  QLabel* caption = makeCaption(title, tooltip);
   if (content == m_histogram) {
     m_histogramTitle = caption;
   } else if (content == m_curve) {
+    caption->setTextFormat(Qt::RichText);
     m_curveTitle = caption;
   }
   return makeCard(caption, content, corner);
@@ -82,15 +88,43 @@ void DistributionPanel::layOut() {
   header->addWidget(m_facts);
   auto* row = new QHBoxLayout;
   row->setSpacing(kSpace);
-  row->addWidget(card(m_curve->legendText(), m_curve), 4);
-  row->addWidget(card(tr("Transfer function"), m_transfer), 3);
-  row->addWidget(card(tr("Rounding error"), m_errors), 3);
+  row->addWidget(
+      card(m_curve->legendText(),
+           tr("The mean squared error if every range were narrowed to this share of minimum to "
+              "maximum.\nRounding: values inside the range, at most half a step off. Clipping: "
+              "values beyond it, which land on its end.\nDiamond: the optimum. Circles: where each "
+              "range estimator stands."),
+           m_curve),
+      4);
+  row->addWidget(
+      card(tr("Transfer function"),
+           tr("What a weight becomes when it is quantized and decoded again: a staircase whose steps "
+              "are the levels.\nDashed: no error."),
+           m_transfer),
+      3);
+  row->addWidget(
+      card(tr("Rounding error"),
+           tr("How far the decoded weights lie from their originals, in steps of the grid.\nRounding to "
+              "nearest without clipping gives at most half a step."),
+           m_errors),
+      3);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(kSpaceLarge, kSpace, kSpaceLarge, kSpaceSmall);
   layout->setSpacing(kSpace);
   layout->addLayout(header);
-  layout->addWidget(card(tr("Weights and quantization levels"), m_histogram, m_scale), 5);
-  layout->addWidget(card(tr("Range of each channel, and where it clips"), m_channels), 3);
+  layout->addWidget(
+      card(tr("Weights and quantization levels"),
+           tr("How often each weight value occurs, and the values that are left after quantization. "
+              "Amber: the ends of the clipping range; what lies beyond lands on them."),
+           m_histogram, m_scale),
+      5);
+  layout->addWidget(
+      card(tr("Range of each channel, and where it clips"),
+           tr("Smallest to largest weight of each output channel; amber: the channel's clipping "
+              "range.\nClick a channel, or use the arrow keys, to see its levels and transfer "
+              "function."),
+           m_channels),
+      3);
   layout->addLayout(row, 4);
   layout->addWidget(m_origin);
 }
@@ -160,28 +194,35 @@ void DistributionPanel::showHeader() {
   if (!axes.isEmpty()) {
     facts << tr("channel axis %1").arg(axes.join(QStringLiteral(", ")));
   }
-  if (layer.stored) {
-    facts << tr("stored as %1 codes (%2)")
-                 .arg(QString::fromUtf8(elementTypeName(layer.stored->codes.type()).data()),
-                      QString::fromStdString(layer.stored->origin));
-  }
   const auto view = m_explorer.view();
   const bool ready = view && view->layer == current;
+  if (layer.stored) {
+    const QString codes = ready && view->stored
+                              ? QString::fromStdString(storedText(*view->stored))
+                              : QString::fromUtf8(elementTypeName(layer.stored->codes.type()).data());
+    facts << tr("in the file: %1").arg(QString::fromStdString(layer.stored->origin))
+          << codes.split(QStringLiteral(", "));
+  }
   if (!ready) {
     facts << tr("reading…");
   } else {
     const Moments& moments = view->profile->moments;
-    facts << tr("%1 … %2, σ %3, kurtosis %4")
-                 .arg(real(moments.min), real(moments.max), real(moments.std), real(moments.kurtosis));
+    facts << (layer.stored ? tr("decoded %1 … %2") : tr("%1 … %2")).arg(real(moments.min), real(moments.max))
+          << tr("σ %1").arg(real(moments.std)) << tr("kurtosis %1").arg(real(moments.kurtosis));
+  }
+  // A line breaks between facts only, not within one.
+  for (QString& fact : facts) {
+    fact.replace(' ', QChar(QChar::Nbsp));
   }
   m_facts->setText(facts.join(QStringLiteral(" · ")));
   if (ready) {
     const bool sampled = view->shape->sampled < view->matrix->count();
     const auto& segmentation = view->quantization->parameters.segmentation;
     m_histogramTitle->setText(
-        segmentation.count() > 1
+        segmentation.count() == 1 ? tr("Weights and quantization levels; drag a handle to clip")
+        : m_histogram->showsLevels()
             ? tr("Weights (grey), dequantized (blue), levels of channel %1 (dots)").arg(view->channel)
-            : tr("Weights and quantization levels; drag a handle to clip"));
+            : tr("Weights (grey), dequantized (blue); drag a handle to clip"));
     m_origin->setText(
         (view->estimated ? tr("Figures: estimated from %1 of %2 values, the exact ones follow")
                                .arg(count(view->sample->count()), count(view->matrix->count()))

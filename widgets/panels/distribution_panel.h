@@ -36,7 +36,7 @@ protected:
   void changeEvent(QEvent* event) override;
 
 private:
-  QWidget* card(const QString& title, QWidget* content, QWidget* corner = nullptr);
+  QWidget* card(const QString& title, const QString& tooltip, QWidget* content, QWidget* corner = nullptr);
   void layOut();
   void connectPlots();
   void showView();

@@ -1,8 +1,14 @@
 #include "widgets/panels/figures_table.h"
 
+#include "widgets/panels/table_actions.h"
 #include "widgets/style/theme.h"
 
+#include <QAction>
+#include <QClipboard>
+#include <QGuiApplication>
 #include <QHelpEvent>
+#include <QKeyEvent>
+#include <QLocale>
 #include <QPainter>
 #include <QToolTip>
 
@@ -28,6 +34,19 @@ FiguresTable::FiguresTable(QWidget* parent)
   setObjectName(QStringLiteral("figures"));
   setAccessibleName(tr("Figures of the layer"));
   setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
+  setFocusPolicy(Qt::StrongFocus);
+  setContextMenuPolicy(Qt::ActionsContextMenu);
+  auto* copy = new QAction(tr("Copy figures"), this);
+  copy->setShortcut(QKeySequence::Copy);
+  copy->setShortcutContext(Qt::WidgetShortcut);
+  connect(copy, &QAction::triggered, this, [this] { QGuiApplication::clipboard()->setText(text('\t')); });
+  auto* save = new QAction(tr("Save figures…"), this);
+  connect(save, &QAction::triggered, this, [this] {
+    saveTableByDialog(
+        *this, objectName(), [this](QChar separator) { return text(separator); },
+        [this](const QString& message) { emit saveFailed(message); });
+  });
+  addActions({copy, save});
 }
 
 void FiguresTable::setRows(std::vector<FigureRow> rows, bool comparePinned) {
@@ -70,6 +89,21 @@ QString FiguresTable::compared(const QString& name) const {
   return row != nullptr ? compared(*row) : QString();
 }
 
+QString FiguresTable::text(QChar separator) const {
+  const auto number = [](const std::optional<double>& value) {
+    return value ? QString::number(*value, 'g', QLocale::FloatingPointShortest) : QString();
+  };
+  QString text =
+      QStringList{tr("Figure"), tr("Value"), m_comparePinned ? tr("Pinned") : tr("Before")}.join(separator) +
+      '\n';
+  for (const FigureRow& row : m_rows) {
+    text += QStringList{tableCell(row.plainLabel, separator), number(row.number), number(row.comparedNumber)}
+                .join(separator) +
+            '\n';
+  }
+  return text;
+}
+
 int FiguresTable::rowHeight() const {
   return fontMetrics().height() + 2;
 }
@@ -84,11 +118,29 @@ bool FiguresTable::event(QEvent* event) {
     const auto* help = static_cast<QHelpEvent*>(event);
     const int row = help->y() / rowHeight();
     if (row >= 0 && row < static_cast<int>(m_rows.size())) {
-      QToolTip::showText(help->globalPos(), m_rows[static_cast<std::size_t>(row)].explanation, this);
+      explain(row, help->globalPos());
       return true;
     }
   }
+  if (event->type() == QEvent::FocusIn || event->type() == QEvent::FocusOut) {
+    update();
+  }
   return QWidget::event(event);
+}
+
+void FiguresTable::explain(int row, const QPoint& at) {
+  QToolTip::showText(at, m_rows[static_cast<std::size_t>(row)].explanation, this);
+}
+
+void FiguresTable::keyPressEvent(QKeyEvent* event) {
+  const int step = event->key() == Qt::Key_Down ? 1 : event->key() == Qt::Key_Up ? -1 : 0;
+  if (step == 0 || m_rows.empty()) {
+    QWidget::keyPressEvent(event);
+    return;
+  }
+  m_current = std::clamp(m_current + step, 0, static_cast<int>(m_rows.size()) - 1);
+  update();
+  explain(m_current, mapToGlobal(QPoint(0, (m_current + 1) * rowHeight())));
 }
 
 void FiguresTable::paintEvent(QPaintEvent*) {
@@ -118,6 +170,10 @@ void FiguresTable::paintEvent(QPaintEvent*) {
     draw(valuesAt, width(), plain, row.judgement ? theme.judged(*row.judgement) : theme.text, row.value);
     draw(comparedAt, width(), quiet, theme.textQuiet,
          quietMetrics.elidedText(compared(row), Qt::ElideRight, std::max(0, width() - comparedAt)));
+  }
+  if (hasFocus() && m_current < static_cast<int>(m_rows.size())) {
+    painter.setPen(theme.accent);
+    painter.drawRect(QRect(0, m_current * rowHeight(), width() - 1, rowHeight() - 1));
   }
   const int noteAt = rowHeight() * static_cast<int>(m_rows.size()) + kSpace;
   painter.setFont(quiet);

@@ -30,7 +30,7 @@ JobsPanel::JobsPanel(JobRunner& runner, QWidget* parent)
   m_table->setColumnWidth(JobListModel::timeColumn, 160);
   m_table->setTabKeyNavigation(false);
   m_table->setContextMenuPolicy(Qt::ActionsContextMenu);
-  addTableActions(*m_table, QStringLiteral("jobs"), [](const QString&) {});
+  addTableActions(*m_table, QStringLiteral("jobs"), [this](const QString& what) { emit failed(what); });
   m_cancel->setObjectName(QStringLiteral("cancel_job"));
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(kSpace, kSpaceSmall, kSpace, kSpaceSmall);

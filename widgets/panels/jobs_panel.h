@@ -16,6 +16,9 @@ class JobsPanel : public QWidget {
 public:
   explicit JobsPanel(JobRunner& runner, QWidget* parent = nullptr);
 
+signals:
+  void failed(const QString& message);
+
 private:
   void updateButton();
 

@@ -13,6 +13,11 @@ namespace halfstep {
 
 namespace {
 
+constexpr int kBitsWidth = 44; ///< pixels; the other columns share the rest
+constexpr int kSqnrWidth = 68;
+constexpr int kSizeWidth = 62;
+constexpr int kStripWidth = 70;
+
 /// Opens up what the view knows about the width that its visible rows want.
 class LayersTable : public QTableView {
 public:
@@ -77,6 +82,8 @@ LayersPanel::LayersPanel(Document& document, Selection& selection, QWidget* pare
   layout->addLayout(top);
   layout->addWidget(m_table);
 
+  connect(m_table->horizontalHeader(), &QHeaderView::sectionResized, this,
+          [this] { m_columnsChosen = m_columnsChosen || !m_layingOut; });
   connect(m_filter, &QLineEdit::textChanged, this, &LayersPanel::applyFilter);
   connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this,
           &LayersPanel::writeSelection);
@@ -198,26 +205,56 @@ void LayersPanel::readSelection() {
 }
 
 void LayersPanel::layOutColumns() {
-  // Names and schemes share what the figures leave; nothing is squeezed below what can be read.
-  const int bits = 44;
-  const int sqnr = 68;
-  const int size = 62;
-  const int strip = m_hasSweep ? 70 : 0;
+  m_layingOut = true;
   m_table->setColumnHidden(LayersModel::sensitivityColumn, !m_hasSweep);
+  if (!m_columnsChosen) {
+    shareWidth();
+  } else if (m_hasSweep && m_table->columnWidth(LayersModel::sensitivityColumn) < kStripWidth) {
+    m_table->setColumnWidth(LayersModel::sensitivityColumn, kStripWidth);
+  }
+  m_layingOut = false;
+}
+
+void LayersPanel::shareWidth() {
+  // Names and schemes share what the figures leave; nothing is squeezed below what can be read.
+  const int strip = m_hasSweep ? kStripWidth : 0;
   const auto* table = static_cast<const LayersTable*>(m_table);
-  const int rest = std::max(180, m_table->viewport()->width() - bits - sqnr - size - strip);
+  const int rest = std::max(180, m_table->viewport()->width() - kBitsWidth - kSqnrWidth - kSizeWidth - strip);
   const int wanted = std::max(70, table->sizeHintForColumn(LayersModel::schemeColumn));
   const int names = table->sizeHintForColumn(LayersModel::layerColumn);
   const int scheme =
       names + wanted <= rest ? wanted + (rest - names - wanted) / 3 : std::min(wanted, rest * 45 / 100);
   m_table->setColumnWidth(LayersModel::layerColumn, rest - scheme);
-  m_table->setColumnWidth(LayersModel::sizeColumn, size);
+  m_table->setColumnWidth(LayersModel::sizeColumn, kSizeWidth);
   m_table->setColumnWidth(LayersModel::schemeColumn, scheme);
-  m_table->setColumnWidth(LayersModel::bitsColumn, bits);
-  m_table->setColumnWidth(LayersModel::sqnrColumn, sqnr);
+  m_table->setColumnWidth(LayersModel::bitsColumn, kBitsWidth);
+  m_table->setColumnWidth(LayersModel::sqnrColumn, kSqnrWidth);
   if (m_hasSweep) {
     m_table->setColumnWidth(LayersModel::sensitivityColumn, strip);
   }
+}
+
+QByteArray LayersPanel::columns() const {
+  QByteArrayList widths;
+  for (int column = 0; m_columnsChosen && column < LayersModel::columnCountValue; ++column) {
+    widths << QByteArray::number(m_table->columnWidth(column));
+  }
+  return widths.join(',');
+}
+
+void LayersPanel::restoreColumns(const QByteArray& columns) {
+  const QByteArrayList widths = columns.split(',');
+  if (widths.size() != LayersModel::columnCountValue) {
+    return;
+  }
+  m_layingOut = true;
+  for (int column = 0; column < LayersModel::columnCountValue; ++column) {
+    if (const int width = widths[column].toInt(); width > 0) { // hidden columns are of no width
+      m_table->setColumnWidth(column, width);
+    }
+  }
+  m_layingOut = false;
+  m_columnsChosen = true;
 }
 
 void LayersPanel::resizeEvent(QResizeEvent* event) {

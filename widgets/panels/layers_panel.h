@@ -26,6 +26,9 @@ public:
   /// The layers that the filter shows, in the shown order.
   std::vector<int> shownLayers() const { return m_proxy.shownLayers(); }
   void focusFilter();
+  /// The widths that a person gave the columns, for restoreColumns(); empty where they lay themselves out.
+  QByteArray columns() const;
+  void restoreColumns(const QByteArray& columns);
 
 signals:
   /// Something could not be done, and why.
@@ -39,7 +42,9 @@ private:
   void applyFilter(const QString& text);
   void readSelection();
   void writeSelection();
+  /// By what the columns hold and the panel's width, until a person has chosen widths.
   void layOutColumns();
+  void shareWidth();
   void updateCount();
 
   Document& m_document;
@@ -51,6 +56,8 @@ private:
   QTableView* m_table;
   bool m_updating = false;
   bool m_hasSweep = false;
+  bool m_layingOut = false;
+  bool m_columnsChosen = false;
 };
 
 } // namespace halfstep

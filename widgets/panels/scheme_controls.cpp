@@ -1,11 +1,11 @@
 #include "widgets/panels/scheme_controls.h"
 
 #include "core/quant/scheme_grammar.h"
+#include "widgets/panels/real_spin_box.h"
 #include "widgets/panels/segmented_control.h"
 #include "widgets/style/theme.h"
 
 #include <QComboBox>
-#include <QDoubleSpinBox>
 #include <QLabel>
 #include <QLineEdit>
 #include <QStyle>
@@ -17,6 +17,8 @@
 namespace halfstep {
 
 namespace {
+
+constexpr double kLargestBound = 1e30; ///< larger ones are for the text field
 
 QString text(std::string_view utf8) {
   return QString::fromUtf8(utf8.data(), static_cast<qsizetype>(utf8.size()));
@@ -65,10 +67,10 @@ SchemeControls::SchemeControls(QWidget* parent)
     , m_granularity(new SegmentedControl(QStringLiteral("granularity"), tr("Granularity"), 3))
     , m_groupSize(new QComboBox)
     , m_range(new SegmentedControl(QStringLiteral("range"), tr("Clipping range"), 6))
-    , m_percentile(new QDoubleSpinBox)
+    , m_percentile(new RealSpinBox)
     , m_fixed(new QWidget)
-    , m_low(new QDoubleSpinBox)
-    , m_high(new QDoubleSpinBox)
+    , m_low(new RealSpinBox)
+    , m_high(new RealSpinBox)
     , m_rounding(new SegmentedControl(QStringLiteral("rounding"), tr("Rounding"), 5)) {
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
@@ -170,8 +172,9 @@ void SchemeControls::makeControls() {
        {tr("Fixed"), "fixed", tr("Bounds that you give, here or by dragging the handles")}});
   m_percentile->setObjectName(QStringLiteral("percentile"));
   m_percentile->setAccessibleName(tr("Percentile"));
+  m_percentile->setToolTip(tr("The share of |x| that the range covers"));
   m_percentile->setRange(50.1, 100.0);
-  m_percentile->setDecimals(3);
+  m_percentile->setStepType(QAbstractSpinBox::DefaultStepType);
   m_percentile->setSingleStep(0.1);
   m_percentile->setValue(99.9);
   m_percentile->setSuffix(QStringLiteral("\u2009%"));
@@ -182,10 +185,7 @@ void SchemeControls::makeControls() {
     box->setObjectName(QString::fromLatin1(name));
     box->setAccessibleName(title);
     box->setToolTip(title);
-    box->setRange(-1e6, 1e6);
-    box->setDecimals(5);
-    box->setSingleStep(0.01);
-    box->setStepType(QAbstractSpinBox::AdaptiveDecimalStepType);
+    box->setRange(-kLargestBound, kLargestBound);
     fixedRow->addWidget(box, 1);
   }
   m_rounding->setChoices(
@@ -273,7 +273,7 @@ void SchemeControls::chooseRange(const QString& value) {
     return;
   }
   if (value == QLatin1String("fixed")) {
-    takeFixedRange();
+    beginFixedRange();
     return;
   }
   RangeRule rule;
@@ -285,20 +285,38 @@ void SchemeControls::chooseRange(const QString& value) {
   change([rule](Scheme& scheme) { scheme.range = rule; });
 }
 
+void SchemeControls::beginFixedRange() {
+  const auto rounded = [](float bound) {
+    return QString::number(static_cast<double>(bound), 'g', 5).toDouble();
+  };
+  const bool known = m_presentRange.lo < m_presentRange.hi;
+  m_updating = true;
+  m_low->setValue(known ? rounded(m_presentRange.lo) : -1.0);
+  m_high->setValue(known ? rounded(m_presentRange.hi) : 1.0);
+  m_updating = false;
+  takeFixedRange();
+}
+
 void SchemeControls::takeFixedRange() {
   const double low = m_low->value();
   const double high = m_high->value();
   if (low < high) {
     change([low, high](Scheme& scheme) { scheme.range = {RangeRule::Kind::fixed, 0.0, low, high}; });
+  } else if (!m_updating) {
+    say(tr("The low end of a fixed range has to lie below its high end."));
   }
+}
+
+void SchemeControls::say(const QString& problem) {
+  m_message->setText(problem);
+  m_message->setVisible(!problem.isEmpty());
 }
 
 void SchemeControls::takeText() {
   const auto scheme = parseScheme(m_text->text().trimmed().toLower().toStdString());
   const auto supported = scheme ? checkSupported(*scheme) : Result<void>(scheme.error());
-  m_message->setVisible(!supported);
+  say(supported ? QString() : QString::fromStdString(supported.error().what));
   if (!supported) {
-    m_message->setText(QString::fromStdString(supported.error().what));
     emit rejected(m_message->text());
     return;
   }

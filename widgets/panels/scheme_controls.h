@@ -2,7 +2,7 @@
 // Shows one scheme (or a mixture) and tells which part a person changed. UI thread.
 #pragma once
 
-#include "core/quant/scheme.h"
+#include "core/quant/quantizer.h"
 
 #include <QWidget>
 
@@ -10,12 +10,12 @@
 #include <vector>
 
 class QComboBox;
-class QDoubleSpinBox;
 class QLabel;
 class QLineEdit;
 
 namespace halfstep {
 
+class RealSpinBox;
 class SegmentedControl;
 
 class SchemeControls : public QWidget {
@@ -27,6 +27,8 @@ public:
   /// Shows what the schemes have in common; parts in which they differ show no choice. Empty disables
   /// everything.
   void setSchemes(const std::vector<Scheme>& schemes);
+  /// The clipping range of the layer that is shown: where a fixed range begins.
+  void setPresentRange(const ValueRange& range) { m_presentRange = range; }
 
 signals:
   /// A person changed one part: apply it to each scheme (the other parts stay as they are).
@@ -41,7 +43,9 @@ private:
   void change(const std::function<void(Scheme&)>& edit);
   void chooseFormat(const QString& value);
   void chooseRange(const QString& value);
+  void beginFixedRange();
   void takeFixedRange();
+  void say(const QString& problem);
   void takeText();
   void enableParts(const Scheme& scheme);
 
@@ -55,11 +59,12 @@ private:
   SegmentedControl* m_granularity;
   QComboBox* m_groupSize;
   SegmentedControl* m_range;
-  QDoubleSpinBox* m_percentile;
+  RealSpinBox* m_percentile;
   QWidget* m_fixed;
-  QDoubleSpinBox* m_low;
-  QDoubleSpinBox* m_high;
+  RealSpinBox* m_low;
+  RealSpinBox* m_high;
   SegmentedControl* m_rounding;
+  ValueRange m_presentRange;
   bool m_updating = false;
 };
 

@@ -54,6 +54,7 @@ SchemePanel::SchemePanel(Document& document, Selection& selection, LayerExplorer
   layOut();
   connect(m_controls, &SchemeControls::partChanged, this, &SchemePanel::applyChange);
   connect(m_controls, &SchemeControls::rejected, this, &SchemePanel::failed);
+  connect(m_figures, &FiguresTable::saveFailed, this, &SchemePanel::failed);
   connect(m_applyMenu, &QMenu::aboutToShow, this, &SchemePanel::fillApplyMenu);
   connect(m_pin, &QPushButton::clicked, this,
           [this] { m_explorer.pinned() ? m_explorer.unpin() : m_explorer.pin(); });
@@ -214,6 +215,8 @@ void SchemePanel::showFigures() {
                       static_cast<std::int64_t>(m_document.layer(current).weight.bytes().size()));
   }
   m_figures->setRows(std::move(rows), pinned.has_value());
+  const auto view = m_explorer.view();
+  m_controls->setPresentRange(view && view->layer == current ? view->clipping : ValueRange());
   showWhy();
 }
 

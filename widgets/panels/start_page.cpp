@@ -15,6 +15,8 @@
 #include <QScrollArea>
 #include <QVBoxLayout>
 
+#include <algorithm>
+
 namespace halfstep {
 
 namespace {
@@ -23,6 +25,22 @@ QLabel* caption(const QString& text) {
   auto* label = new QLabel(text);
   label->setProperty("role", "caption");
   return label;
+}
+
+/// Buttons read & as the mark of a shortcut.
+QString buttonText(QString text) {
+  return text.replace('&', QStringLiteral("&&"));
+}
+
+/// The file's name; with its folder where another of `paths` is called the same.
+QString distinctName(const QString& path, const QStringList& paths) {
+  const QFileInfo file(path);
+  const auto sameName = [&](const QString& other) {
+    return other != path && QFileInfo(other).fileName() == file.fileName();
+  };
+  return std::none_of(paths.begin(), paths.end(), sameName)
+             ? file.fileName()
+             : QStringLiteral("%1 – %2").arg(file.fileName(), QDir::toNativeSeparators(file.path()));
 }
 
 void clear(QVBoxLayout& layout) {
@@ -121,9 +139,12 @@ void StartPage::setRecentFiles(const QStringList& paths) {
   }
   m_recent->addSpacing(kSpace);
   m_recent->addWidget(caption(tr("Opened before")));
-  for (const QString& path : paths.mid(0, 5)) {
-    auto* link = new QPushButton(QFileInfo(path).fileName());
-    link->setObjectName(QStringLiteral("recent_") + QFileInfo(path).completeBaseName());
+  constexpr int kShown = 5;
+  const QStringList shown = paths.mid(0, kShown);
+  for (int i = 0; i < shown.size(); ++i) {
+    const QString& path = shown[i];
+    auto* link = new QPushButton(buttonText(distinctName(path, shown)));
+    link->setObjectName(QStringLiteral("recent_%1").arg(i));
     link->setFlat(true);
     link->setToolTip(path);
     link->setStyleSheet(QStringLiteral("text-align: left;"));
@@ -139,7 +160,7 @@ void StartPage::setSamples(const std::vector<SampleModel>& samples) {
   }
   m_samples->addWidget(caption(tr("Sample models")));
   for (const SampleModel& sample : samples) {
-    auto* link = new QCommandLinkButton(sample.title, sample.description + '\n' + sample.facts);
+    auto* link = new QCommandLinkButton(buttonText(sample.title), sample.description + '\n' + sample.facts);
     link->setObjectName(QStringLiteral("sample_") + QFileInfo(sample.path).completeBaseName());
     link->setIcon(QIcon());
     connect(link, &QCommandLinkButton::clicked, this, [this, path = sample.path] { emit fileChosen(path); });

@@ -1,12 +1,15 @@
 #include "widgets/panels/table_actions.h"
 
 #include "core/io/atomic_file.h"
+#include "widgets/viewmodels/table_roles.h"
 
 #include <QAction>
 #include <QClipboard>
 #include <QFileDialog>
 #include <QGuiApplication>
 #include <QHeaderView>
+#include <QLocale>
+#include <QMenu>
 
 #include <set>
 
@@ -14,11 +17,44 @@ namespace halfstep {
 
 namespace {
 
-QString cell(QString text, QChar separator) {
-  if (text.contains(separator) || text.contains('"') || text.contains('\n')) {
-    text = '"' + text.replace('"', QStringLiteral("\"\"")) + '"';
+/// What a cell or header is copied as: the number in full where there is one.
+QString plainText(const QVariant& plain, const QVariant& shown) {
+  if (!plain.isValid()) {
+    return shown.toString();
   }
-  return text;
+  return plain.typeId() == QMetaType::Double
+             ? QString::number(plain.toDouble(), 'g', QLocale::FloatingPointShortest)
+             : plain.toString();
+}
+
+/// "Sort by", with an entry for each column that is shown. A second choice of the same one turns the order
+/// round, as a second click on its header does.
+QMenu* sortMenu(QTableView& view) {
+  auto* menu = new QMenu(QObject::tr("Sort by"), &view);
+  menu->setObjectName(view.objectName() + QStringLiteral("_sort_menu"));
+  QObject::connect(menu, &QMenu::aboutToShow, &view, [&view, menu] {
+    menu->clear();
+    QHeaderView& header = *view.horizontalHeader();
+    for (int column = 0; column < header.count(); ++column) {
+      if (view.isColumnHidden(column)) {
+        continue;
+      }
+      const bool current = header.sortIndicatorSection() == column;
+      QAction* action = menu->addAction(view.model()->headerData(column, Qt::Horizontal).toString());
+      action->setCheckable(true);
+      action->setChecked(current);
+      const bool turn = current && header.sortIndicatorOrder() == Qt::AscendingOrder;
+      QObject::connect(action, &QAction::triggered, &view, [&view, column, turn] {
+        view.sortByColumn(column, turn ? Qt::DescendingOrder : Qt::AscendingOrder);
+      });
+    }
+    if (header.isSortIndicatorClearable()) {
+      menu->addSeparator();
+      QObject::connect(menu->addAction(QObject::tr("The model's order")), &QAction::triggered, &view,
+                       [&view] { view.sortByColumn(-1, Qt::AscendingOrder); });
+    }
+  });
+  return menu;
 }
 
 } // namespace
@@ -48,18 +84,55 @@ QString tableText(const QTableView& view, QChar separator, bool selectedOnly) {
     QStringList cells;
     for (int column = 0; column < model->columnCount(); ++column) {
       if (!view.isColumnHidden(column)) {
-        cells << cell(cellAt(column).toString(), separator);
+        cells << tableCell(cellAt(column), separator);
       }
     }
     text += cells.join(separator) + '\n';
   };
-  line([&](int column) { return model->headerData(column, Qt::Horizontal, Qt::DisplayRole); });
+  line([&](int column) {
+    return plainText(model->headerData(column, Qt::Horizontal, kPlainRole),
+                     model->headerData(column, Qt::Horizontal, Qt::DisplayRole));
+  });
   for (int row = 0; row < model->rowCount(); ++row) {
     if (rows.empty() || rows.count(row) > 0) {
-      line([&](int column) { return model->index(row, column).data(Qt::DisplayRole); });
+      line([&](int column) {
+        const QModelIndex index = model->index(row, column);
+        return plainText(index.data(kPlainRole), index.data(Qt::DisplayRole));
+      });
     }
   }
   return text;
+}
+
+QString tableCell(const QString& text, QChar separator) {
+  if (!text.contains(separator) && !text.contains('"') && !text.contains('\n')) {
+    return text;
+  }
+  return '"' + QString(text).replace('"', QStringLiteral("\"\"")) + '"';
+}
+
+void saveTableByDialog(QWidget& parent, const QString& name, const std::function<QString(QChar)>& text,
+                       const std::function<void(const QString&)>& failed) {
+  const QString tabs = QObject::tr("Tab-separated (*.tsv)");
+  auto* dialog = new QFileDialog(&parent, QObject::tr("Save table"), name + QStringLiteral(".csv"));
+  dialog->setNameFilters({QObject::tr("Comma-separated (*.csv)"), tabs});
+  dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setDefaultSuffix(QStringLiteral("csv"));
+  QObject::connect(dialog, &QFileDialog::filterSelected, dialog, [dialog, name, tabs](const QString& filter) {
+    const QString suffix = filter == tabs ? QStringLiteral("tsv") : QStringLiteral("csv");
+    dialog->setDefaultSuffix(suffix);
+    dialog->selectFile(name + '.' + suffix);
+  });
+  QObject::connect(dialog, &QFileDialog::fileSelected, &parent, [text, failed](const QString& path) {
+    const QChar separator = path.endsWith(QLatin1String(".tsv"), Qt::CaseInsensitive) ? '\t' : ',';
+    if (const auto saved =
+            writeFileAtomically(path.toStdString(), std::string_view(text(separator).toStdString()));
+        !saved) {
+      failed(QString::fromStdString(saved.error().message()));
+    }
+  });
+  dialog->open();
 }
 
 void addTableActions(QTableView& view, const QString& name,
@@ -71,21 +144,14 @@ void addTableActions(QTableView& view, const QString& name,
                    [&view] { QGuiApplication::clipboard()->setText(tableText(view, '\t', true)); });
   auto* save = new QAction(QObject::tr("Save table…"), &view);
   QObject::connect(save, &QAction::triggered, &view, [&view, name, failed] {
-    auto* dialog = new QFileDialog(&view, QObject::tr("Save table"), name + QStringLiteral(".csv"),
-                                   QObject::tr("Comma-separated (*.csv);;Tab-separated (*.tsv)"));
-    dialog->setAttribute(Qt::WA_DeleteOnClose);
-    dialog->setAcceptMode(QFileDialog::AcceptSave);
-    QObject::connect(dialog, &QFileDialog::fileSelected, &view, [&view, failed](const QString& path) {
-      const QChar separator = path.endsWith(QLatin1String(".tsv")) ? '\t' : ',';
-      const std::string text = tableText(view, separator, false).toStdString();
-      if (const auto saved = writeFileAtomically(path.toStdString(), std::string_view(text)); !saved) {
-        failed(QString::fromStdString(saved.error().message()));
-      }
-    });
-    dialog->open();
+    saveTableByDialog(
+        view, name, [&view](QChar separator) { return tableText(view, separator, false); }, failed);
   });
   view.addAction(copy);
   view.addAction(save);
+  if (view.isSortingEnabled()) {
+    view.addAction(sortMenu(view)->menuAction());
+  }
 }
 
 } // namespace halfstep

@@ -117,13 +117,12 @@ void ChannelRangePlot::fitAxes() {
     return;
   }
   xAxis->setRange(-0.5, std::max(channelCount(), 1) - 0.5);
-  // The clipping range too, unless it is so wide that the weights would be a line.
   double lo = std::min(m_view->profile->moments.min, 0.0);
   double hi = std::max(m_view->profile->moments.max, 0.0);
-  const double farthest = 2.0 * std::max(-lo, hi);
-  for (int i = 0; m_clipHigh->visible() && i < m_clipHigh->dataCount(); ++i) {
-    lo = std::min(lo, std::max(m_clipLow->dataMainValue(i), -farthest));
-    hi = std::max(hi, std::min(m_clipHigh->dataMainValue(i), farthest));
+  if (m_clipHigh->visible()) { // ranges beyond the values show too, but do not shrink them to a line
+    const double reach = hi - lo;
+    lo = std::min(lo, std::max(static_cast<double>(m_view->clipping.lo), lo - reach));
+    hi = std::max(hi, std::min(static_cast<double>(m_view->clipping.hi), hi + reach));
   }
   const double margin = std::max(0.1 * (hi - lo), 1e-12);
   yAxis->setRange(lo - margin, hi + margin);

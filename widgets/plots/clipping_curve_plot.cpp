@@ -35,6 +35,8 @@ ClippingCurvePlot::ClippingCurvePlot(QWidget* parent)
   yAxis->setNumberPrecision(0);
   setToolTip(tr("Narrowing the range makes the steps smaller (less rounding error) and cuts off more values\n"
                 "(more clipping error). The dots show where each range estimator stands."));
+  // Rows of labels are as high as their text, whatever the size that the layout gives the plot.
+  connect(this, &QCustomPlot::afterLayout, this, &ClippingCurvePlot::placeMarks);
   setCurve(nullptr);
   recolor();
 }
@@ -93,7 +95,6 @@ void ClippingCurvePlot::setCurve(std::shared_ptr<const ClippingCurve> curve) {
     }
   }
   dataChanged();
-  placeMarks();
 }
 
 QString ClippingCurvePlot::legendText() const {
@@ -142,11 +143,6 @@ void ClippingCurvePlot::placeMarks() {
   }
 }
 
-void ClippingCurvePlot::resizeEvent(QResizeEvent* event) {
-  Plot::resizeEvent(event);
-  placeMarks();
-}
-
 void ClippingCurvePlot::fitAxes() {
   // From where the total is a few hundred times the optimum: narrower ranges are nobody's choice and would
   // flatten the part that matters.
@@ -193,6 +189,14 @@ PlotTable ClippingCurvePlot::table() const {
   table.headers = QStringList{tr("clipping range / min–max"), tr("rounding MSE"), tr("clipping MSE")};
   if (m_curve) {
     table.columns = {m_curve->ratio, m_curve->rounding, m_curve->clipping};
+    if (!m_curve->ratio.empty()) { // the marks, a column of one value each
+      table.headers << tr("optimum");
+      table.columns.push_back({m_curve->ratio[m_curve->best]});
+    }
+    for (const ClippingCurve::Mark& mark : m_curve->marks) {
+      table.headers << QString::fromStdString(mark.estimator);
+      table.columns.push_back({mark.ratio});
+    }
   }
   return table;
 }

@@ -21,7 +21,6 @@ protected:
   void applyColors(const Theme& theme) override;
   void fitAxes() override;
   QString describe(double key, double value) const override;
-  void resizeEvent(QResizeEvent* event) override;
 
 private:
   void placeMarks();

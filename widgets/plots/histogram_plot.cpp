@@ -93,6 +93,7 @@ HistogramPlot::HistogramPlot(QWidget* parent)
       rebuild();
     }
   });
+  connect(this, &QCustomPlot::afterLayout, this, &HistogramPlot::placeHandles);
   setLogScale(true);
   setView(nullptr);
   recolor();
@@ -256,11 +257,6 @@ bool HistogramPlot::canClip() const {
   return m_view && formatFacts(m_view->scheme.format).family != FormatFamily::floating;
 }
 
-void HistogramPlot::resizeEvent(QResizeEvent* event) {
-  Plot::resizeEvent(event);
-  placeHandles();
-}
-
 void HistogramPlot::fitAxes() {
   if (!m_view) {
     xAxis->setRange(-1.0, 1.0);
@@ -271,7 +267,7 @@ void HistogramPlot::fitAxes() {
   double lo = histogram.lo;
   double hi = histogram.hi;
   if (canClip()) { // a range beyond the values is shown too, but does not shrink them to a line
-    const double reach = 0.5 * (hi - lo);
+    const double reach = hi - lo; // enough for the mirrored range of values on one side of zero
     lo = std::min(lo, std::max(static_cast<double>(m_view->clipping.lo), lo - reach));
     hi = std::max(hi, std::min(static_cast<double>(m_view->clipping.hi), hi + reach));
   }

@@ -19,6 +19,8 @@ public:
   void setView(std::shared_ptr<const LayerView> view);
   void setLogScale(bool logarithmic);
   bool isLogScale() const { return m_logarithmic; }
+  /// Whether single levels are drawn: of a finer grid they would touch each other.
+  bool showsLevels() const { return m_levels->dataCount() > 0; }
   PlotTable table() const override;
 
   /// The handles' positions in pixels of this widget, for tests that drag them.
@@ -36,7 +38,6 @@ protected:
   QString describe(double key, double value) const override;
   bool takesPress(const QPoint& position) override;
   bool takesDoubleClick(const QPoint& position) override;
-  void resizeEvent(QResizeEvent* event) override;
   void mouseMoveEvent(QMouseEvent* event) override;
   void mouseReleaseEvent(QMouseEvent* event) override;
   void keyPressEvent(QKeyEvent* event) override;

@@ -137,8 +137,42 @@ void Plot::dataChanged() {
   replot(QCustomPlot::rpQueuedReplot);
 }
 
+void Plot::remember(const View& view) {
+  constexpr std::size_t kMost = 50;
+  if (m_earlier.size() == kMost) {
+    m_earlier.erase(m_earlier.begin());
+  }
+  m_earlier.push_back(view);
+}
+
+void Plot::zoomOut() {
+  if (m_zoomed) {
+    remember(present());
+  }
+  m_zoomed = false;
+  fitAxes();
+  replot(QCustomPlot::rpQueuedReplot);
+}
+
+void Plot::goBack() {
+  if (m_earlier.empty()) {
+    return;
+  }
+  const View view = m_earlier.back();
+  m_earlier.pop_back();
+  m_zoomed = view.zoomed;
+  if (m_zoomed) {
+    xAxis->setRange(view.keys);
+    yAxis->setRange(view.values);
+  } else { // everything, which may be other values by now
+    fitAxes();
+  }
+  replot(QCustomPlot::rpQueuedReplot);
+}
+
 void Plot::showAll() {
   m_zoomed = false;
+  m_earlier.clear();
   fitAxes();
   replot(QCustomPlot::rpQueuedReplot);
 }
@@ -153,6 +187,7 @@ void Plot::changeEvent(QEvent* event) {
 
 void Plot::mousePressEvent(QMouseEvent* event) {
   m_pressed = event->pos();
+  m_atPress = present();
   if (event->button() == Qt::LeftButton && takesPress(event->pos())) {
     event->accept();
     return;
@@ -184,10 +219,10 @@ void Plot::mouseMoveEvent(QMouseEvent* event) {
 }
 
 void Plot::mouseReleaseEvent(QMouseEvent* event) {
-  const QCPRange before = xAxis->range();
   QCustomPlot::mouseReleaseEvent(event);
-  if (before != xAxis->range() || (event->modifiers().testFlag(Qt::ControlModifier))) {
+  if (m_atPress.keys != xAxis->range() || m_atPress.values != yAxis->range()) {
     m_zoomed = true;
+    remember(m_atPress);
   }
   if (event->button() == Qt::LeftButton && (event->pos() - m_pressed).manhattanLength() < kStillPixels) {
     clicked(event->pos());
@@ -196,7 +231,7 @@ void Plot::mouseReleaseEvent(QMouseEvent* event) {
 
 void Plot::mouseDoubleClickEvent(QMouseEvent* event) {
   if (!takesDoubleClick(event->pos())) {
-    showAll();
+    zoomOut();
   }
   event->accept();
 }
@@ -204,8 +239,16 @@ void Plot::mouseDoubleClickEvent(QMouseEvent* event) {
 void Plot::wheelEvent(QWheelEvent* event) {
   // Along the value axis a wheel would only lose the foot of the columns.
   axisRect()->setRangeZoom(Qt::Horizontal);
+  constexpr ulong kOneTurn = 700; // milliseconds between notches that one look back undoes together
+  const View before = present();
   QCustomPlot::wheelEvent(event);
-  m_zoomed = true;
+  if (before.keys != xAxis->range()) {
+    if (m_earlier.empty() || event->timestamp() - m_lastWheel > kOneTurn) {
+      remember(before);
+    }
+    m_lastWheel = event->timestamp();
+    m_zoomed = true;
+  }
   event->accept();
 }
 
@@ -217,7 +260,9 @@ void Plot::keyPressEvent(QKeyEvent* event) {
   if (step != 0 && stepped(step)) {
     event->accept();
   } else if (event->key() == Qt::Key_Escape || event->key() == Qt::Key_Space) {
-    showAll();
+    zoomOut();
+  } else if (event->key() == Qt::Key_Backspace) {
+    goBack();
   } else if (event->matches(QKeySequence::Copy)) {
     copyData();
   } else if (controlAnd(Qt::ShiftModifier, Qt::Key_E)) {
@@ -232,7 +277,9 @@ void Plot::keyPressEvent(QKeyEvent* event) {
 void Plot::contextMenuEvent(QContextMenuEvent* event) {
   auto* menu = new QMenu(this);
   menu->setAttribute(Qt::WA_DeleteOnClose);
-  menu->addAction(tr("Show all"), QKeySequence(Qt::Key_Escape), this, &Plot::showAll);
+  menu->addAction(tr("Show all"), QKeySequence(Qt::Key_Escape), this, &Plot::zoomOut);
+  menu->addAction(tr("Back to the view before"), QKeySequence(Qt::Key_Backspace), this, &Plot::goBack)
+      ->setEnabled(!m_earlier.empty());
   menu->addSeparator();
   menu->addAction(tr("Copy data"), QKeySequence(QKeySequence::Copy), this, &Plot::copyData);
   menu->addAction(tr("Copy picture"), this, &Plot::copyPicture);

@@ -1,7 +1,8 @@
 // Base of every plot: the theme, axis titles that are not rotated, zooming and panning, exact values under
 // the mouse, and export as picture and data. UI thread.
-//   left drag zooms · Ctrl + drag pans · wheel zooms · double-click, Esc or Space shows everything
-//   Ctrl+C copies the data · Ctrl+Shift+E saves PNG · Ctrl+Alt+E saves SVG · the context menu has them all
+//   left drag zooms · Ctrl + drag pans · wheel zooms · double-click, Esc or Space shows everything ·
+//   Backspace goes back to the view before · Ctrl+C copies the data · Ctrl+Shift+E saves PNG · Ctrl+Alt+E
+//   saves SVG · the context menu has them all
 #pragma once
 
 #include "core/support/result.h"
@@ -24,9 +25,11 @@ public:
   /// Writes the plot as it looks (PNG, SVG, PDF) or its data (CSV, TSV), by the path's suffix, whole or not
   /// at all.
   Result<void> save(const QString& path);
+  /// Asks for the path first; failures are told by saveFailed().
+  void saveByDialog(const QString& suffix);
   void copyPicture();
   void copyData() const;
-  /// Back to showing everything.
+  /// Back to showing everything; what was zoomed before is forgotten.
   void showAll();
   /// How often the plot was painted, for tests of speed.
   int paintCount() const { return m_paintCount; }
@@ -74,7 +77,17 @@ protected:
   void paintEvent(QPaintEvent* event) override;
 
 private:
-  void saveByDialog(const QString& suffix);
+  /// What the axes show, to come back to.
+  struct View {
+    QCPRange keys;
+    QCPRange values;
+    bool zoomed = false;
+  };
+  View present() const { return {xAxis->range(), yAxis->range(), m_zoomed}; }
+  void remember(const View& view);
+  /// A person asks to see everything; Backspace undoes that too.
+  void zoomOut();
+  void goBack();
   Result<void> savePicture(const QString& path, const QString& suffix);
 
   const Theme* m_theme;
@@ -82,7 +95,10 @@ private:
   QCPItemText* m_valueTitle;
   QCPItemText* m_empty;
   QPoint m_pressed;
+  View m_atPress;
   bool m_zoomed = false;
+  std::vector<View> m_earlier; ///< the oldest first
+  ulong m_lastWheel = 0;       ///< when the wheel was last turned, in milliseconds
   int m_paintCount = 0;
 };
 

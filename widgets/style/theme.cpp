@@ -66,7 +66,10 @@ QToolButton[role="segment"]:disabled { color: @quiet; background: transparent; }
 QLineEdit, QComboBox, QDoubleSpinBox, QSpinBox { background: @quietPanel; border: 1px solid @line; border-radius: 6px; padding: 4px 8px; }
 QComboBox::drop-down { border: none; width: 20px; }
 QComboBox::down-arrow { image: url(:/halfstep/chevron.svg); width: 10px; height: 10px; }
-QLineEdit:focus, QComboBox:focus, QDoubleSpinBox:focus { border-color: @accent; }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { background: transparent; border: none; width: 18px; }
+QAbstractSpinBox::up-arrow { image: url(:/halfstep/chevron_up.svg); width: 8px; height: 8px; }
+QAbstractSpinBox::down-arrow { image: url(:/halfstep/chevron.svg); width: 8px; height: 8px; }
+QLineEdit:focus, QComboBox:focus, QDoubleSpinBox:focus, QSpinBox:focus { border-color: @accent; }
 QLineEdit[invalid="true"] { border-color: @bad; }
 QTableView { background: @panel; border: none; gridline-color: @line; font-size: 12px; selection-background-color: @selection; selection-color: @text; }
 QHeaderView { background: @panel; }

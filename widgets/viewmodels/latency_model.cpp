@@ -2,6 +2,7 @@
 
 #include "core/analysis/search_space.h"
 #include "core/support/units.h"
+#include "widgets/viewmodels/table_roles.h"
 
 #include <QStringList>
 #include <QVariantList>
@@ -259,6 +260,9 @@ QVariant LatencyModel::data(const QModelIndex& index, int role) const {
     if (role == sortRole) {
       return std::isnan(own) ? -1.0 : own;
     }
+    if (role == kPlainRole) {
+      return own * 1e3;
+    }
     if (role == fasterRole) {
       const double faster = seconds(layer, LatencyType::fp32) / own;
       return std::isnan(faster) || type == LatencyType::fp32 ? QVariant() : QVariant(faster);
@@ -287,12 +291,13 @@ QVariant LatencyModel::headerData(int section, Qt::Orientation orientation, int 
   if (role == Qt::TextAlignmentRole) {
     return QVariant::fromValue(Qt::AlignVCenter | (isType ? Qt::AlignRight : Qt::AlignLeft));
   }
-  if (role != Qt::DisplayRole) {
+  if (role != Qt::DisplayRole && (role != kPlainRole || !isType)) {
     return {};
   }
   if (isType) {
     const auto name = latencyTypeName(kLatencyTypes[static_cast<std::size_t>(section - firstTypeColumn)]);
-    return QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size()));
+    const QString title = QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size()));
+    return role == kPlainRole ? tr("%1, ms").arg(title) : title;
   }
   return section == layerColumn ? tr("Layer")
                                 : (section == barsColumn ? tr("Time of one call") : tr("What limits it"));

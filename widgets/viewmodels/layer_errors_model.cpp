@@ -2,6 +2,7 @@
 
 #include "core/quant/scheme_grammar.h"
 #include "widgets/viewmodels/sensitivity_model.h"
+#include "widgets/viewmodels/table_roles.h"
 
 #include <cmath>
 
@@ -57,6 +58,9 @@ QVariant LayerErrorsModel::data(const QModelIndex& index, int role) const {
     const QString why = QString::fromStdString(m_view->errors->left[layer]);
     return why.isEmpty() ? QString::fromStdString(name)
                          : QString::fromStdString(name) + QStringLiteral("\n") + why;
+  }
+  if (role == kPlainRole && !isText) {
+    return value(layer, index.column());
   }
   if (role != Qt::DisplayRole && role != sortRole) {
     return {};

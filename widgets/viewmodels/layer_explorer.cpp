@@ -43,8 +43,12 @@ Result<std::shared_ptr<const LayerView>> computeView(const std::shared_ptr<const
                                                      LayerView view, Accuracy accuracy,
                                                      const JobContext& context) {
   if (!view.matrix) {
-    HALFSTEP_TRY(view.matrix,
-                 WeightMatrix::fromLayer(model->layers[static_cast<std::size_t>(view.layer)], context));
+    const Layer& layer = model->layers[static_cast<std::size_t>(view.layer)];
+    if (layer.stored) {
+      HALFSTEP_TRY(StoredFacts facts, storedFacts(*layer.stored, context));
+      view.stored = std::make_shared<const StoredFacts>(std::move(facts));
+    }
+    HALFSTEP_TRY(view.matrix, WeightMatrix::fromLayer(layer, context));
     HALFSTEP_TRY(WeightProfile profile, profileWeights(*view.matrix, context));
     view.profile = std::make_shared<const WeightProfile>(std::move(profile));
   }
@@ -135,6 +139,7 @@ void LayerExplorer::request() {
   if (sameLayer) {
     wanted.matrix = m_view->matrix;
     wanted.profile = m_view->profile;
+    wanted.stored = m_view->stored;
     if (m_view->scheme == wanted.scheme && !m_view->estimated) {
       wanted.quantization = m_view->quantization;
     }

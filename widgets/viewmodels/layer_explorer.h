@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/quant/distribution.h"
+#include "core/quant/stored_facts.h"
 #include "widgets/jobs/job_runner.h"
 #include "widgets/viewmodels/document.h"
 #include "widgets/viewmodels/selection.h"
@@ -22,6 +23,7 @@ struct LayerView {
   std::size_t segment = 0; ///< that segment's number
   std::shared_ptr<const WeightMatrix> matrix;
   std::shared_ptr<const WeightProfile> profile;
+  std::shared_ptr<const StoredFacts> stored; ///< of a weight that the file holds quantized, otherwise null
   std::shared_ptr<const LayerQuantization> quantization;
   /// Where exact figures take longer than a frame: these are estimates from `sample`, and the exact view
   /// follows.

@@ -2,6 +2,7 @@
 
 #include "core/quant/scheme_grammar.h"
 #include "core/support/units.h"
+#include "widgets/viewmodels/table_roles.h"
 
 #include <algorithm>
 #include <cmath>
@@ -83,6 +84,8 @@ QVariant LayersModel::data(const QModelIndex& index, int role) const {
                : QVariant(Qt::AlignLeft | Qt::AlignVCenter);
   case sortRole:
     return sortValue(row, index.column());
+  case kPlainRole:
+    return plainValue(row, index.column());
   case operatorRole:
     return operatorText(m_document.layer(row));
   case stripRole: {
@@ -151,6 +154,24 @@ QVariant LayersModel::sortValue(int row, int column) const {
   }
 }
 
+QVariant LayersModel::plainValue(int row, int column) const {
+  const LayerSummary* figures = m_document.summary(row);
+  switch (column) {
+  case sizeColumn:
+    return static_cast<qulonglong>(m_document.layer(row).parameters());
+  case bitsColumn:
+    return figures == nullptr ? QVariant(QString()) : figures->bitsPerWeight;
+  case sqnrColumn:
+    return figures == nullptr ? QVariant(QString()) : figures->errors.sqnrDb();
+  case sensitivityColumn: { // the strip's figures, "int8: 0.0012; int4: 0.31"
+    const QString text = tooltipOf(row, column);
+    return text.section('\n', 1).replace('\n', QStringLiteral("; "));
+  }
+  default:
+    return textOf(row, column);
+  }
+}
+
 QString LayersModel::tooltipOf(int row, int column) const {
   const Layer& layer = m_document.layer(row);
   switch (column) {
@@ -195,6 +216,9 @@ QVariant LayersModel::headerData(int section, Qt::Orientation orientation, int r
       QT_TR_NOOP("Signal to quantization noise of the weights, in decibel; higher is better"),
       QT_TR_NOOP("Sensitivity, measured: what this layer alone does to the output, one box per scheme of the "
                  "sweep; brighter is worse")};
+  if (role == kPlainRole && section == sizeColumn) {
+    return tr("Weights");
+  }
   if (role == Qt::DisplayRole) {
     return tr(kTitles[section]);
   }

@@ -52,6 +52,7 @@ signals:
 private:
   QVariant textOf(int row, int column) const;
   QVariant sortValue(int row, int column) const;
+  QVariant plainValue(int row, int column) const;
   QString tooltipOf(int row, int column) const;
   void changed(const std::vector<int>& layers);
 

@@ -3,6 +3,7 @@
 #include "core/quant/scheme_grammar.h"
 #include "core/support/units.h"
 #include "widgets/viewmodels/sensitivity_model.h"
+#include "widgets/viewmodels/table_roles.h"
 
 #include <QFont>
 
@@ -88,7 +89,10 @@ QVariant PlanDifferenceModel::data(const QModelIndex& index, int role) const {
            : index.column() == fromColumn ? QString::fromStdString(printLayerPlan(row.from))
                                           : QString::fromStdString(printLayerPlan(row.to));
   }
-  const bool sorting = role == sortRole;
+  if (role == kPlainRole && index.column() < sizeColumn) {
+    return {};
+  }
+  const bool sorting = role == sortRole || role == kPlainRole;
   if (role != Qt::DisplayRole && !sorting) {
     return {};
   }
@@ -114,7 +118,10 @@ QVariant PlanDifferenceModel::sumData(int column, int role) const {
     bold.setBold(true);
     return bold;
   }
-  const bool sorting = role == sortRole;
+  if (role == kPlainRole && column < sizeColumn) {
+    return {};
+  }
+  const bool sorting = role == sortRole || role == kPlainRole;
   if (role != Qt::DisplayRole && !sorting) {
     return {};
   }
@@ -133,6 +140,9 @@ QVariant PlanDifferenceModel::sumData(int column, int role) const {
 QVariant PlanDifferenceModel::headerData(int section, Qt::Orientation orientation, int role) const {
   if (orientation != Qt::Horizontal) {
     return {};
+  }
+  if (role == kPlainRole && section == sizeColumn) {
+    return tr("Size, bytes");
   }
   if (role == Qt::DisplayRole) {
     static const QStringList titles = {tr("Layer"), tr("From"), tr("To"), tr("Size"), tr("Damage")};

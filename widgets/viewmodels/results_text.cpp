@@ -27,38 +27,44 @@ struct Definition {
   const char* name;
   QString label;
   QString explanation;
-  std::function<QString(const LayerSummary&)> value;
+  QString plainLabel;
+  std::function<double(const LayerSummary&)> number;
+  std::function<QString(double)> print;
 };
 
 std::vector<Definition> definitions(std::int64_t originalBytes) {
   const auto tr = [](const char* source) { return QObject::tr(source); };
+  const auto real = [](double value) { return text(formatReal(value)); };
   return {
       {"sqnr", tr("SQNR"),
        tr("Signal to quantization noise ratio of the weights: 10·log₁₀(Σx² / Σ(x−x̂)²).\n6 dB is one bit."),
-       [](const LayerSummary& s) { return decibel(s.errors.sqnrDb()); }},
-      {"mse", tr("MSE"), tr("Mean squared error of the weights, (1/n)·Σ(x−x̂)²."),
-       [](const LayerSummary& s) { return text(formatReal(s.errors.mse())); }},
+       tr("SQNR, dB"), [](const LayerSummary& s) { return s.errors.sqnrDb(); }, decibel},
+      {"mse", tr("MSE"), tr("Mean squared error of the weights, (1/n)·Σ(x−x̂)²."), tr("MSE"),
+       [](const LayerSummary& s) { return s.errors.mse(); }, real},
       {"mse_rounding", tr("  of it rounding"),
        tr("The part of the MSE from weights inside the clipping range: each is at most half a step off."),
-       [](const LayerSummary& s) { return text(formatReal(s.errors.mseRounding())); }},
+       tr("MSE, rounding"), [](const LayerSummary& s) { return s.errors.mseRounding(); }, real},
       {"mse_clipping", tr("  of it clipping"),
        tr("The part of the MSE from weights beyond the clipping range, which all land on its end."),
-       [](const LayerSummary& s) { return text(formatReal(s.errors.mseClipping())); }},
-      {"max_error", tr("Largest error"), tr("The largest |x−x̂| of any weight."),
-       [](const LayerSummary& s) { return text(formatReal(s.errors.maxError)); }},
+       tr("MSE, clipping"), [](const LayerSummary& s) { return s.errors.mseClipping(); }, real},
+      {"max_error", tr("Largest error"), tr("The largest |x−x̂| of any weight."), tr("Largest error"),
+       [](const LayerSummary& s) { return s.errors.maxError; }, real},
       {"mean_error", tr("Mean error"), tr("The mean of x̂−x: a bias that shifts the layer's output."),
-       [](const LayerSummary& s) { return text(formatReal(s.errors.meanError())); }},
+       tr("Mean error"), [](const LayerSummary& s) { return s.errors.meanError(); }, real},
       {"cosine", tr("Cosine"), tr("Cosine of the angle between original and dequantized weights."),
-       [](const LayerSummary& s) { return text(formatReal(s.errors.cosine(), 5)); }},
-      {"clipped", tr("Clipped"), tr("The share of weights whose code was saturated."),
-       [](const LayerSummary& s) { return text(formatShare(s.errors.clippedShare())); }},
+       tr("Cosine"), [](const LayerSummary& s) { return s.errors.cosine(); },
+       [](double value) { return text(formatReal(value, 5)); }},
+      {"clipped", tr("Clipped"), tr("The share of weights whose code was saturated."), tr("Clipped, share"),
+       [](const LayerSummary& s) { return s.errors.clippedShare(); },
+       [](double value) { return text(formatShare(value)); }},
       {"bits", tr("Bits per weight"),
-       tr("All bytes of the layer, scales and zero points counted, over its weights."),
-       [](const LayerSummary& s) { return text(formatReal(s.bitsPerWeight)); }},
+       tr("All bytes of the layer, scales and zero points counted, over its weights."), tr("Bits per weight"),
+       [](const LayerSummary& s) { return s.bitsPerWeight; }, real},
       {"bytes", tr("Size"),
        tr("Codes, scales (float32) and zero points; the original is %1.")
            .arg(text(formatBytes(originalBytes))),
-       [](const LayerSummary& s) { return text(formatBytes(s.bytes)); }},
+       tr("Size, bytes"), [](const LayerSummary& s) { return static_cast<double>(s.bytes); },
+       [](double value) { return text(formatBytes(static_cast<std::int64_t>(value))); }},
   };
 }
 
@@ -74,20 +80,27 @@ std::vector<FigureRow> figureRows(const LayerSummary* current, const LayerSummar
                   {},
                   {},
                   definition.explanation,
+                  std::nullopt,
+                  definition.plainLabel,
+                  std::nullopt,
                   std::nullopt};
     if (current != nullptr) {
+      row.number = definition.number(*current);
       row.value = (current->estimated && !isExactAlways(row.name) ? QStringLiteral("≈ ") : QString()) +
-                  definition.value(*current);
+                  definition.print(*row.number);
       if (row.name == QLatin1String("sqnr") && !std::isnan(current->errors.sqnrDb())) {
         row.judgement = sqnrJudgement(current->errors.sqnrDb());
       }
     }
     if (previous != nullptr) {
-      const QString before = definition.value(*previous);
+      const QString before = definition.print(definition.number(*previous));
       row.was = before == row.value ? QString() : QObject::tr("was %1").arg(before);
     }
     if (pinned != nullptr) {
-      row.pinned = definition.value(*pinned);
+      row.pinned = definition.print(definition.number(*pinned));
+    }
+    if (const LayerSummary* compared = pinned != nullptr ? pinned : previous; compared != nullptr) {
+      row.comparedNumber = definition.number(*compared);
     }
     rows.push_back(std::move(row));
   }
@@ -99,7 +112,10 @@ std::vector<FigureRow> figureRows(const LayerSummary* current, const LayerSummar
          {},
          {},
          QObject::tr("Weights that are not finite numbers. They are counted and left out of every figure."),
-         -1});
+         -1,
+         QObject::tr("NaN and ∞"),
+         static_cast<double>(current->errors.nonFinite),
+         std::nullopt});
   }
   return rows;
 }

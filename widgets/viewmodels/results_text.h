@@ -19,6 +19,10 @@ struct FigureRow {
   QString pinned;               ///< the pinned result's value
   QString explanation;          ///< the tooltip: what it is and how it is computed
   std::optional<int> judgement; ///< −1, 0, 1 for figures with a judged meaning
+  QString plainLabel;           ///< for tables that are copied or saved: "SQNR, dB"
+  /// The numbers in full, in plainLabel's unit; nothing where there is none.
+  std::optional<double> number;
+  std::optional<double> comparedNumber; ///< the pinned result's, or else the one before
 };
 
 /// `previous` and `pinned` may be null.

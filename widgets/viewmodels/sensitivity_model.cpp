@@ -2,6 +2,7 @@
 
 #include "core/quant/scheme_grammar.h"
 #include "core/support/units.h"
+#include "widgets/viewmodels/table_roles.h"
 
 #include <algorithm>
 #include <cmath>
@@ -273,6 +274,9 @@ QVariant SensitivityModel::data(const QModelIndex& index, int role) const {
   }
   if (role == Qt::DisplayRole) {
     return cellText(value(layer, shown));
+  }
+  if (role == kPlainRole) {
+    return value(layer, shown);
   }
   if (index.column() == barColumn()) {
     return barData(layer, role);

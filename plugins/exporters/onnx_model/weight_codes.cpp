@@ -154,14 +154,14 @@ Result<WeightCodes> weightCodes(const Layer& layer, const Scheme& scheme, const 
   WeightCodes made;
   made.layout = codeLayout(layer.weight.shape(), layer.channelAxes, scheme);
   HALFSTEP_TRY(made.parameters, chooseParameters(*matrix, scheme, context));
-  HALFSTEP_TRY(QuantizedValues values, quantizeValues(*matrix, made.parameters, context));
-  made.codes = std::move(values.codes);
-  if (const auto order = matrix->weightOrder(); !made.layout.isMatrix && !order.empty()) {
-    std::vector<std::int32_t> ordered(order.size());
-    for (std::size_t i = 0; i < order.size(); ++i) {
-      ordered[i] = made.codes[order[i]];
-    }
-    made.codes = std::move(ordered);
+  if (made.layout.isMatrix) {
+    HALFSTEP_TRY(QuantizedValues values, quantizeValues(*matrix, made.parameters, context));
+    made.codes = std::move(values.codes);
+  } else {
+    HALFSTEP_TRY(const auto bytes,
+                 codesInWeightOrder(*matrix, made.parameters, sizeof(std::int32_t), context));
+    made.codes.resize(bytes.size() / sizeof(std::int32_t));
+    std::copy(bytes.begin(), bytes.end(), std::as_writable_bytes(std::span(made.codes)).begin());
   }
   made.scales = made.parameters.scales;
   made.zeroPoints = made.parameters.zeroPoints;
