@@ -30,6 +30,7 @@
 #include <QScreen>
 #include <QStackedWidget>
 #include <QStatusBar>
+#include <QTimer>
 #include <QToolBar>
 
 namespace halfstep {
@@ -117,6 +118,7 @@ void MainWindow::makePages() {
   connect(m_tradeOff, &TradeOffPanel::saveVersionRequested, m_commands, &Commands::saveVersion);
   connect(m_tradeOff, &TradeOffPanel::versionsRequested, m_commands, &Commands::showVersions);
   connect(m_commands, &Commands::pageRequested, m_pages, &PageStack::setCurrentPage);
+  connect(m_pages, &PageStack::pageAboutToChange, this, &MainWindow::keepWidths);
   connect(m_pages, &PageStack::pageChanged, this, &MainWindow::showPage);
   connect(m_pages, &PageStack::pageChanged, m_commands, &Commands::setPage);
   connect(m_sensitivity, &SensitivityPanel::failed, this, &MainWindow::warn);
@@ -127,8 +129,24 @@ void MainWindow::showPage(const QString& name) {
   // The other pages list the layers themselves and want the room, and the Trade-off page edits the plan by
   // itself; whoever shows a panel there keeps it.
   const bool lists = name != QLatin1String("distribution") && name != QLatin1String("activations");
+  const bool wereHidden = m_layersHidden || m_schemeHidden;
   giveUp(*m_layersDock, m_layersHidden, lists);
   giveUp(*m_schemeDock, m_schemeHidden, name == QLatin1String("trade-off"));
+  if (wereHidden && !m_layersHidden) {
+    // Soon: for now the page before still counts, which leaves them hardly any room.
+    QTimer::singleShot(0, this, [this] {
+      resizeDocks({m_layersDock, m_schemeDock}, {m_layersWidth, m_schemeWidth}, Qt::Horizontal);
+    });
+  }
+}
+
+void MainWindow::keepWidths() {
+  // Before the next page is there: a wide one takes its room from them at once.
+  if (m_layersHidden) {
+    return;
+  }
+  m_layersWidth = m_layersDock->isVisible() ? m_layersDock->width() : m_layersWidth;
+  m_schemeWidth = m_schemeDock->isVisible() ? m_schemeDock->width() : m_schemeWidth;
 }
 
 void MainWindow::giveUp(QDockWidget& dock, bool& hidden, bool wanted) {

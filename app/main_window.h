@@ -51,6 +51,7 @@ private:
   void makePages();
   void showModel();
   void showPage(const QString& name);
+  void keepWidths();
   static void giveUp(QDockWidget& dock, bool& hidden, bool wanted);
   void restoreWindow();
   void shareWidth();
@@ -77,6 +78,8 @@ private:
   QDockWidget* m_logDock = nullptr;
   QLabel* m_modelName = nullptr;
   QLabel* m_modelFacts = nullptr;
+  int m_layersWidth = 1;       ///< when it was last shown
+  int m_schemeWidth = 1;       ///< likewise
   bool m_layersHidden = false; ///< by a page that lists the layers itself
   bool m_schemeHidden = false; ///< by a page that needs the room
   bool m_closeConfirmed = false;

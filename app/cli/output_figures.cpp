@@ -2,8 +2,10 @@
 
 #include "core/support/units.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 namespace halfstep::cli {
 
@@ -27,8 +29,17 @@ std::string evaluationText(const Evaluation& evaluation, std::uint64_t seed) {
   }
   std::string text = tableText(rows, 2) + "on " + std::to_string(evaluation.samples.size()) + " of " +
                      displayText(evaluation.origin.description) + "\n";
+  std::map<std::string, std::vector<std::string>> left; // the layers of every reason
   for (const auto& [layer, why] : evaluation.left) {
-    text += displayText(layer) + " stays in float: " + displayText(why) + "\n";
+    left[why].push_back(layer);
+  }
+  for (const auto& [why, layers] : left) {
+    constexpr std::size_t kNamed = 3; // --json has them all
+    for (std::size_t i = 0; i < std::min(layers.size(), kNamed); ++i) {
+      text += (i > 0 ? ", " : "") + displayText(layers[i]);
+    }
+    text += layers.size() > kNamed ? " and " + std::to_string(layers.size() - kNamed) + " more" : "";
+    text += (layers.size() == 1 ? " stays as it is: " : " stay as they are: ") + displayText(why) + "\n";
   }
   return text;
 }

@@ -160,7 +160,7 @@ Json estimateJson(const std::string& file, const Beside& beside) {
   return json;
 }
 
-std::string estimateText(const FisherEstimate& estimate) {
+std::string fisherText(const FisherEstimate& estimate) {
   std::vector<std::vector<std::string>> rows = {{"LAYER"}};
   for (const Scheme& scheme : estimate.schemes) {
     rows.front().push_back(printScheme(scheme));
@@ -183,7 +183,26 @@ std::string estimateText(const FisherEstimate& estimate) {
   return tableText(rows, 1) + fisherTitle(estimate) + fisherLeftText(estimate);
 }
 
-std::string sweepText(const Sensitivity& sweep, const FisherEstimate* fisher) {
+/// One layer's cells, each with its 95 % interval.
+std::vector<std::string> sweepRow(const Sensitivity& sweep, const FisherEstimate* fisher, std::size_t layer) {
+  std::vector<std::string> row = {displayText(sweep.layers[layer])};
+  for (std::size_t scheme = 0; scheme < sweep.schemes.size(); ++scheme) {
+    row.push_back(estimateText(sweep.estimate(layer, scheme)));
+    if (fisher != nullptr) {
+      const double estimated = fisher->value(layer, scheme);
+      row.push_back(std::isnan(estimated) ? "–" : formatReal(estimated));
+    }
+  }
+  return row;
+}
+
+/// "unknown" where it is NaN.
+std::string correlationText(double rho) {
+  return std::isnan(rho) ? "unknown" : formatReal(rho);
+}
+
+std::string sweepText(const Sensitivity& sweep, const Beside& beside) {
+  const FisherEstimate* fisher = beside.fisher.get();
   std::vector<std::vector<std::string>> rows = {{"LAYER"}};
   for (std::size_t scheme = 0; scheme < sweep.schemes.size(); ++scheme) {
     rows.front().push_back(printLayerPlan(sweep.candidate(scheme)));
@@ -191,40 +210,44 @@ std::string sweepText(const Sensitivity& sweep, const FisherEstimate* fisher) {
       rows.front().push_back("FISHER");
     }
   }
+  rows.front().push_back(""); // the mark of those that cannot be told apart
   const std::size_t last = sweep.schemes.size() - 1;
-  std::vector<std::size_t> order = reliabilityOf(sweep, last).order;
+  const RankingReliability ranking = reliabilityOf(sweep, last);
+  bool isAnyTied = false;
+  for (std::size_t place = 0; place < ranking.order.size(); ++place) {
+    rows.push_back(sweepRow(sweep, fisher, ranking.order[place]));
+    rows.back().push_back(ranking.tied[place] ? "~" : "");
+    isAnyTied = isAnyTied || ranking.tied[place];
+  }
   for (std::size_t layer = 0; layer < sweep.layers.size(); ++layer) { // those without figures at the end
-    if (std::find(order.begin(), order.end(), layer) == order.end()) {
-      order.push_back(layer);
+    if (std::find(ranking.order.begin(), ranking.order.end(), layer) == ranking.order.end()) {
+      rows.push_back(sweepRow(sweep, fisher, layer));
+      rows.back().emplace_back();
     }
   }
-  for (const std::size_t layer : order) {
-    std::vector<std::string> row = {displayText(sweep.layers[layer])};
-    for (std::size_t scheme = 0; scheme < sweep.schemes.size(); ++scheme) {
-      const double value = sweep.value(layer, scheme);
-      row.push_back(std::isnan(value) ? "–" : formatReal(value));
-      if (fisher != nullptr) {
-        const double estimated = fisher->value(layer, scheme);
-        row.push_back(std::isnan(estimated) ? "–" : formatReal(estimated));
-      }
-    }
-    rows.push_back(std::move(row));
-  }
-  std::string text = tableText(rows, 1) + std::string(metricName(sweep.metric)) + " on " +
+  std::string text = tableText(rows, 1) + std::string(metricName(sweep.metric)) + " (95 % interval) on " +
                      std::to_string(sweep.samples) + " of " + displayText(sweep.origin.description) + "\n";
+  if (isAnyTied) {
+    text += "~ the samples cannot tell it from the layer above at " + printLayerPlan(sweep.candidate(last)) +
+            "\n";
+  }
+  for (std::size_t layer = 0; layer < sweep.layers.size(); ++layer) {
+    if (!sweep.left[layer].empty()) {
+      text += displayText(sweep.layers[layer]) + ": not measured: " + displayText(sweep.left[layer]) + "\n";
+    }
+  }
+  const std::vector<double> screening = rankCorrelationsWith(sweep, beside.screening);
+  const std::vector<double> estimated =
+      fisher != nullptr ? rankCorrelationsWith(sweep, fisher->values) : std::vector<double>();
   for (std::size_t scheme = 0; scheme < sweep.schemes.size(); ++scheme) {
     const double rho = reliabilityOf(sweep, scheme).splitHalf;
     text += printLayerPlan(sweep.candidate(scheme)) + ": split-half rank correlation " +
-            (std::isnan(rho) ? "unknown (too few samples)" : formatReal(rho)) + "\n";
+            (std::isnan(rho) ? "unknown (too few samples)" : formatReal(rho)) +
+            "; rank correlation with the measured: weight error " + correlationText(screening[scheme]) +
+            (fisher != nullptr ? ", Fisher " + correlationText(estimated[scheme]) : "") + "\n";
   }
   if (fisher != nullptr) {
-    text += fisherTitle(*fisher);
-    const std::vector<double> correlations = rankCorrelationsWith(sweep, fisher->values);
-    for (std::size_t scheme = 0; scheme < sweep.schemes.size(); ++scheme) {
-      text += printScheme(sweep.schemes[scheme]) + ": rank correlation with the measured " +
-              (std::isnan(correlations[scheme]) ? "unknown" : formatReal(correlations[scheme])) + "\n";
-    }
-    text += fisherLeftText(*fisher);
+    text += fisherTitle(*fisher) + fisherLeftText(*fisher);
   }
   return text;
 }
@@ -274,7 +297,7 @@ Result<void> sweepNetwork(Environment& environment, const SensitivityCommandOpti
   }
   if (given.onlyEstimate) {
     environment.output().document(estimateJson(given.file, beside));
-    environment.output().text(estimateText(*beside.fisher));
+    environment.output().text(fisherText(*beside.fisher));
     return {};
   }
   const double from = beside.fisher ? 0.3 : 0.02;
@@ -284,7 +307,7 @@ Result<void> sweepNetwork(Environment& environment, const SensitivityCommandOpti
                                                     context.part(from + 0.03, 1.0)));
   const double seconds = secondsSince(start);
   environment.output().document(sweepJson(given.file, *sweep, beside, seconds));
-  environment.output().text(sweepText(*sweep, beside.fisher.get()));
+  environment.output().text(sweepText(*sweep, beside));
   return {};
 }
 

@@ -146,6 +146,7 @@ public:
     const Model& model = m_executor.model();
     HALFSTEP_TRY(const Survey seen, survey(m_executor, m_reach, m_samples, m_job));
     m_keeping = keepingFor(model, seen, m_options, result.samples);
+    HALFSTEP_CHECK(leaveUnreached(result));
     for (std::size_t first = 0; first < result.samples; first += m_keeping.samplesAtOnce) {
       const std::size_t end = std::min(first + m_keeping.samplesAtOnce, result.samples);
       if (allDone(result, end)) {
@@ -163,6 +164,45 @@ public:
   }
 
 private:
+  /// Layers of branches, loop bodies and functions that no sample's run comes to are not measured: the output
+  /// does not change with them, and they would look harmless.
+  Result<void> leaveUnreached(Sensitivity& result) const {
+    std::map<const Node*, std::vector<std::size_t>> watched;
+    const std::vector<Node>& nodes = m_executor.model().graph.nodes;
+    std::unordered_set<std::size_t> missing;
+    for (std::size_t layer = 0; layer < result.layers.size(); ++layer) {
+      const std::vector<LayerUse>& uses = m_simulation.uses(layer);
+      const bool always = std::any_of(uses.begin(), uses.end(), [&](const LayerUse& use) {
+        return std::any_of(nodes.begin(), nodes.end(), [&](const Node& node) { return &node == use.node; });
+      });
+      for (const LayerUse& use : always ? std::vector<LayerUse>() : uses) {
+        watched[use.node].push_back(layer);
+        missing.insert(layer);
+      }
+    }
+    RunOptions options;
+    for (const auto& [node, layers] : watched) {
+      options.edits[node] = [&missing, &layers = layers](std::span<Value>) -> Result<void> {
+        for (const std::size_t layer : layers) {
+          missing.erase(layer);
+        }
+        return {};
+      };
+    }
+    for (std::size_t i = 0; i < result.samples && !missing.empty(); ++i) {
+      HALFSTEP_CHECK(m_job.checkpoint());
+      HALFSTEP_TRY(const auto inputs, m_samples.inputs(i));
+      HALFSTEP_CHECK(m_executor.run(inputs, m_job, options));
+    }
+    for (const std::size_t layer : missing) {
+      result.left[layer] = "no sample's run comes to it";
+      for (std::size_t scheme = 0; scheme < result.schemes.size(); ++scheme) {
+        result.cells[layer * result.schemes.size() + scheme] = {};
+      }
+    }
+    return {};
+  }
+
   static bool allDone(const Sensitivity& result, std::size_t end) {
     for (std::size_t layer = 0; layer < result.layers.size(); ++layer) {
       if (!layerDone(result, layer, end)) {

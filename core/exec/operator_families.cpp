@@ -27,8 +27,9 @@ std::vector<std::span<const OperatorEntry>> operatorFamilies() {
           experimentalOperators(), functionOperators(),   fusedOperators(),        gatherScatterOperators(),
           lossesOperators(),       matmulOperators(),     movementOperators(),     normalizationOperators(),
           patchOperators(),        poolingOperators(),    quantizationOperators(), randomOperators(),
-          recurrentOperators(),    reductionsOperators(), resizeOperators(),       rotaryOperators(),
-          shapeOperators(),        signalOperators(),     textOperators(),         trainingOperators()};
+          recurrentOperators(),    reductionsOperators(), renamedOperators(),      resizeOperators(),
+          rotaryOperators(),       shapeOperators(),      signalOperators(),       textOperators(),
+          trainingOperators()};
 }
 
 const OperatorEntry* findOperator(std::string_view domain, std::string_view opType, std::int64_t version) {

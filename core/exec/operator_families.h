@@ -30,6 +30,7 @@ std::span<const OperatorEntry> quantizationOperators();
 std::span<const OperatorEntry> randomOperators();
 std::span<const OperatorEntry> recurrentOperators();
 std::span<const OperatorEntry> reductionsOperators();
+std::span<const OperatorEntry> renamedOperators();
 std::span<const OperatorEntry> resizeOperators();
 std::span<const OperatorEntry> rotaryOperators();
 std::span<const OperatorEntry> shapeOperators();

@@ -22,7 +22,7 @@ enum class ChannelRule : std::uint8_t {
   fusedRight,        ///< input B of FusedMatMul: by transB and transBatchB
   fusedLeft,         ///< input A of FusedMatMul: by transA and transBatchA
   gatherAxis,        ///< Gather: its axis
-  directionsAndRows, ///< LSTM, GRU, RNN: axes 0 and 1
+  directionsAndRows, ///< LSTM, GRU, RNN, and the experts of MoE: axes 0 and 1
   directionsAndLast, ///< DynamicQuantizeLSTM, whose weights are transposed: axes 0 and 2
 };
 

@@ -208,6 +208,60 @@ private slots:
     QVERIFY((*fast)->cell(3, 0).samples[0].outputs[1].noise > 0.0);
   }
 
+  void branchesThatNoSampleTakesAreNotMeasured() {
+    // y = sum(x) > 0 ? x·a : x·b, on samples of which the sums are given.
+    auto model = std::make_shared<Model>();
+    model->opsets[""] = 17;
+    Graph& graph = model->graph;
+    graph.addInitializer("a", test::randomTensor({4, 3}, 1));
+    graph.addInitializer("b", test::randomTensor({4, 3}, 2));
+    graph.addInitializer("zero", tensorOf({}, {0.0f}));
+    Node sum = test::operation("ReduceSum", "sum", {"x"}, {"s"});
+    sum.attributes["keepdims"] = std::int64_t{0};
+    Node choice = test::operation("If", "choice", {"c"}, {"y"});
+    for (const auto& [branch, weight] : {std::pair{"then_branch", "a"}, {"else_branch", "b"}}) {
+      auto body = std::make_shared<Graph>();
+      body->nodes = {test::operation("MatMul", weight, {"x", weight}, {"p"})};
+      body->outputs = {test::floatValue("p", {1, 3})};
+      choice.attributes[branch] = std::shared_ptr<const Graph>(body);
+    }
+    graph.nodes = {sum, test::operation("Greater", "greater", {"s", "zero"}, {"c"}), choice};
+    graph.inputs = {test::floatValue("x", {1, 4})};
+    graph.outputs = {test::floatValue("y", {1, 3})};
+    graph.indexConstants();
+    model->layers = findLayers(*model, model->warnings);
+    QCOMPARE(model->layers.size(), std::size_t{2});
+
+    class Rows : public test::SmallSamples {
+    public:
+      explicit Rows(std::vector<float> sums)
+          : SmallSamples(sums.size())
+          , m_sums(std::move(sums)) {}
+      Result<std::map<std::string, Value>> inputs(std::size_t index) const override {
+        return std::map<std::string, Value>{{"x", tensorOf({1, 4}, {m_sums[index], 1.0f, 0.5f, -1.5f})}};
+      }
+
+    private:
+      std::vector<float> m_sums;
+    };
+    const auto executor = Executor::create(model).value();
+    const Simulation simulation(model, nullptr);
+    SensitivityOptions options;
+    options.schemes = schemes({"int4", "int2"});
+    const auto positive = measureSensitivity(executor, simulation, Rows({1.0f, 2.0f}), options, nullptr, {});
+    VERIFY_OK(positive);
+    const bool firstIsThen = (*positive)->layers[0].find("then") != std::string::npos;
+    const std::size_t then = firstIsThen ? 0 : 1;
+    QVERIFY((*positive)->value(then, 0) > 0.0 && (*positive)->left[then].empty());
+    QVERIFY(std::isnan((*positive)->value(1 - then, 0)));
+    QVERIFY((*positive)->left[1 - then].find("no sample") != std::string::npos);
+    QVERIFY((*positive)->isComplete());
+    QCOMPARE(reliabilityOf(**positive, 0).order, std::vector<std::size_t>{then});
+    const auto both = measureSensitivity(executor, simulation, Rows({1.0f, -2.0f}), options, nullptr, {});
+    VERIFY_OK(both);
+    QVERIFY((*both)->value(0, 1) > 0.0 && (*both)->value(1, 1) > 0.0);
+  }
+
   void goesOnWhereItWasStopped() {
     const Network net;
     const Simulation simulation(net.model, nullptr);

@@ -436,7 +436,11 @@ private slots:
       const double ratio = estimated[0].toDouble() / measured[0].toDouble();
       QVERIFY2(ratio > 0.6 && ratio < 1.6, qPrintable(QString::number(ratio))); // the same unit, at 8 bits
     }
-    QVERIFY(run(sweep).output.contains("int4: rank correlation with the measured"));
+    const QByteArray table = run(sweep).output;
+    QVERIFY2(table.contains("rank correlation with the measured: weight error "), table.constData());
+    QVERIFY(table.contains(", Fisher ") && table.contains("(95 % interval)"));
+    const auto row = table.split('\n').at(1); // "fc1  2.1e−05 (1.2e−05 to 3.3e−05) …"
+    QCOMPARE(row.count(" to "), 2);            // one interval for each scheme
 
     const Finished alone = run(sweep + QStringList{"--only-estimate", "--json"});
     QCOMPARE(alone.status, 0);

@@ -91,6 +91,24 @@ private slots:
     QCOMPARE(program.session.recentFiles().size(), 1);
   }
 
+  void panelsComeBackAsWideAsTheyWere() {
+    Program program;
+    QVERIFY(program.open(kSamples + "digits_cnn.onnx"));
+    const auto width = [&](const char* panel) { return program.child<QWidget>(panel)->width(); };
+    const int layers = width("layers_panel");
+    const int scheme = width("scheme_panel");
+    auto* pages = program.child<PageStack>("page_stack");
+    pages->setCurrentPage("trade-off"); // it takes the room of both
+    QTRY_VERIFY(!program.child<QWidget>("layers_panel")->isVisible());
+    pages->setCurrentPage("distribution");
+    QTRY_COMPARE(width("layers_panel"), layers);
+    QTRY_COMPARE(width("scheme_panel"), scheme);
+    pages->setCurrentPage("sensitivity");
+    pages->setCurrentPage("activations");
+    QTRY_COMPARE(width("layers_panel"), layers);
+    QTRY_COMPARE(width("scheme_panel"), scheme);
+  }
+
   void quantizesWhileYouWatch() {
     Program program;
     QVERIFY(program.open(kSamples + "digits_mlp.onnx"));

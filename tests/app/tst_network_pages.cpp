@@ -181,6 +181,11 @@ private slots:
     const auto errors = program.session.analysis().errors();
     QCOMPARE(errors->errors->samples, std::size_t{4});
     QVERIFY(program.child<QLabel>("error_summary")->text().contains("<b>"));
+    const QAbstractItemModel& table = *program.child<QTableView>("error_table")->model();
+    for (const int column : {LayerErrorsModel::isolatedColumn, LayerErrorsModel::accumulatedColumn}) {
+      const QString interval = table.index(0, column).data(Qt::ToolTipRole).toString();
+      QVERIFY2(interval.contains("95 % interval"), qPrintable(interval));
+    }
     QVERIFY(!program.session.analysis().errorsAreOld());
     QTRY_VERIFY(program.child<QLabel>("plan_totals_text")->text().contains("KL"));
     program.session.document().setSchemes({0}, parseScheme("int2").value());

@@ -88,6 +88,8 @@ private slots:
     row("com.microsoft.FusedMatMul", 1, 3, "transB", {1});
     row("com.microsoft.Attention", 1, 2, "", {1});
     row("com.microsoft.EmbedLayerNormalization", 2, 2, "", {0});
+    row("com.microsoft.NhwcConv", 1, 4, "", {0});
+    row("com.microsoft.MoE", 2, 3, "", {0, 1});
   }
   void channelAxes() {
     QFETCH(QString, op);

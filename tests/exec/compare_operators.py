@@ -1,7 +1,7 @@
 """Single operators against NumPy, PyTorch and ONNX Runtime: compare_operators.py HALFSTEP_CLI WORK_FOLDER [WORD]
 
 For operators that ONNX's test cases (conformance.py) do not cover: later operator sets, and com.microsoft. Every case
-of operator_cases.py is run by halfstep-cli and compared with what the case computes itself, and with ONNX Runtime
+of operator_cases.py and contrib_cases.py is run by halfstep-cli and compared with what the case computes itself, and with ONNX Runtime
 where that is installed and knows the operator. WORD: only cases with it in their names.
 """
 
@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 
+import contrib_cases
 import numpy
 import onnx
 from model_runs import SKIPPED, install, run_ours, run_theirs
@@ -43,7 +44,7 @@ def difference(got, expected, step=0):
 
 def verdicts(program, runtime, folder, case):
     """The mistakes found, and how many opinions there were."""
-    _, node, inputs, outputs, expected, opset = case
+    name, node, inputs, outputs, expected, opset = case
     path = os.path.join(folder, "case.onnx")
     save_model(node, inputs, outputs, opset, path)
     ours = run_ours(program, path, inputs, folder)
@@ -51,24 +52,25 @@ def verdicts(program, runtime, folder, case):
         return [ours], 1
     opinions = {}
     if expected is not None:
-        computed = dict(zip([name for name in node.output], expected(*inputs.values())))
-        opinions["NumPy"] = {name: numpy.asarray(computed[name]) for name in outputs}
-    theirs = run_theirs(path, inputs, folder, runtime) if runtime else "it is not installed"
+        computed = dict(zip(node.output, expected(*inputs.values())))
+        opinions["NumPy"] = {output: numpy.asarray(computed[output]) for output in outputs}
+    asked = runtime and name not in contrib_cases.NOT_COMPARED
+    theirs = run_theirs(path, inputs, folder, runtime) if asked else "it is not asked"
     if isinstance(theirs, dict):
         opinions["ONNX Runtime"] = theirs
     wrong = []
     for who, values in opinions.items():
-        for name in outputs:
+        for output in outputs:
             # ONNX Runtime rescales codes otherwise than ONNX says: a tie may fall to the other side.
-            step = 1 if who == "ONNX Runtime" and values[name].dtype.itemsize == 1 else 0
-            if (apart := difference(ours[name], values[name], step)) is not None:
-                wrong.append(f"{name}: {who}: {apart}")
+            step = 1 if who == "ONNX Runtime" and values[output].dtype.itemsize == 1 else 0
+            if (apart := difference(ours[output], values[output], step)) is not None:
+                wrong.append(f"{output}: {who}: {apart}")
             # An answer that is wrong on purpose must be told apart.
-            shifted = ~ours[name] if ours[name].dtype == bool else ours[name] + numpy.asarray(2, ours[name].dtype)
-            if shifted.size and difference(shifted, values[name], step) is None:
-                wrong.append(f"{name}: a wrong answer is not told apart")
+            shifted = ~ours[output] if ours[output].dtype == bool else ours[output] + numpy.asarray(2, ours[output].dtype)
+            if shifted.size and difference(shifted, values[output], step) is None:
+                wrong.append(f"{output}: a wrong answer is not told apart")
     if not opinions:
-        print(f"{case[0]:40} nobody to compare with: {theirs}")
+        print(f"{name:40} nobody to compare with: {theirs}")
     return wrong, len(opinions)
 
 
@@ -81,6 +83,7 @@ def main(program, work, word=""):
         except SystemExit:
             pass  # it said why; what NumPy computes is compared
     failures = compared = 0
+    contrib_cases.add()
     for case in CASES:
         if word not in case[0]:
             continue

@@ -471,7 +471,8 @@ def image_cases(image):
     case("MaxPool", "MaxPool", [image], ("y", "i"), kernel_shape=[3, 2], strides=[2, 2], ceil_mode=1)
     case("LpPool", "LpPool", [image], kernel_shape=[3, 2], p=3, strides=[2, 1], dilations=[1, 2])
     boxes = numpy.array([[0, 0, 3, 4], [1, 2, 5, 6.5]], numpy.float32)
-    case("RoiAlign", "RoiAlign", [image, boxes, numpy.array([0, 0])], output_height=2, output_width=3, sampling_ratio=2)
+    case("RoiAlign", "RoiAlign", [image, boxes, numpy.array([0, 0])], output_height=2, output_width=3, sampling_ratio=2,
+         model_opset=16)
     signal = reals(2, 16, 1)
     case("DFT", "DFT", [signal, "", numpy.int64(1)])
     case("DFT inverse", "DFT", [reals(2, 8, 2), "", numpy.int64(1)], inverse=1)

@@ -26,6 +26,7 @@ PageStack::PageStack(QWidget* parent)
   layout->addLayout(row);
   layout->addWidget(m_stack, 1);
   connect(m_tabs, &QTabBar::currentChanged, this, [this](int index) {
+    emit pageAboutToChange();
     giveRoomTo(index);
     m_stack->setCurrentIndex(index);
     emit pageChanged(currentPage());

@@ -23,6 +23,8 @@ public:
   QStringList pages() const { return m_names; }
 
 signals:
+  /// The page before is still shown.
+  void pageAboutToChange();
   void pageChanged(const QString& name);
 
 private:

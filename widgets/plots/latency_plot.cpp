@@ -83,8 +83,12 @@ private:
     }
     painter.setPen(theme->text);
     painter.setFont(rows.tickLabelFont());
-    painter.drawText(QRectF(keys.coordToPixel(sum / unit) + kTextGap, top, 400, bottom - top),
-                     static_cast<int>(Qt::AlignLeft | Qt::AlignVCenter), stack.label);
+    const double textFrom = keys.coordToPixel(sum / unit) + kTextGap;
+    const double room = parentPlot()->axisRect()->right() - textFrom;
+    const QString text = QFontMetricsF(painter.font())
+                             .elidedText(stack.label, Qt::ElideRight, room); // the tooltip has all of it
+    painter.drawText(QRectF(textFrom, top, room, bottom - top),
+                     static_cast<int>(Qt::AlignLeft | Qt::AlignVCenter), text);
   }
 };
 

@@ -2,6 +2,8 @@
 
 #include "core/support/units.h"
 
+#include <QCoreApplication>
+
 #include <algorithm>
 #include <cmath>
 
@@ -9,8 +11,18 @@ namespace halfstep {
 
 namespace {
 
-QString decibels(double value) {
-  return QString::fromStdString(formatReal(value)) + QStringLiteral(" dB");
+QString decibels(const Estimate& estimate) {
+  const QString value = QString::fromStdString(formatReal(estimate.value)) + QStringLiteral(" dB");
+  return std::isnan(estimate.low) ? value
+                                  : QCoreApplication::translate("LayerErrorPlot", "%1 (%2 to %3)")
+                                        .arg(value, QString::fromStdString(formatReal(estimate.low)),
+                                             QString::fromStdString(formatReal(estimate.high)));
+}
+
+/// The ends of a 95 % interval as distances from the value; none where there is no interval.
+void appendInterval(const Estimate& estimate, QVector<double>& below, QVector<double>& above) {
+  below << (std::isfinite(estimate.low) ? estimate.value - estimate.low : 0.0);
+  above << (std::isfinite(estimate.high) ? estimate.high - estimate.value : 0.0);
 }
 
 } // namespace
@@ -20,14 +32,18 @@ LayerErrorPlot::LayerErrorPlot(QWidget* parent)
            parent)
     , m_isolated(addGraph())
     , m_accumulated(addGraph())
-    , m_intervals(new QCPErrorBars(xAxis, yAxis))
+    , m_isolatedIntervals(new QCPErrorBars(xAxis, yAxis))
+    , m_accumulatedIntervals(new QCPErrorBars(xAxis, yAxis))
     , m_current(new QCPItemStraightLine(this)) {
   m_isolated->setLineStyle(QCPGraph::lsNone);
   m_isolated->setSelectable(QCP::stNone);
   m_accumulated->setSelectable(QCP::stNone);
-  m_intervals->setDataPlottable(m_accumulated);
-  m_intervals->setSelectable(QCP::stNone);
-  m_intervals->setWhiskerWidth(4);
+  m_isolatedIntervals->setDataPlottable(m_isolated);
+  m_accumulatedIntervals->setDataPlottable(m_accumulated);
+  for (QCPErrorBars* intervals : {m_isolatedIntervals, m_accumulatedIntervals}) {
+    intervals->setSelectable(QCP::stNone);
+    intervals->setWhiskerWidth(4);
+  }
   m_current->setSelectable(false);
   xAxis->setTicker(QSharedPointer<IndexTicker>::create());
   m_current->setVisible(false);
@@ -42,7 +58,7 @@ LayerErrorPlot::LayerErrorPlot(QWidget* parent)
 QString LayerErrorPlot::legendText() const {
   const Theme& colors = theme();
   return tr("<span style='color:%1'>●</span> isolated &nbsp; <span style='color:%2'>●</span> accumulated "
-            "(bars: 95 % interval)")
+            "(lines through them: 95 % interval)")
       .arg(colors.accent.name(), colors.text.name());
 }
 
@@ -50,7 +66,8 @@ void LayerErrorPlot::applyColors(const Theme& theme) {
   m_isolated->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, theme.accent, theme.accent, 7));
   m_accumulated->setPen(QPen(theme.text, 1.2));
   m_accumulated->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, theme.text, theme.text, 5));
-  m_intervals->setPen(QPen(theme.textQuiet, 1));
+  m_isolatedIntervals->setPen(QPen(theme.accent, 1));
+  m_accumulatedIntervals->setPen(QPen(theme.textQuiet, 1));
   m_current->setPen(QPen(theme.accent, 1));
 }
 
@@ -61,19 +78,20 @@ int LayerErrorPlot::layerCount() const {
 void LayerErrorPlot::setView(std::shared_ptr<const ErrorsView> view) {
   const int before = layerCount();
   m_view = std::move(view);
-  QVector<double> keys, isolated, wholeKeys, accumulated, below, above;
+  QVector<double> keys, isolated, wholeKeys, accumulated;
+  QVector<double> isolatedBelow, isolatedAbove, accumulatedBelow, accumulatedAbove;
   for (int i = 0; i < layerCount(); ++i) {
     const Estimate& alone = m_view->isolated[static_cast<std::size_t>(i)];
     const Estimate& whole = m_view->accumulated[static_cast<std::size_t>(i)];
     if (std::isfinite(alone.value)) {
       keys << i;
       isolated << alone.value;
+      appendInterval(alone, isolatedBelow, isolatedAbove);
     }
     if (std::isfinite(whole.value)) {
       wholeKeys << i;
       accumulated << whole.value;
-      below << (std::isfinite(whole.low) ? whole.value - whole.low : 0.0);
-      above << (std::isfinite(whole.high) ? whole.high - whole.value : 0.0);
+      appendInterval(whole, accumulatedBelow, accumulatedAbove);
     }
   }
   setEmptyText(!m_view
@@ -82,7 +100,8 @@ void LayerErrorPlot::setView(std::shared_ptr<const ErrorsView> view) {
                                                             : QString()));
   m_isolated->setData(keys, isolated, true);
   m_accumulated->setData(wholeKeys, accumulated, true);
-  m_intervals->setData(below, above);
+  m_isolatedIntervals->setData(isolatedBelow, isolatedAbove);
+  m_accumulatedIntervals->setData(accumulatedBelow, accumulatedAbove);
   if (before != layerCount()) {
     showAll();
   } else {
@@ -129,7 +148,7 @@ QString LayerErrorPlot::describe(double key, double) const {
     return name + QStringLiteral("\n") + QString::fromStdString(m_view->errors->left[index]);
   }
   return tr("%1\nisolated %2\naccumulated %3")
-      .arg(name, decibels(m_view->isolated[index].value), decibels(m_view->accumulated[index].value));
+      .arg(name, decibels(m_view->isolated[index]), decibels(m_view->accumulated[index]));
 }
 
 void LayerErrorPlot::clicked(const QPoint& at) {

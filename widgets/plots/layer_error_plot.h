@@ -34,7 +34,8 @@ private:
   std::shared_ptr<const ErrorsView> m_view;
   QCPGraph* m_isolated;
   QCPGraph* m_accumulated;
-  QCPErrorBars* m_intervals;
+  QCPErrorBars* m_isolatedIntervals;
+  QCPErrorBars* m_accumulatedIntervals;
   QCPItemStraightLine* m_current;
   int m_layer = -1;
 };

@@ -112,7 +112,7 @@ LatencyStack LatencyModel::stack(const std::vector<LayerPlan>& plans) const {
   const bool computesInFloat = std::all_of(stack.segments.begin(), stack.segments.end(),
                                            [](const auto& one) { return one.type == LatencyType::fp32; });
   if (computesInFloat && std::any_of(plans.begin(), plans.end(), hasIntegerWeights)) {
-    stack.label += tr(": weights alone are quantized, arithmetic stays in float32");
+    stack.label += tr(": weights alone, arithmetic in float32");
   }
   return stack;
 }

@@ -51,6 +51,15 @@ QVariant LayerErrorsModel::data(const QModelIndex& index, int role) const {
   const auto layer = static_cast<std::size_t>(index.row());
   const std::string& name = m_view->errors->layers[layer];
   const bool isText = index.column() <= schemeColumn;
+  const bool isMeasured = index.column() == isolatedColumn || index.column() == accumulatedColumn;
+  if (role == Qt::ToolTipRole && isMeasured) {
+    const auto& estimates = index.column() == isolatedColumn ? m_view->isolated : m_view->accumulated;
+    const Estimate& estimate = estimates[layer];
+    if (std::isfinite(estimate.low) && std::isfinite(estimate.high)) {
+      return tr("%1 dB, 95 % interval %2 to %3")
+          .arg(cellText(estimate.value), cellText(estimate.low), cellText(estimate.high));
+    }
+  }
   if (role == Qt::TextAlignmentRole) {
     return QVariant::fromValue(Qt::AlignVCenter | (isText ? Qt::AlignLeft : Qt::AlignRight));
   }

@@ -1,9 +1,10 @@
 // Cast and CastLike: between all element types. Floating point to integers truncates (values out of range are
-// clamped; NaN gives 0: ONNX leaves both open); to booleans everything but zero is true.
+// clamped; NaN gives 0: ONNX leaves both open); to booleans everything but zero is true. BitCast beside them.
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
+#include "core/exec/operators/results.h"
+#include "core/exec/operators/small_floats.h"
 #include "core/exec/widening.h"
-#include "core/tensor/float_formats.h"
 
 #include <algorithm>
 #include <cmath>
@@ -112,33 +113,54 @@ Result<Tensor> toNumbers(const Tensor& numbers, ElementType type) {
   });
 }
 
-/// float8 and packed integers, one element after the other.
-Result<Tensor> toSmall(const Tensor& numbers, ElementType type) {
+/// What Cast says beside the type.
+struct CastRule {
+  bool saturate = true; ///< small floats: the largest number instead of infinity or NaN
+  PowerRounding rounding = PowerRounding::up;
+};
+
+/// Integers of less than 8 bits: from integers the low bits, as between the wider types; from floats like
+/// those.
+Result<Tensor> toSmallIntegers(const Tensor& numbers, ElementType type) {
   const int bits = elementBits(type);
-  std::vector<std::byte> bytes(packedBytes(type, numbers.count()));
-  const bool isSignedType = isSigned(type);
-  const double least = isSignedType ? -std::exp2(bits - 1) : 0.0;
-  const double most = std::exp2(isSignedType ? bits - 1 : bits) - 1.0;
-  for (std::size_t i = 0; i < numbers.count(); ++i) {
-    const double value = numbers.valueAt(i);
-    if (type == ElementType::float8e4m3fn) {
-      bytes[i] = static_cast<std::byte>(float8e4m3fnFromFloat(static_cast<float>(value)));
-    } else if (type == ElementType::float8e5m2) {
-      bytes[i] = static_cast<std::byte>(float8e5m2FromFloat(static_cast<float>(value)));
-    } else if (isInteger(type) && bits < 8) {
+  const double least = isSigned(type) ? -std::exp2(bits - 1) : 0.0;
+  const double most = std::exp2(isSigned(type) ? bits - 1 : bits) - 1.0;
+  std::vector<std::uint8_t> codes(numbers.count());
+  if (isInteger(numbers.type()) || numbers.type() == ElementType::boolean) {
+    HALFSTEP_TRY(const std::vector<std::int64_t> values, toIntegers(numbers));
+    std::transform(values.begin(), values.end(), codes.begin(),
+                   [](std::int64_t value) { return static_cast<std::uint8_t>(value); });
+  } else {
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      const double value = numbers.valueAt(i);
       const double kept = std::isnan(value) ? 0.0 : std::clamp(std::trunc(value), least, most);
-      const auto code = static_cast<unsigned>(static_cast<int>(kept)) & ((1u << bits) - 1u);
-      const std::size_t perByte = 8 / static_cast<std::size_t>(bits);
-      bytes[i / perByte] |= static_cast<std::byte>(code << (i % perByte * static_cast<std::size_t>(bits)));
-    } else {
-      return Error{ErrorKind::unsupported,
-                   "casting to " + std::string(elementTypeName(type)) + " is not supported"};
+      codes[i] = static_cast<std::uint8_t>(static_cast<int>(kept));
     }
   }
-  return Tensor::own(type, numbers.shape(), std::move(bytes));
+  return packedCodes(numbers.shape(), type, codes);
 }
 
-Result<Tensor> castTo(const Tensor& tensor, ElementType type) {
+/// Types of at most 8 bits that no C++ type is.
+Result<Tensor> toSmall(const Tensor& numbers, ElementType type, const CastRule& rule) {
+  if (isInteger(type) && elementBits(type) < 8) {
+    return toSmallIntegers(numbers, type);
+  }
+  const SmallFormat* format = smallFormatOf(type);
+  if (format == nullptr && type != ElementType::float8e8m0) {
+    return Error{ErrorKind::unsupported,
+                 "casting to " + std::string(elementTypeName(type)) + " is not supported"};
+  }
+  std::vector<std::uint8_t> codes(numbers.count());
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    const auto value = static_cast<float>(numbers.valueAt(i));
+    codes[i] = format != nullptr
+                   ? smallFloat(*format, value, rule.saturate || type == ElementType::float4e2m1)
+                   : powerOfTwoCode(value, rule.saturate, rule.rounding);
+  }
+  return packedCodes(numbers.shape(), type, codes);
+}
+
+Result<Tensor> castTo(const Tensor& tensor, ElementType type, const CastRule& rule) {
   if (tensor.type() == type) {
     return tensor;
   }
@@ -153,7 +175,18 @@ Result<Tensor> castTo(const Tensor& tensor, ElementType type) {
   }
   return dispatchNumbers(
       type, [&]<class To>(TypeTag<To>) { return toNumbers<To>(numbers, type); },
-      [&](ElementType) { return toSmall(numbers, type); });
+      [&](ElementType) { return toSmall(numbers, type, rule); });
+}
+
+Result<CastRule> castRule(const OpCall& call) {
+  const std::string rounding = call.text("round_mode", "up");
+  CastRule rule;
+  rule.saturate = call.integer("saturate", 1) != 0;
+  rule.rounding = rounding == "down"      ? PowerRounding::down
+                  : rounding == "nearest" ? PowerRounding::nearest
+                                          : PowerRounding::up;
+  const bool isKnown = rounding == "up" || rule.rounding != PowerRounding::up;
+  return isKnown ? Result(rule) : call.fail("the round_mode " + rounding + " is not known");
 }
 
 OpResult cast(const OpCall& call) {
@@ -171,18 +204,31 @@ OpResult cast(const OpCall& call) {
   if (!type || *type == ElementType::undefined) {
     return call.fail("it does not say to which type");
   }
-  HALFSTEP_TRY(Tensor result, castTo(data, *type));
-  return std::vector<Value>{std::move(result)};
+  HALFSTEP_TRY(const CastRule rule, castRule(call));
+  return oneOutput(castTo(data, *type, rule));
 }
 
 OpResult castLike(const OpCall& call) {
   HALFSTEP_TRY(const Tensor data, call.tensor(0));
   HALFSTEP_TRY(const Tensor like, call.tensor(1));
-  HALFSTEP_TRY(Tensor result, castTo(data, like.type()));
-  return std::vector<Value>{std::move(result)};
+  HALFSTEP_TRY(const CastRule rule, castRule(call));
+  return oneOutput(castTo(data, like.type(), rule));
+}
+
+/// The same bits as another type of as many.
+OpResult bitCast(const OpCall& call) {
+  HALFSTEP_TRY(const Tensor data, call.tensor(0));
+  const ElementType type = elementTypeFromOnnx(call.integer("to", 0)).value_or(ElementType::undefined);
+  if (elementBits(type) == 0 || elementBits(type) != elementBits(data.type())) {
+    return call.fail(std::string(elementTypeName(data.type())) + " does not have as many bits as " +
+                     std::string(elementTypeName(type)));
+  }
+  return oneOutput(
+      Tensor::own(type, data.shape(), std::vector<std::byte>(data.bytes().begin(), data.bytes().end())));
 }
 
 constexpr OperatorEntry kEntries[] = {
+    {"", "BitCast", bitCast},
     {"", "Cast", cast},
     {"", "CastLike", castLike},
 };

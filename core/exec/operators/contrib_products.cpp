@@ -30,7 +30,8 @@ struct PackedWeights {
   std::vector<std::int64_t> groups; ///< the block whose scale each element has; empty: its own
 };
 
-/// Element `index` of a stream of `bits` bits each.
+} // namespace
+
 unsigned bitsAt(std::span<const std::byte> bytes, std::size_t index, std::size_t bits) {
   const std::size_t first = index * bits / 8;
   const std::size_t shift = index * bits % 8;
@@ -40,6 +41,8 @@ unsigned bitsAt(std::span<const std::byte> bytes, std::size_t index, std::size_t
   }
   return (pair >> shift) & ((1u << bits) - 1u);
 }
+
+namespace {
 
 /// Row `n` of the weights as floats.
 std::vector<float> unpackedRow(const PackedWeights& weights, std::size_t n) {
@@ -148,6 +151,62 @@ OpResult matMulNBits(const OpCall& call) {
   for (std::size_t i = 0; call.has(5) && i < made.values.size(); ++i) {
     made.values[i] += bias[i % weights.outputs];
   }
+  return std::vector<Value>{made.finish()};
+}
+
+namespace {
+
+/// What the 16 codes of MatMulBnb4 stand for, by quant_type. Sources: Dettmers et al., "QLoRA" (2305.14314),
+/// for NF4; bitsandbytes' FP4 (sign, two bits of exponent, one of mantissa, largest value 1).
+constexpr float kBnb4[2][16] = {
+    {0.0f, 0.005208333f, 0.6666667f, 1.0f, 0.33333334f, 0.5f, 0.16666667f, 0.25f, -0.0f, -0.005208333f,
+     -0.6666667f, -1.0f, -0.33333334f, -0.5f, -0.16666667f, -0.25f},
+    {-1.0f, -0.6961928f, -0.52507305f, -0.3949175f, -0.28444138f, -0.18477343f, -0.091050036f, 0.0f,
+     0.0795803f, 0.1609302f, 0.2461123f, 0.33791524f, 0.44070983f, 0.562617f, 0.72295684f, 1.0f}};
+
+/// N rows of K values each, from codes of 4 bits, high ones first, and the largest magnitude of each block.
+Result<std::vector<float>> bnb4Weights(const OpCall& call, std::size_t rows, std::size_t columns) {
+  HALFSTEP_TRY(const Tensor codes, call.tensor(1));
+  const std::int64_t block = call.integer("block_size", 0);
+  const std::int64_t type = call.integer("quant_type", -1);
+  const std::size_t count = rows * columns;
+  if (codes.type() != ElementType::uint8 || codes.count() != (count + 1) / 2 || block < 1 || type < 0 ||
+      type > 1) {
+    return call.fail("codes of " + shapeText(codes.shape()) + " in blocks of " + std::to_string(block) +
+                     " are no weights of " + std::to_string(rows) + "×" + std::to_string(columns));
+  }
+  const auto length = static_cast<std::size_t>(block);
+  HALFSTEP_TRY(const std::vector<float> largest, floatsAt(call, 2, (count + length - 1) / length));
+  std::vector<float> values(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const unsigned code = std::to_integer<unsigned>(codes.bytes()[i / 2]) >> (i % 2 == 0 ? 4 : 0) & 15u;
+    values[i] = kBnb4[type][code] * largest[i / length];
+  }
+  return values;
+}
+
+} // namespace
+
+OpResult matMulBnb4(const OpCall& call) {
+  constexpr std::int64_t kLargest = std::int64_t{1} << 31;
+  HALFSTEP_TRY(const Tensor a, call.tensor(0));
+  const std::int64_t inputs = call.integer("K", 0);
+  const std::int64_t outputs = call.integer("N", 0);
+  const bool isTransposed = call.integer("transB", 1) != 0;
+  const std::int64_t depth = isTransposed ? inputs : outputs;
+  Shape shape = a.shape();
+  if (inputs < 1 || outputs < 1 || inputs > kLargest || outputs > kLargest || shape.empty() ||
+      shape.back() != depth) {
+    return call.fail("weights of " + std::to_string(outputs) + "×" + std::to_string(inputs) + " do not fit " +
+                     shapeText(shape));
+  }
+  HALFSTEP_TRY(const std::vector<float> weights,
+               bnb4Weights(call, static_cast<std::size_t>(outputs), static_cast<std::size_t>(inputs)));
+  shape.back() = isTransposed ? outputs : inputs;
+  HALFSTEP_TRY(const std::vector<float> x, toFloats(a, call.job()));
+  HALFSTEP_TRY(const auto made, newTensor<float>(shape));
+  HALFSTEP_CHECK(onednn::product(static_cast<std::int64_t>(x.size()) / depth, shape.back(), depth, 1.0f,
+                                 x.data(), weights.data(), isTransposed, made.values.data()));
   return std::vector<Value>{made.finish()};
 }
 

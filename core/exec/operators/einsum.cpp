@@ -334,9 +334,68 @@ OpResult det(const OpCall& call) {
   });
 }
 
+/// The inverse of an n×n matrix in place, by elimination with partial pivoting. False: there is none.
+bool invert(std::vector<double>& matrix, std::size_t n) {
+  std::vector<double> inverse(n * n, 0.0);
+  for (std::size_t i = 0; i < n; ++i) {
+    inverse[i * n + i] = 1;
+  }
+  for (std::size_t column = 0; column < n; ++column) {
+    std::size_t pivot = column;
+    for (std::size_t row = column + 1; row < n; ++row) {
+      if (std::abs(matrix[row * n + column]) > std::abs(matrix[pivot * n + column])) {
+        pivot = row;
+      }
+    }
+    const double head = matrix[pivot * n + column];
+    if (head == 0) {
+      return false;
+    }
+    for (std::size_t k = 0; k < n; ++k) {
+      std::swap(matrix[pivot * n + k], matrix[column * n + k]);
+      std::swap(inverse[pivot * n + k], inverse[column * n + k]);
+      matrix[column * n + k] /= head;
+      inverse[column * n + k] /= head;
+    }
+    for (std::size_t row = 0; row < n; ++row) {
+      const double factor = row == column ? 0.0 : matrix[row * n + column];
+      for (std::size_t k = 0; k < n && factor != 0; ++k) {
+        matrix[row * n + k] -= factor * matrix[column * n + k];
+        inverse[row * n + k] -= factor * inverse[column * n + k];
+      }
+    }
+  }
+  matrix = std::move(inverse);
+  return true;
+}
+
+/// com.microsoft's Inverse.
+OpResult inverseOf(const OpCall& call) {
+  HALFSTEP_TRY(const Tensor x, call.tensor(0));
+  const Shape& shape = x.shape();
+  if (shape.size() < 2 || shape[shape.size() - 1] != shape[shape.size() - 2]) {
+    return call.fail("there is no inverse of " + shapeText(shape));
+  }
+  const auto n = dimensionOf(shape, shape.size() - 1);
+  return dispatchNumbers(x.type(), [&]<class T>(TypeTag<T>) -> OpResult {
+    const Elements<T> values(x);
+    HALFSTEP_TRY(const NewTensor<T> made, newTensor<T>(shape, x.type()));
+    for (std::size_t from = 0; from < made.values.size(); from += n * n) {
+      HALFSTEP_CHECK(call.job().checkpoint());
+      std::vector<double> matrix(values.data() + from, values.data() + from + n * n);
+      if (!invert(matrix, n)) {
+        return call.fail("a matrix of " + shapeText(shape) + " has no inverse");
+      }
+      std::transform(matrix.begin(), matrix.end(), made.values.data() + from, saturated<T>);
+    }
+    return std::vector<Value>{made.finish()};
+  });
+}
+
 constexpr OperatorEntry kEntries[] = {
     {"", "Det", det, Widening::floats},
     {"", "Einsum", einsum, Widening::floats},
+    {"com.microsoft", "Inverse", inverseOf, Widening::floats},
 };
 
 } // namespace

@@ -2,81 +2,16 @@
 // products with an activation, channels that come last, quantized operators without integer code of their
 // own. Semantics: ONNX Runtime's docs/ContribOperators.md.
 #include "core/exec/operator_families.h"
+#include "core/exec/operators/applied.h"
 #include "core/exec/operators/quantizing.h"
 #include "core/exec/operators/results.h"
 #include "core/exec/rearrange.h"
 
-#include <array>
 #include <numeric>
 
 namespace halfstep {
 
 namespace {
-
-/// Of ONNX's operators below, which are called as of this version: activations have their limits as
-/// attributes, ReduceMean its axes.
-constexpr std::int64_t kVersion = 9;
-
-/// Runs one of ONNX's operators within `call`, whose memory it may use.
-Result<Value> applied(const OpCall& call, const Node& node, const std::vector<Value>& inputs,
-                      NodeMemory* memory = nullptr) {
-  static const OpCall::SubgraphRunner kNoSubgraphs;
-  const OperatorEntry* entry = findOperator("", node.opType, kVersion);
-  if (entry == nullptr) {
-    return call.unsupported("its part " + node.opType + " is not supported");
-  }
-  OpCall part(node, kVersion, inputs, call.job(), kNoSubgraphs);
-  part.setMemory(memory);
-  HALFSTEP_TRY(std::vector<Value> outputs, entry->function(part));
-  return std::move(outputs.front());
-}
-
-/// A node of one output with the attributes of `like`.
-Node nodeOf(const char* opType, const Node& like) {
-  Node node;
-  node.opType = opType;
-  node.attributes = like.attributes;
-  node.inputs.assign(9, "x");
-  node.outputs = {"y"};
-  return node;
-}
-
-/// The activation in the attribute of that name; its numbers in order of the operator's attributes.
-Result<Value> activated(const OpCall& call, Value value, std::span<const float> numbers) {
-  struct Known {
-    std::string_view name;
-    std::array<const char*, 2> attributes;
-  };
-  constexpr Known kKnown[] = {
-      {"Relu", {}},
-      {"Tanh", {}},
-      {"Sigmoid", {}},
-      {"Softplus", {}},
-      {"Softsign", {}},
-      {"LeakyRelu", {"alpha"}},
-      {"Elu", {"alpha"}},
-      {"HardSigmoid", {"alpha", "beta"}},
-      {"Clip", {"min", "max"}},
-      {"HardSwish", {}},
-      {"ThresholdedRelu", {"alpha"}},
-  };
-  const std::string name = call.text("activation", "");
-  if (name.empty()) {
-    return value;
-  }
-  const auto* known =
-      std::find_if(std::begin(kKnown), std::end(kKnown), [&](const Known& one) { return one.name == name; });
-  if (known == std::end(kKnown)) {
-    return call.unsupported("the activation " + name + " is not known");
-  }
-  Node node = nodeOf(name.c_str(), {});
-  for (std::size_t i = 0; i < known->attributes.size() && known->attributes[i] != nullptr; ++i) {
-    if (i < numbers.size()) {
-      node.attributes[known->attributes[i]] = numbers[i];
-    }
-  }
-  return applied(call, node, {std::move(value)});
-}
 
 /// [N, C, spatial…] as [N, spatial…, C], or back.
 Result<Value> moved(const Value& value, bool toLast) {
