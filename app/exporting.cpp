@@ -32,6 +32,10 @@ QString agreementText(const ForecastCheck& check) {
   if (!std::isnan(check.top1)) {
     text += Exporting::tr(", same class in %1").arg(QString::fromStdString(formatShare(check.top1)));
   }
+  if (std::isfinite(check.ownNoise)) {
+    text += Exporting::tr("; by rounding alone the written model is %1 dB from itself")
+                .arg(QString::fromStdString(formatReal(check.ownNoise)));
+  }
   return text + Exporting::tr(" (%1 of %2)").arg(check.samples).arg(samples);
 }
 

@@ -67,7 +67,8 @@ Json checkJson(const ForecastCheck& check) {
           {"sqnr_db", jsonNumber(check.sqnr)},
           {"exact", check.largestRelative == 0.0},
           {"max_relative", jsonNumber(check.largestRelative)},
-          {"top1", jsonNumber(check.top1)}};
+          {"top1", jsonNumber(check.top1)},
+          {"own_noise_db", jsonNumber(check.ownNoise)}};
 }
 
 std::string checkText(const ForecastCheck& check) {
@@ -76,7 +77,14 @@ std::string checkText(const ForecastCheck& check) {
   text += std::isinf(check.sqnr) ? "equal"
                                  : formatReal(check.sqnr) + " dB, at most " +
                                        formatReal(check.largestRelative) + " of the largest output apart";
-  return text + (std::isnan(check.top1) ? "\n" : ", same class in " + formatShare(check.top1) + "\n");
+  text += std::isnan(check.top1) ? "\n" : ", same class in " + formatShare(check.top1) + "\n";
+  if (!std::isnan(check.ownNoise)) {
+    text += "for comparison: with inputs changed by a millionth, the written model is " +
+            (std::isinf(check.ownNoise) ? std::string("equal to itself: the difference is not rounding")
+                                        : formatReal(check.ownNoise) + " dB from itself, by rounding alone") +
+            "\n";
+  }
+  return text;
 }
 
 Json patternsJson(const std::vector<ExportPattern>& patterns) {

@@ -3,8 +3,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -32,6 +34,42 @@ bool writeAll(int descriptor, std::span<const std::byte> bytes) {
   }
   return true;
 }
+
+/// Keeps an old file under a second name, to be put back.
+class Backup {
+public:
+  explicit Backup(std::filesystem::path path)
+      : m_path(std::move(path)) {
+    std::error_code error = std::make_error_code(std::errc::file_exists);
+    for (int i = 1; error == std::errc::file_exists; ++i) { // no file of somebody else's is touched
+      m_kept = m_path.string() + ".before" + std::to_string(i);
+      error.clear();
+      std::filesystem::create_hard_link(m_path, m_kept, error);
+    }
+    m_has = !error;
+  }
+  ~Backup() {
+    std::error_code ignored;
+    if (m_has) {
+      std::filesystem::remove(m_kept, ignored);
+    }
+  }
+  Backup(const Backup&) = delete;
+  Backup& operator=(const Backup&) = delete;
+  void putBack() const {
+    std::error_code ignored;
+    if (m_has) {
+      std::filesystem::rename(m_kept, m_path, ignored);
+    } else {
+      std::filesystem::remove(m_path, ignored);
+    }
+  }
+
+private:
+  std::filesystem::path m_path;
+  std::filesystem::path m_kept;
+  bool m_has = false;
+};
 
 } // namespace
 
@@ -97,6 +135,25 @@ Result<void> AtomicFile::commit() {
   return {};
 }
 
+Result<void> AtomicFile::commitTogether(std::span<AtomicFile> files) {
+  for (AtomicFile& file : files) {
+    HALFSTEP_CHECK(file.sync());
+  }
+  std::deque<Backup> backups;
+  for (std::size_t i = 0; i + 1 < files.size(); ++i) { // behind the last one nothing can fail
+    backups.emplace_back(files[i].m_target);
+  }
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (auto committed = files[i].commit(); !committed) {
+      for (std::size_t done = 0; done < i; ++done) {
+        backups[done].putBack();
+      }
+      return committed.error();
+    }
+  }
+  return {};
+}
+
 Result<void> writeFileAtomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   HALFSTEP_TRY(AtomicFile file, AtomicFile::create(path));
   HALFSTEP_CHECK(file.append(bytes));
@@ -105,6 +162,16 @@ Result<void> writeFileAtomically(const std::filesystem::path& path, std::span<co
 
 Result<void> writeFileAtomically(const std::filesystem::path& path, std::string_view text) {
   return writeFileAtomically(path, std::as_bytes(std::span(text.data(), text.size())));
+}
+
+Result<void> writeFilesAtomically(std::span<const TextToWrite> files) {
+  std::vector<AtomicFile> made;
+  for (const TextToWrite& file : files) {
+    HALFSTEP_TRY(AtomicFile created, AtomicFile::create(file.path));
+    HALFSTEP_CHECK(created.append(std::as_bytes(std::span(file.text.data(), file.text.size()))));
+    made.push_back(std::move(created));
+  }
+  return AtomicFile::commitTogether(made);
 }
 
 } // namespace halfstep

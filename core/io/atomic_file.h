@@ -26,6 +26,9 @@ public:
   Result<void> sync();
   /// sync(), then takes the old file's place. Call it once.
   Result<void> commit();
+  /// Files that belong together: all are synced before the first takes its place; where one cannot take its
+  /// own, those before it are put back. A kill between two of them leaves some new ones.
+  static Result<void> commitTogether(std::span<AtomicFile> files);
 
 private:
   AtomicFile(std::filesystem::path path, std::filesystem::path target, std::string temporary, int descriptor);
@@ -40,5 +43,12 @@ private:
 /// untouched then, and no temporary file is left.
 Result<void> writeFileAtomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 Result<void> writeFileAtomically(const std::filesystem::path& path, std::string_view text);
+
+struct TextToWrite {
+  std::filesystem::path path;
+  std::string text;
+};
+/// Several that belong together, as AtomicFile::commitTogether has it.
+Result<void> writeFilesAtomically(std::span<const TextToWrite> files);
 
 } // namespace halfstep

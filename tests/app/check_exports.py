@@ -174,6 +174,41 @@ class Exports(unittest.TestCase):
             self.assertEqual([np.float32(entry["scale"]) for entry in entries], list(expected))
             self.assertEqual({entry["zero_point"] for entry in entries}, {0})
 
+    def test_ort_check(self):
+        """What quantize_static writes and ONNX Runtime then computes in float all the same."""
+        told = json.loads(cli("check", self.model, "--weights", "int8", "--set", "fc*=uint8", "--set", "head=int4",
+                              "--activations", "int8:tensor", "--to", "ort-overrides", "--json").stdout)["findings"]
+        why = {layer: " ".join(finding["why"] for finding in told if finding["layer"] == layer
+                               and "computed in float" in finding["what"]) for layer in
+               ("conv", "up", 'fc, "quoted"', "head", "*")}
+        self.assertEqual(why["conv"], "")
+        self.assertIn("no integer ConvTranspose", why["up"])
+        self.assertIn("int8 activations with uint8 weights", why['fc, "quoted"'])
+        self.assertIn("16- and 4-bit", why["head"])
+        self.assertTrue(any("com.microsoft" in finding["why"] for finding in told if finding["layer"] == "*"))
+        told = json.loads(cli("check", self.model, "--weights", "int8", "--activations", "uint8:tensor", "--to",
+                              "ort-overrides", "--json").stdout)["findings"]
+        self.assertTrue(any("beta" in finding["why"] for finding in told if finding["layer"] == "head"))
+        self.assertFalse(any("com.microsoft" in finding["why"] for finding in told))
+
+    def test_ort_patterns(self):
+        _, told, _ = self.export("ort-overrides", "patterns.json")
+        self.assertEqual({(one["pattern"], one["matching"], one["meaning"], tuple(one["layers"]))
+                          for one in told["patterns"]},
+                         {("conv.weight", "exact", "weights qint8", ("conv",)), ("up.weight", "exact", "weights quint8", ("up",)),
+                          ("fc.weight", "exact", "weights qint8", ('fc, "quoted"',)),
+                          ("head.weight", "exact", "weights qint4", ("head",)),
+                          ("rec", "exact", "left in float", ("rec.W", "rec.R"))})
+
+    def test_ort_activation_type(self):
+        """The type of most inputs is that of the command line and of the values that no override names."""
+        for weights, expected in (("int8", "QInt8"), ("uint8", "QUInt8")):  # quantize_static refuses int8 with uint8
+            out = self.folder / "types.py"
+            cli("export", self.model, "--weights", weights, "--activations", "int8:tensor", "--to", "ort-overrides",
+                "--out", out)
+            self.assertIn(f"activation_type=QuantType.{expected},", out.read_text())
+            self.assertIn(f"--activation_type {expected.lower()}", out.read_text())
+
     def test_ort_script(self):
         out, _, _ = self.export("ort-overrides", "quantize_it.py")
         self.assertTrue(out.with_suffix(".json").exists())

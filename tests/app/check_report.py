@@ -5,6 +5,7 @@ the JSON report and NumPy.
     check_report.py HALFSTEP_CLI
 """
 import csv
+import html
 import html.parser
 import json
 import pathlib
@@ -167,6 +168,20 @@ class Reports(unittest.TestCase):
         self.assertIn("Judged on its own calibration.", self.page.text)
         self.assertIn("halfstep-cli report model.onnx --plan plan.halfstep.json --schemes int8,int4 --metric kl "
                       "--latency --out report.html", self.page.text)
+
+    def test_no_words_of_a_plot_are_cut_off(self):
+        """Every text is within its picture, at the average width of a digit in the 12 px font."""
+        letter = 6.7
+        found = 0
+        for width, picture in re.findall(r'<svg viewBox="0 0 (\d+) \d+"(.*?)</svg>', self.html, re.DOTALL):
+            for x, anchor, words in re.findall(r'<text x="([-\d.]+)" y="[-\d.]+" text-anchor="(\w+)"[^>]*>([^<]+)',
+                                               picture):
+                length = letter * len(html.unescape(words))
+                first = float(x) - {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * length
+                self.assertGreaterEqual(first, -2.0, words)
+                self.assertLessEqual(first + length, float(width) + 2.0, words)
+                found += 1
+        self.assertGreater(found, 50)
 
     def test_an_interval_without_width_is_explained(self):
         self.report("html", "--weights", "int16", name="fine")

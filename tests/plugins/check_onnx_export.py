@@ -401,8 +401,37 @@ class OnnxExport(unittest.TestCase):
         self.assertIn("no integer ConvTranspose", " ".join(found["up"]))
         self.assertIn("beta", " ".join(found["head"]))
         self.assertNotIn("conv", found)  # its Relu is followed by a QuantizeLinear whose zero point is 0
+        # TensorRT reads the same file and takes less: one line for each reason.
+        said = [why for why in found["*"] if "TensorRT" in why]
+        self.assertEqual(len(said), 3, said)
+        self.assertIn("int16, uint8", " ".join(said))
+        self.assertIn("zero points other than 0", " ".join(said))
+        self.assertIn("biases as int32", " ".join(said))
+        clean = json.loads(cli("check", self.model, "--weights", "int8", "--to", "onnx-qdq", "--json").stdout)
+        self.assertFalse([f for f in clean["findings"] if "TensorRT" in f["what"]])
         weights_only = json.loads(cli("check", self.model, "--weights", "int8", "--to", "onnx-qdq", "--json").stdout)
         self.assertIn("no pair", next(f["why"] for f in weights_only["findings"] if f["layer"] == "fc"))
+
+    def test_check_of_groups_without_a_kernel(self):
+        """Weights in groups become MatMulNBits as integers of up to 8 bits; others stay in float without a word."""
+        for scheme, said in (("int4:group16", False), ("int16:group16", True), ("fp8e4m3:group16", True)):
+            told = json.loads(cli("check", self.model, "--weights", "fp32", "--set", f"fc={scheme}", "--to", "onnx-qdq",
+                                  "--json").stdout)["findings"]
+            self.assertEqual(any("2, 4 and 8 bits" in f["why"] for f in told if f["layer"] == "fc"), said, scheme)
+
+    def test_check_says_what_only_making_tells(self):
+        """A form that cannot be made for want of a newer version is an error of check, too."""
+        value = helper.make_tensor_value_info
+        graph = helper.make_graph(
+            [helper.make_node("ImageScaler", ["x"], ["i"], name="scaler", bias=[0.0, 0.0, 0.0], scale=1.0),
+             helper.make_node("Conv", ["i", "w"], ["y"], name="conv")], "g",
+            [value("x", TensorProto.FLOAT, [1, 3, 6, 6])], [value("y", TensorProto.FLOAT, [1, 4, 4, 4])],
+            [numpy_helper.from_array(np.random.default_rng(1).standard_normal((4, 3, 3, 3), np.float32), "w")])
+        path = self.folder / "scaler.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 8)]), str(path))
+        done = cli("check", path, "--weights", "int8", "--activations", "dynamic:uint8:tensor", "--to", "onnx-dynamic",
+                   status=4)
+        self.assertIn("ImageScaler", done.stderr)
 
 
 if __name__ == "__main__":

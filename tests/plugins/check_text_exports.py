@@ -315,8 +315,9 @@ class TextExports(unittest.TestCase):
         export = self.export(self.tricky, "tensorrt", "--weights", "int8", "--activations",
                              "int8:tensor:fixed(-2,2)", "--samples", "2")
         ranges = SCHEMAS["tensorrt-cache"](export.text())
-        self.assertEqual(len(ranges), len(TRICKY))
-        self.assertEqual(set(ranges.values()), {"3c810204"})
+        last = f"{TRICKY[-1][1]}_out"
+        self.assertEqual(len(ranges), len(TRICKY) + 1)  # what a layer gives needs a scale, too, or it falls back to float
+        self.assertEqual({digits for name, digits in ranges.items() if name != last}, {"3c810204"})
         self.assertIn("x: 3c810204", export.text())
 
     def test_tensorrt(self):
@@ -348,8 +349,21 @@ class TextExports(unittest.TestCase):
             expected = {"n10": "fp16", "n1": "fp32", "head": "fp32"}.get(name, "int8")
             self.assertEqual(result[name], expected, name)
             self.assertEqual(any("left in float" in what for what in export.lost(name)), name in ("head", "n1"))
+        # Scales of all that the layers in int8 take and give.
+        graph = {node.name: node for node in onnx.load(str(self.tricky)).graph.node}
+        inside = [graph[name] for name, precision in result.items() if precision == "int8"]
+        self.assertEqual(set(ranges), {node.input[0] for node in inside} | {node.output[0] for node in inside})
         self.assertTrue(any("asymmetric" in what for what in export.lost("n,2:a")))
         self.assertTrue(any("one precision" in what for what in export.lost("n10")))
+
+    def test_tensorrt_names_that_trtexec_cannot_be_given(self):
+        model = matmul_model(self.folder / "stars.onnx", [("a.weight", "a*b", 64, 64), ("b.weight", "it's", 64, 64),
+                                                          ("c.weight", "c", 64, 64)])
+        export = self.export(model, "tensorrt", "--weights", "fp16")
+        for name in ("a*b", "it's"):
+            self.assertTrue(any("cannot be given" in what and "left in float" in what for what in export.lost(name)))
+        arguments = self.run_shell(export.files[1], "trtexec", "m.onnx")
+        self.assertIn("--layerPrecisions=*:fp32,c:fp16", arguments)
 
     # ----------------------------------------------------------------------------------------------- NNCF
 
@@ -438,7 +452,8 @@ class TextExports(unittest.TestCase):
             found = [words for pattern, words in rtn["local"].items() if re.match(pattern, name)]
             self.assertLessEqual(len(found), 1)
             result[name] = scheme(found[0] if found else rtn["global"])
-        self.assertEqual(rtn["global"], {"dtype": "fp32"})  # one layer has no name: a default would reach it
+        # One layer has no name: a default would reach it. And a head would stay in float whatever the rules say.
+        self.assertEqual(rtn["global"], {"dtype": "fp32", "quant_lm_head": True})
         export.told["lost"] = [loss for loss in export.told["lost"] if loss["what"].startswith("3.x")]
         self.assertEqual(self.compare(export, result, Scheme.same_grid), 7)
         calls = []
@@ -466,6 +481,15 @@ class TextExports(unittest.TestCase):
         rtn = SCHEMAS["inc-rtn"](json.loads(export.text()))
         self.assertEqual(rtn["global"]["bits"], 4)
         self.assertEqual(len(rtn["local"]), 6)
+
+    def test_neural_compressor_head(self):
+        """RTNConfig leaves modules called lm_head in float, over its own rules, unless quant_lm_head is set."""
+        model = matmul_model(self.folder / "heads.onnx", LLAMA[:2] + LLAMA[-1:])
+        for scheme, expected in (("int8", True), ("fp32", None)):
+            export = self.export(model, "inc", "--weights", "int4:group32", "--set", f"head={scheme}")
+            rtn = SCHEMAS["inc-rtn"](json.loads(export.text()))
+            self.assertEqual(rtn["global"].get("quant_lm_head"), expected)
+            self.assertEqual(len(rtn["local"]), 1)
 
     def test_neural_compressor_static(self):
         export = self.check_patterns(self.export(self.cnn, "inc", "--weights", "int8", "--activations",
@@ -701,6 +725,64 @@ class TextExports(unittest.TestCase):
             self.assertTrue(any("onnx::MatMul_8" in what for what in export.lost("/MatMul_8")), form)
             self.assertNotIn("MatMul_8", "".join(export.text(index) for index in range(len(export.files))
                                                  if export.files[index].suffix != ".py"))
+
+    def test_nodes_without_names(self):
+        """What becomes of a layer that no rule can name, where the tool reaches every node."""
+        model = matmul_model(self.folder / "unnamed.onnx", [("a.weight", "a", 64, 64), ("onnx::MatMul_7", "", 64, 64)])
+        for form in ("nncf", "inc", "gptqmodel", "awq", "bitsandbytes", "llama-cpp"):
+            told = json.loads(cli("export", model, "--weights", "int8", "--set", "onnx::MatMul_7=fp32", "--to", form,
+                                  "--out", self.folder / f"unnamed.{SUFFIX[form]}", "--json").stdout)
+            lost = [loss["what"] for loss in told["lost"] if loss["layer"] == "onnx::MatMul_7"]
+            self.assertTrue(any("should stay float" in what for what in lost), (form, told["lost"]))
+            self.assertFalse(any("left in float" in what for what in lost), form)
+        for form in ("tensorrt", "modelopt", "torchao", "compressed-tensors", "ai-edge"):  # these do not
+            told = json.loads(cli("export", model, "--weights", "int8", "--set", "onnx::MatMul_7=fp32", "--to", form,
+                                  "--out", self.folder / f"unnamed.{SUFFIX[form]}", "--json").stdout)
+            self.assertFalse(any("should stay float" in loss["what"] for loss in told["lost"]), form)
+
+    def test_layers_in_subgraphs(self):
+        """NNCF stops at a name to ignore that is not in the main graph; Neural Compressor passes over it."""
+        random = np.random.default_rng(3)
+        weight = lambda name: numpy_helper.from_array(random.standard_normal((8, 8), dtype=np.float32), name)
+        value = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 8])
+        branches = {f"{which}_branch": helper.make_graph(
+            [helper.make_node("MatMul", ["m", f"{which}.weight"], [f"{which}_out"], name=which)], which, [],
+            [value(f"{which}_out")], [weight(f"{which}.weight")]) for which in ("then", "else")}
+        graph = helper.make_graph([helper.make_node("MatMul", ["x", "w.weight"], ["m"], name="outside"),
+                                   helper.make_node("If", ["c"], ["y"], name="if", **branches)], "g",
+                                  [value("x"), helper.make_tensor_value_info("c", TensorProto.BOOL, [])], [value("y")],
+                                  [weight("w.weight")])
+        model = self.folder / "if.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), str(model))
+        for form, prefix in (("nncf", ""), ("inc", "2.x: ")):
+            export = self.export(model, form, "--weights", "int8", "--set", "if/else_branch/else=fp32")
+            self.assertTrue(any(what.startswith(prefix) and "subgraph" in what for what in export.lost("if/then_branch/then")))
+            script = export.text(0 if form == "nncf" else 1)
+            if form == "nncf":
+                self.assertIn('"ignored": []', script)
+
+    def test_ranges_of_activations_that_a_tool_finds_again(self):
+        for form, model in (("nncf", self.cnn), ("inc", self.cnn), ("modelopt", self.transformer),
+                            ("compressed-tensors", self.transformer), ("ort-overrides", self.cnn)):
+            for rule, said in (("pct99.9", True), ("minmax", False)):
+                told = json.loads(cli("export", model, "--weights", "int8", "--activations", f"int8:tensor:{rule}", "--to",
+                                      form, "--out", self.folder / "ranges.json", "--json").stdout)
+                self.assertEqual(any("activations, range" in loss["what"] for loss in told["lost"]), said, form)
+
+    def test_files_that_belong_together_are_written_together(self):
+        """Where the second one cannot be, the first one is as it was."""
+        folder = self.folder / "together"
+        folder.mkdir()
+        for form, first, second in (("modelopt", "m.yaml", "m.py"), ("llama-cpp", "m.txt", "m.sh"),
+                                    ("ort-overrides", "m.json", "m.py")):
+            (folder / first).write_text("old")
+            (folder / second).mkdir()
+            done = cli("export", self.llama, "--weights", "int8", "--to", form, "--out", folder / first, status=1)
+            self.assertIn(second, done.stderr)
+            self.assertEqual((folder / first).read_text(), "old", form)
+            self.assertEqual(sorted(os.listdir(folder)), sorted([first, second]), form)
+            (folder / second).rmdir()
+            (folder / first).unlink()
 
     def test_plan_of_floats(self):
         for form in FORMATS:

@@ -37,7 +37,10 @@ struct Decided {
   SkipList skipped;
 };
 Decided decide(const ExportInput& input) {
-  Decided decided{targetPlanFor(input, {"AutoAWQ", moduleName, settingOf, true, kGetsUsualScheme}), {}, {}};
+  Decided decided{
+      targetPlanFor(input, {"AutoAWQ", moduleName, settingOf, true, kGetsUsualScheme, isLinearLayer}),
+      {},
+      {}};
   decided.setting = decided.plan.mostCommon();
   decided.skipped = skipListFor(decided.plan, decided.setting, MatchRule::substring, "AutoAWQ");
   if (!decided.setting.is_null()) {

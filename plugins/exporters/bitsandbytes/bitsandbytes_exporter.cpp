@@ -56,7 +56,9 @@ struct Decided {
 };
 Decided decide(const ExportInput& input) {
   Decided decided{
-      targetPlanFor(input, {"bitsandbytes", moduleName, settingOf, true, kGetsUsualScheme}), {}, {}};
+      targetPlanFor(input, {"bitsandbytes", moduleName, settingOf, true, kGetsUsualScheme, isLinearLayer}),
+      {},
+      {}};
   decided.setting = decided.plan.mostCommon();
   decided.skipped = skipListFor(decided.plan, decided.setting, MatchRule::pythonMatchOrTail, "bitsandbytes");
   return decided;

@@ -95,6 +95,7 @@ TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
       return TargetSetting::impossible(meaningOf(plan) +
                                        ": compressed-tensors has no words for the activations");
     }
+    addOwnInputRange(setting, plan, "llm-compressor");
   }
   setting.words = {{"weights", setting.words}, {"input_activations", input}, {"output_activations", nullptr}};
   return setting;

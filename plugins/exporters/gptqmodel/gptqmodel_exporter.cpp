@@ -35,7 +35,8 @@ TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
 }
 
 TargetPlan targetPlan(const ExportInput& input) {
-  TargetPlan plan = targetPlanFor(input, {"GPTQModel", moduleName, settingOf, true, kGetsUsualScheme});
+  TargetPlan plan =
+      targetPlanFor(input, {"GPTQModel", moduleName, settingOf, true, kGetsUsualScheme, isLinearLayer});
   if (plan.mostCommon().is_null()) {
     return plan;
   }

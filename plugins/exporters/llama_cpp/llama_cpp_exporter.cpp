@@ -133,8 +133,8 @@ TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
 }
 
 TargetPlan targetPlan(const ExportInput& input) {
-  return targetPlanFor(input,
-                       {"llama.cpp", ggufName, settingOf, false, "gets the default of llama-quantize"});
+  return targetPlanFor(
+      input, {"llama.cpp", ggufName, settingOf, false, "gets the default of llama-quantize", isAnyLayer});
 }
 
 std::string namePattern(const std::string& tensor) {

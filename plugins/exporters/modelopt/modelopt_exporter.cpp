@@ -89,6 +89,7 @@ TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
       words["type"] = "dynamic";
     }
     setting.words["input_quantizer"] = words;
+    addOwnInputRange(setting, plan, "ModelOpt");
   }
   return setting;
 }

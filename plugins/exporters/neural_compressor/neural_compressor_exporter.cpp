@@ -10,6 +10,8 @@
 #include <QObject>
 
 #include <algorithm>
+#include <array>
+#include <set>
 
 namespace halfstep {
 
@@ -58,19 +60,23 @@ TargetSetting setting2(const Layer& layer, const LayerPlan& plan) {
   const char* granularity =
       weights.granularity.kind == Granularity::Kind::channel ? "per_channel" : "per_tensor";
   const bool kl = input.range.kind == RangeRule::Kind::kl;
-  return {{{"approach", plan.activations.dynamic ? "dynamic" : "static"},
-           {"weight",
-            {{"dtype", type(weights)},
-             {"scheme", OrderedJson::array({mappingWord(weights)})},
-             {"granularity", OrderedJson::array({granularity})},
-             {"algorithm", OrderedJson::array({"minmax"})}}},
-           {"activation",
-            {{"dtype", type(input)},
-             {"scheme", OrderedJson::array({mappingWord(input)})},
-             {"granularity", OrderedJson::array({"per_tensor"})},
-             {"algorithm", OrderedJson::array({kl ? "kl" : "minmax"})}}}},
-          {},
-          {}};
+  TargetSetting setting{{{"approach", plan.activations.dynamic ? "dynamic" : "static"},
+                         {"weight",
+                          {{"dtype", type(weights)},
+                           {"scheme", OrderedJson::array({mappingWord(weights)})},
+                           {"granularity", OrderedJson::array({granularity})},
+                           {"algorithm", OrderedJson::array({"minmax"})}}},
+                         {"activation",
+                          {{"dtype", type(input)},
+                           {"scheme", OrderedJson::array({mappingWord(input)})},
+                           {"granularity", OrderedJson::array({"per_tensor"})},
+                           {"algorithm", OrderedJson::array({kl ? "kl" : "minmax"})}}}},
+                        {},
+                        {}};
+  if (!kl) {
+    addOwnInputRange(setting, plan, "2.x");
+  }
+  return setting;
 }
 
 /// 3.x: what RTNConfig takes for one module.
@@ -104,7 +110,14 @@ struct Plan2 {
   std::string approach; ///< "static" where nothing is quantized
 };
 Plan2 targetPlan2(const ExportInput& input) {
-  Plan2 made{targetPlanFor(input, {"Neural Compressor 2.x", nodeName, setting2, true}), "static"};
+  const std::set<std::string> visible = mainGraphNodes(*input.model);
+  const auto setting = [&visible](const Layer& layer, const LayerPlan& plan) {
+    return isInMainGraph(layer, visible) ? setting2(layer, plan)
+                                         : TargetSetting::impossible(notInMainGraph("2.x"));
+  };
+  Plan2 made{targetPlanFor(input, {"Neural Compressor 2.x", nodeName, setting, true,
+                                   "gets the tool's defaults for its operator", isAnyLayer}),
+             "static"};
   TargetPlan approaches = made.plan;
   for (TargetLayer& layer : approaches.layers) {
     layer.setting = layer.setting.is_null() ? OrderedJson() : layer.setting["approach"];
@@ -164,14 +177,28 @@ OrderedJson default3(const TargetPlan& plan) {
   return most.is_null() || !plan.allNamed() ? OrderedJson({{"dtype", "fp32"}}) : most;
 }
 
+/// Whether a layer is quantized that 3.x takes for the head of a language model: it leaves these in float,
+/// over any rule, unless it is told not to. Source: LM_HEAD_NAMES of torch/utils/constants.py.
+bool quantizesHead(const TargetPlan& plan) {
+  static constexpr auto kHeads = std::to_array<std::string_view>({"lm_head", "output_layer", "embed_out"});
+  return std::any_of(plan.layers.begin(), plan.layers.end(), [](const TargetLayer& layer) {
+    return !layer.setting.is_null() && std::any_of(kHeads.begin(), kHeads.end(), [&](std::string_view head) {
+      return layer.name.find(head) != std::string::npos;
+    });
+  });
+}
+
 OrderedJson config3(const TargetPlan& plan) {
-  const OrderedJson usual = default3(plan);
+  OrderedJson usual = default3(plan);
   OrderedJson local = OrderedJson::object();
   for (const TargetLayer& layer : plan.layers) {
     const OrderedJson words = layer.setting.is_null() ? OrderedJson({{"dtype", "fp32"}}) : layer.setting;
     if (!layer.name.empty() && words != usual && isLinearLayer(*layer.layer)) {
       local[matchPattern(layer.name)] = words;
     }
+  }
+  if (quantizesHead(plan)) {
+    usual["quant_lm_head"] = true;
   }
   return local.empty() ? usual : OrderedJson({{"global", usual}, {"local", local}});
 }

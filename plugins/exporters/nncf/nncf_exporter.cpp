@@ -9,6 +9,7 @@
 #include <QObject>
 
 #include <algorithm>
+#include <set>
 
 namespace halfstep {
 
@@ -19,6 +20,11 @@ constexpr TextTarget kTarget = {
     "Read by NNCF 3.2 (OpenVINO's compression framework, with the onnx package): python FILE.py MODEL.onnx "
     "QUANTIZED.onnx [CALIBRATION_FOLDER].",
     "py"};
+
+/// NNCF calls a node without a name OPERATOR_nncf_INDEX, by its place among the nodes, which the passes
+/// change.
+constexpr const char* kCannotBeIgnored =
+    "no pass can leave it alone: the first one that has its operator quantizes it";
 
 /// A pass of weight compression: {"mode": "INT4_SYM", "group_size": 64}. No group size: one scale per
 /// channel.
@@ -60,13 +66,15 @@ TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
                                      ": nncf.quantize has 8-bit weights and static 8-bit activations");
   }
   const auto mode = [](const Scheme& scheme) { return isSymmetric(scheme) ? "SYMMETRIC" : "ASYMMETRIC"; };
-  return {
+  TargetSetting setting{
       {{"pass", "quantize"},
        {"weights",
         {{"mode", mode(weights)}, {"per_channel", weights.granularity.kind == Granularity::Kind::channel}}},
        {"activations", {{"mode", mode(input)}, {"per_channel", false}}}},
       {},
       {}};
+  addOwnInputRange(setting, plan, "NNCF");
+  return setting;
 }
 
 /// The setting of most layers among those of one kind of pass.
@@ -79,7 +87,12 @@ OrderedJson mostCommonOf(const TargetPlan& plan, const char* pass) {
 }
 
 TargetPlan targetPlan(const ExportInput& input) {
-  TargetPlan plan = targetPlanFor(input, {"NNCF", nodeName, settingOf, true});
+  const std::set<std::string> visible = mainGraphNodes(*input.model);
+  const auto setting = [&visible](const Layer& layer, const LayerPlan& layerPlan) {
+    return isInMainGraph(layer, visible) ? settingOf(layer, layerPlan)
+                                         : TargetSetting::impossible(notInMainGraph("NNCF"));
+  };
+  TargetPlan plan = targetPlanFor(input, {"NNCF", nodeName, setting, true, kCannotBeIgnored, isAnyLayer});
   const OrderedJson quantize = mostCommonOf(plan, "quantize");
   for (TargetLayer& layer : plan.layers) {
     if (!layer.setting.is_null() && layer.setting["pass"] == "quantize" && layer.setting != quantize) {
@@ -109,12 +122,15 @@ std::vector<OrderedJson> passesOf(const TargetPlan& plan) {
   return passes;
 }
 
-/// All nodes of the layers that a pass leaves alone.
-OrderedJson ignoredNodes(const TargetPlan& plan, const OrderedJson& pass) {
+/// All nodes of the layers that a pass leaves alone, as far as NNCF sees them: it stops at a name to ignore
+/// that is not there.
+OrderedJson ignoredNodes(const TargetPlan& plan, const std::set<std::string>& visible,
+                         const OrderedJson& pass) {
   OrderedJson names = OrderedJson::array();
   for (const TargetLayer& layer : plan.layers) {
     for (const std::string& node : layer.layer->nodes) {
-      if (layer.setting != pass && std::find(names.begin(), names.end(), node) == names.end()) {
+      if (layer.setting != pass && visible.contains(node) &&
+          std::find(names.begin(), names.end(), node) == names.end()) {
         names.push_back(node);
       }
     }
@@ -122,9 +138,9 @@ OrderedJson ignoredNodes(const TargetPlan& plan, const OrderedJson& pass) {
   return names;
 }
 
-std::string passText(const TargetPlan& plan, const OrderedJson& pass) {
+std::string passText(const TargetPlan& plan, const std::set<std::string>& visible, const OrderedJson& pass) {
   OrderedJson words = pass;
-  words["ignored"] = ignoredNodes(plan, pass);
+  words["ignored"] = ignoredNodes(plan, visible, pass);
   return "    " + pythonLiteral(words) + ",\n";
 }
 
@@ -192,8 +208,9 @@ public:
   std::vector<ExportPattern> patterns(const ExportInput& input) const override {
     std::vector<ExportPattern> patterns;
     const TargetPlan plan = targetPlan(input);
+    const std::set<std::string> visible = mainGraphNodes(*input.model);
     for (const OrderedJson& pass : passesOf(plan)) {
-      for (const OrderedJson& node : ignoredNodes(plan, pass)) {
+      for (const OrderedJson& node : ignoredNodes(plan, visible, pass)) {
         patterns.push_back(testedPattern(MatchRule::exact, node.get<std::string>(),
                                          "ignored by the pass " + jsonLine(pass), plan));
       }
@@ -205,9 +222,10 @@ protected:
   Result<std::vector<TextFile>> texts(const ExportInput& input, const std::filesystem::path& path,
                                       const JobContext&) const override {
     const TargetPlan plan = targetPlan(input);
+    const std::set<std::string> visible = mainGraphNodes(*input.model);
     std::string passes;
     for (const OrderedJson& pass : passesOf(plan)) {
-      passes += passText(plan, pass);
+      passes += passText(plan, visible, pass);
     }
     std::string text =
         "#!/usr/bin/env python3\n\"\"\"" + forDocstring(headLine(input)) + "\n\"\"\"" + kScript;

@@ -2,7 +2,7 @@
 
 #include "core/io/atomic_file.h"
 
-#include <optional>
+#include <vector>
 
 namespace halfstep::onnx_export {
 
@@ -52,40 +52,6 @@ Result<void> moveOut(onnx::GraphProto& graph, AtomicFile& file, const std::strin
   return {};
 }
 
-/// Keeps an old file under a second name until the new pair is complete.
-class Backup {
-public:
-  explicit Backup(std::filesystem::path path)
-      : m_path(std::move(path))
-      , m_kept(m_path.string() + ".before") {
-    std::error_code error;
-    std::filesystem::remove(m_kept, error);
-    std::filesystem::create_hard_link(m_path, m_kept, error);
-    m_has = !error;
-  }
-  ~Backup() {
-    std::error_code ignored;
-    if (m_has) {
-      std::filesystem::remove(m_kept, ignored);
-    }
-  }
-  Backup(const Backup&) = delete;
-  Backup& operator=(const Backup&) = delete;
-  void putBack() {
-    std::error_code ignored;
-    if (m_has) {
-      std::filesystem::rename(m_kept, m_path, ignored);
-    } else {
-      std::filesystem::remove(m_path, ignored);
-    }
-  }
-
-private:
-  std::filesystem::path m_path;
-  std::filesystem::path m_kept;
-  bool m_has = false;
-};
-
 } // namespace
 
 Result<std::vector<std::filesystem::path>> writeModel(onnx::ModelProto& proto,
@@ -94,16 +60,13 @@ Result<std::vector<std::filesystem::path>> writeModel(onnx::ModelProto& proto,
                                                       const JobContext& context) {
   std::filesystem::path dataPath = path;
   dataPath += ".data";
-  std::optional<AtomicFile> data;
+  std::vector<AtomicFile> files; // the data first: a model that is there has its data
   if (proto.ByteSizeLong() > externalAbove) {
-    HALFSTEP_TRY(AtomicFile created, AtomicFile::create(dataPath));
-    data.emplace(std::move(created));
+    HALFSTEP_TRY(AtomicFile data, AtomicFile::create(dataPath));
     std::uint64_t offset = 0;
-    HALFSTEP_CHECK(moveOut(*proto.mutable_graph(), *data, dataPath.filename().string(), offset, context));
-    if (offset > 0) {
-      HALFSTEP_CHECK(data->sync());
-    } else { // nothing of it is large
-      data.reset();
+    HALFSTEP_CHECK(moveOut(*proto.mutable_graph(), data, dataPath.filename().string(), offset, context));
+    if (offset > 0) { // or nothing of it is large
+      files.push_back(std::move(data));
     }
   }
   if (proto.ByteSizeLong() > kLargestMessage) {
@@ -115,19 +78,10 @@ Result<std::vector<std::filesystem::path>> writeModel(onnx::ModelProto& proto,
   }
   HALFSTEP_TRY(AtomicFile model, AtomicFile::create(path));
   HALFSTEP_CHECK(model.append(std::as_bytes(std::span(bytes))));
-  HALFSTEP_CHECK(model.sync());
+  files.push_back(std::move(model));
   HALFSTEP_CHECK(context.checkpoint());
-  if (!data) {
-    HALFSTEP_CHECK(model.commit());
-    return std::vector{path};
-  }
-  Backup backup(dataPath);
-  HALFSTEP_CHECK(data->commit());
-  if (auto committed = model.commit(); !committed) {
-    backup.putBack();
-    return committed.error();
-  }
-  return std::vector{path, dataPath};
+  HALFSTEP_CHECK(AtomicFile::commitTogether(files));
+  return files.size() == 1 ? std::vector{path} : std::vector{path, dataPath};
 }
 
 } // namespace halfstep::onnx_export

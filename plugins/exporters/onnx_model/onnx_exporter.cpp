@@ -6,6 +6,7 @@
 #include "plugins/exporters/onnx_model/product_forms.h"
 #include "plugins/exporters/onnx_model/qdq_form.h"
 #include "plugins/exporters/onnx_model/runtime_lint.h"
+#include "plugins/exporters/onnx_model/tensorrt_lint.h"
 
 namespace halfstep {
 
@@ -29,6 +30,26 @@ auto guarded(F work) -> decltype(work()) {
 
 std::vector<ExportLoss> OnnxModelExporter::losses(const ExportInput& input) const {
   return plan(input).lost;
+}
+
+namespace {
+
+std::vector<ExportFinding> lossFindings(const FormModel& form) {
+  std::vector<ExportFinding> findings;
+  for (const ExportLoss& loss : form.plan.lost) {
+    findings.push_back({loss.layer, "is not as planned", loss.what});
+  }
+  return findings;
+}
+
+} // namespace
+
+Result<std::vector<ExportFinding>> OnnxModelExporter::check(const ExportInput& input,
+                                                            const JobContext& context) const {
+  return guarded([&]() -> Result<std::vector<ExportFinding>> {
+    HALFSTEP_TRY(const FormModel form, make(input, context));
+    return lossFindings(form);
+  });
 }
 
 Result<ExportReport> OnnxModelExporter::write(const ExportInput& input, const std::filesystem::path& path,
@@ -57,11 +78,11 @@ Result<std::vector<ExportFinding>> QdqExporter::check(const ExportInput& input,
     HALFSTEP_TRY(FormModel form, make(input, context));
     const LayerNodes nodes = layerNodes(form);
     form.edit.apply();
-    std::vector<ExportFinding> findings;
-    for (const ExportLoss& loss : form.plan.lost) {
-      findings.push_back({loss.layer, "is not as planned", loss.what});
-    }
+    std::vector<ExportFinding> findings = lossFindings(form);
     for (ExportFinding& finding : lintQdq(form, *input.model, nodes)) {
+      findings.push_back(std::move(finding));
+    }
+    for (ExportFinding& finding : lintForTensorRt(form)) {
       findings.push_back(std::move(finding));
     }
     return findings;

@@ -12,6 +12,9 @@ public:
   std::string suffix() const override { return "onnx"; }
   bool writesModel() const override { return true; }
   std::vector<ExportLoss> losses(const ExportInput& input) const override;
+  /// What is lost, with what only making the model tells. Error: it cannot be made.
+  Result<std::vector<ExportFinding>> check(const ExportInput& input,
+                                           const JobContext& context) const override;
   Result<ExportReport> write(const ExportInput& input, const std::filesystem::path& path,
                              const JobContext& context) const override;
 

@@ -188,7 +188,13 @@ private:
     const bool isBlocked = granularity.kind == Granularity::Kind::group && granularity.groupSize >= 16 &&
                            std::has_single_bit(static_cast<unsigned>(granularity.groupSize));
     if (input == nullptr && weight != nullptr && op == "MatMul" && isBlocked) {
-      return; // becomes MatMulNBits, which is what weights in groups are for
+      const int bits = formatFacts(m_plan.weights.format).bits;
+      if (!isInteger(elementTypeFor(m_plan.weights.format)) || bits > 8) {
+        say("is computed in float",
+            "MatMulNBits, which ONNX Runtime makes of weights in groups, has integers of "
+            "2, 4 and 8 bits");
+      }
+      return; // or becomes MatMulNBits, which is what weights in groups are for
     }
     say("is computed in float", input == nullptr
                                     ? "its input has no pair of QuantizeLinear and DequantizeLinear"
@@ -232,6 +238,10 @@ bool movesCodes(const std::string& op) {
   return std::find(kMoving.begin(), kMoving.end(), op) != kMoving.end();
 }
 
+std::string zeroPoint(const onnx::NodeProto& node) {
+  return node.input_size() > 2 ? node.input(2) : std::string();
+}
+
 /// Codes that are decoded and encoded again with other parameters on their way through an operator.
 void lintMoves(const GraphPart& part, const Wiring& wiring, std::vector<ExportFinding>& findings) {
   for (const onnx::NodeProto& node : part.nodes()) {
@@ -241,7 +251,8 @@ void lintMoves(const GraphPart& part, const Wiring& wiring, std::vector<ExportFi
     for (const onnx::NodeProto* next : wiring.consumersOf(node.output(0))) {
       for (int i = 0; next->op_type() == "QuantizeLinear" && i < node.input_size(); ++i) {
         const onnx::NodeProto* before = wiring.dequantize(node, i);
-        if (before != nullptr && before->input(1) != next->input(1)) {
+        if (before != nullptr &&
+            (before->input(1) != next->input(1) || zeroPoint(*before) != zeroPoint(*next))) {
           findings.push_back({node.name().empty() ? node.output(0) : node.name(), "is computed in float",
                               "its input has the scale " + before->input(1) + ", its output " +
                                   next->input(1) + ": " + node.op_type() +

@@ -14,6 +14,11 @@ public:
   std::string explanation() const override;
   std::string suffix() const override { return "json"; }
   std::vector<ExportLoss> losses(const ExportInput& input) const override;
+  /// What is lost, and which layers ONNX Runtime computes in float all the same.
+  Result<std::vector<ExportFinding>> check(const ExportInput& input,
+                                           const JobContext& context) const override;
+  /// Names of weights and values that are overridden, and of nodes that are left out.
+  std::vector<ExportPattern> patterns(const ExportInput& input) const override;
   /// Writes `path` (JSON) and the script beside it, the same name ending in .py; a `path` that ends in .py is
   /// the script, and the JSON file goes beside it.
   Result<ExportReport> write(const ExportInput& input, const std::filesystem::path& path,

@@ -97,21 +97,52 @@ void decideActivation(LayerOverride& decided, const ActivationScheme& wanted,
         {layer, "activations " + name + ": another layer has the same input as " + known->second->option});
     return;
   }
+  if (!wanted.dynamic && wanted.scheme.range.kind != RangeRule::Kind::minmax) {
+    overrides.losses.push_back({layer, "activations, range " + rangeName(wanted.scheme.range) +
+                                           ": quantize_static takes the smallest and largest value of its "
+                                           "calibration"});
+  }
   decided.activation = type;
   decided.activationSymmetric = wanted.scheme.mapping != Mapping::asymmetric;
 }
 
-void findMainType(Overrides& overrides) {
+/// Of the types that `member` points to in some layers, the most frequent; null without any.
+const TypeName* mostCommon(const std::vector<LayerOverride>& layers, const TypeName* LayerOverride::*member) {
   std::map<const TypeName*, int> uses;
-  for (const LayerOverride& layer : overrides.layers) {
-    if (layer.weights != nullptr) {
-      ++uses[layer.weights];
+  for (const LayerOverride& layer : layers) {
+    if (layer.*member != nullptr) {
+      ++uses[layer.*member];
     }
   }
+  const TypeName* most = nullptr;
   for (const TypeName& type : kTypes) { // in the table's order, so that a tie has one answer
-    if (uses.contains(&type) && (overrides.mainType == nullptr || uses[&type] > uses[overrides.mainType])) {
-      overrides.mainType = &type;
+    if (uses.contains(&type) && (most == nullptr || uses[&type] > uses[most])) {
+      most = &type;
     }
+  }
+  return most;
+}
+
+void findMainTypes(Overrides& overrides) {
+  overrides.mainType = mostCommon(overrides.layers, &LayerOverride::weights);
+  const TypeName* activation = mostCommon(overrides.layers, &LayerOverride::activation);
+  const bool isRefused = activation != nullptr && activation->format == NumberFormat::int8 &&
+                         overrides.mainType->format == NumberFormat::uint8; // by quantize_static, at once
+  overrides.mainActivation = activation != nullptr && !isRefused ? activation : typeName(NumberFormat::uint8);
+}
+
+/// What the JSON form cannot say: it has one type for all weights and one for all values.
+void addTypeLosses(Overrides& overrides) {
+  const auto add = [&](const LayerOverride& layer, const std::string& what, const TypeName* type,
+                       const TypeName* main) {
+    if (type != nullptr && type != main) {
+      overrides.losses.push_back({layer.layer->name, what + type->option + " beside " + main->option +
+                                                         ": in the Python form only, JSON cannot say types"});
+    }
+  };
+  for (const LayerOverride& layer : overrides.layers) {
+    add(layer, "", layer.weights, overrides.mainType);
+    add(layer, "activations ", layer.activation, overrides.mainActivation);
   }
 }
 
@@ -149,13 +180,11 @@ Overrides overridesFor(const ExportInput& input) {
     }
     overrides.layers.push_back(decided);
   }
-  findMainType(overrides);
-  for (const LayerOverride& layer : overrides.layers) {
-    if (layer.weights != nullptr && layer.weights != overrides.mainType) {
-      overrides.losses.push_back({layer.layer->name, std::string(layer.weights->option) + " beside " +
-                                                         overrides.mainType->option +
-                                                         ": in the Python form only, JSON cannot say types"});
-    }
+  findMainTypes(overrides);
+  addTypeLosses(overrides);
+  if (overrides.mainType != nullptr) {
+    overrides.losses.push_back(
+        {"*", "quantize_static also quantizes what lies between the layers (additions, pooling, …)"});
   }
   if (weightOnly) {
     overrides.losses.push_back(

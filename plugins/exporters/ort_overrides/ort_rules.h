@@ -38,6 +38,8 @@ struct Overrides {
   std::vector<ExportLoss> losses;
   /// The weight type of most layers: the JSON form can only say one, on the runner's command line.
   const TypeName* mainType = nullptr;
+  /// The same of the layers' inputs, and what values get that no override names; never null.
+  const TypeName* mainActivation = typeName(NumberFormat::uint8);
 };
 
 /// Decides for every layer. Cheap: nothing is quantized.

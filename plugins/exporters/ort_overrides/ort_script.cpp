@@ -96,7 +96,7 @@ def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
     quantize_static(sys.argv[1], sys.argv[2], NpzReader(sys.argv[3]), quant_format=QuantFormat.QDQ,
-                    per_channel=@PER_CHANNEL@, weight_type=QuantType.@WEIGHT_TYPE@, activation_type=QuantType.QUInt8,
+                    per_channel=@PER_CHANNEL@, weight_type=QuantType.@WEIGHT_TYPE@, activation_type=QuantType.@ACTIVATION_TYPE@,
                     nodes_to_exclude=NODES_TO_EXCLUDE,
                     extra_options={"TensorQuantOverrides": tensor_quant_overrides()})
 
@@ -133,7 +133,7 @@ std::string runnerCommand(const Overrides& overrides, const std::string& jsonNam
   std::string command =
       "python -m onnxruntime.quantization.static_quantize_runner -i MODEL.onnx -o QUANTIZED.onnx"
       " --tensor_quant_overrides " +
-      shellWord(jsonName) + " --activation_type quint8";
+      shellWord(jsonName) + " --activation_type " + overrides.mainActivation->option;
   if (overrides.mainType != nullptr) {
     command += std::string(" --weight_type ") + overrides.mainType->option;
   }
@@ -167,6 +167,7 @@ std::string overridesScript(const ExportInput& input, const Overrides& overrides
   replaceMark(script, "@PER_CHANNEL@", perChannel(overrides) ? "True" : "False");
   replaceMark(script, "@WEIGHT_TYPE@",
               overrides.mainType != nullptr ? overrides.mainType->quantType : "QInt8");
+  replaceMark(script, "@ACTIVATION_TYPE@", overrides.mainActivation->quantType);
   replaceMark(script, "@ENTRIES@", scriptEntries(overrides, parameters));
   return script;
 }

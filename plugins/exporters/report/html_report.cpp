@@ -43,7 +43,8 @@ caption { text-align: left; color: var(--quiet); padding: 0.25rem 0; }
 th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
 thead th { vertical-align: bottom; border-bottom: 2px solid var(--quiet); } thead th:first-child { text-align: left; }
 tbody th { font-weight: 500; text-align: left; } th.words, td.words, .properties td { text-align: left; }
-tbody th.words { min-width: 10rem; max-width: 22rem; overflow-wrap: anywhere; } td small { white-space: nowrap; }
+tbody th.words { min-width: 10rem; max-width: 22rem; overflow-wrap: anywhere; } td { white-space: nowrap; }
+.properties td { white-space: normal; }
 figure { margin: 1rem 0 1.5rem; } figcaption { font-size: 0.9rem; max-width: 56rem; }
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 0 1.5rem; }
 .glossary { display: grid; grid-template-columns: minmax(9rem, max-content) 1fr; gap: 0.35rem 1rem; }
@@ -61,6 +62,8 @@ svg .empty { fill: var(--empty); } svg .onDark { fill: #ffffff; } svg .onLight {
     --empty: #e4e7eb; }
   body { max-width: none; padding: 0; font-size: 10pt; } nav { display: none; } .scroll { overflow: visible; }
   table { font-size: 7.5pt; } th, td { padding: 0.1rem 0.25rem; } thead { display: table-header-group; }
+  td.words { white-space: normal; } table small { font-size: 0.85em; }
+  details::details-content { content-visibility: visible; block-size: auto; }
   tr, figure, .card { break-inside: avoid; } h2, h3 { break-after: avoid; } svg rect { print-color-adjust: exact; } }
 )css";
 

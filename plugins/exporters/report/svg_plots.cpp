@@ -223,7 +223,8 @@ std::string drawHistogram(const HistogramPlot& plot) {
   }
   // The clipping range may reach beyond the values: both have to be seen.
   const bool clips = std::isfinite(plot.clipLow) && std::isfinite(plot.clipHigh);
-  SvgScale x{plot.lo, plot.hi, 10.0, kHistogramWidth - 10.0};
+  constexpr double kHalfLabel = 26.0; // of a number that stands at either end
+  SvgScale x{plot.lo, plot.hi, kHalfLabel, kHistogramWidth - kHalfLabel};
   if (clips) {
     x.lo = std::min(x.lo, plot.clipLow);
     x.hi = std::max(x.hi, plot.clipHigh);
@@ -262,7 +263,8 @@ std::string drawHistogram(const HistogramPlot& plot) {
   for (const double tick : ticksOf(x, 5)) {
     canvas.text(x.at(tick), kHeight - 12.0, "middle", formatReal(tick, 2));
   }
-  canvas.text(10.0, 12.0, "start", "values in a bin, up to " + formatCount(static_cast<std::int64_t>(most)));
+  canvas.text(kHalfLabel, 12.0, "start",
+              "values in a bin, up to " + formatCount(static_cast<std::int64_t>(most)));
   return canvas.finished();
 }
 

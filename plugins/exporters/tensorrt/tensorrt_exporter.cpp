@@ -37,6 +37,12 @@ std::string formatObstacle(const Scheme& scheme) {
 /// trtexec's word for a layer: "int8", "fp16", "fp32".
 TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
   const Scheme& weights = plan.weights;
+  const bool writable = std::all_of(layer.nodes.begin(), layer.nodes.end(), [](const std::string& node) {
+    return node.find_first_of("*'\n") == std::string::npos;
+  });
+  if (!writable) {
+    return TargetSetting::impossible("its node's name has a character that trtexec cannot be given");
+  }
   if (weights.format == NumberFormat::fp16 || weights.format == NumberFormat::bf16) {
     TargetSetting setting{std::string(formatFacts(weights.format).name), {}, {}};
     if (!isWeightOnly(plan) && plan.activations.scheme.format != weights.format) {
@@ -52,10 +58,6 @@ TargetSetting settingOf(const Layer& layer, const LayerPlan& plan) {
         name +
         ": without Q/DQ nodes TensorRT has int8 for weights and static activations together, fp16, bf16 "
         "and fp32");
-  }
-  const std::string& node = nodeName(layer).name;
-  if (node.find_first_of("*'\n") != std::string::npos) {
-    return TargetSetting::impossible("its node's name has a character that trtexec cannot be given");
   }
   TargetSetting setting{"int8", {}, {}};
   if (!isSymmetric(weights) || weights.granularity.kind != Granularity::Kind::channel) {
@@ -85,8 +87,41 @@ TensorActivations activations(const ExportInput& input, const TargetPlan& plan) 
   return found;
 }
 
-/// "name: 3c810204": the bits of amax / 127, the largest digit first.
-std::string cacheLine(const std::string& tensor, float scale) {
+/// The values that layers in int8 give and no entry of `inputs` has: TensorRT computes a layer in float where
+/// a tensor that it takes or gives has no scale. They get the smallest and largest value of the calibration.
+struct OutputRange {
+  std::string tensor;
+  std::string layer;
+};
+std::vector<OutputRange> outputsOf(const ExportInput& input, const TargetPlan& plan,
+                                   const TensorActivations& inputs) {
+  std::vector<OutputRange> found;
+  std::set<std::string> known;
+  for (const TensorActivation& activation : inputs.tensors) {
+    known.insert(activation.tensor);
+  }
+  const auto uses = findLayerUses(*input.model);
+  for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+    for (const LayerUse& use : plan.layers[i].setting == "int8" ? uses[i] : std::vector<LayerUse>()) {
+      if (!use.node->outputs.empty() && known.insert(use.node->outputs[0]).second) {
+        found.push_back({use.node->outputs[0], plan.layers[i].layer->name});
+      }
+    }
+  }
+  return found;
+}
+
+Result<void> checkName(const std::string& tensor) {
+  if (tensor.find('\n') == std::string::npos) {
+    return {};
+  }
+  return Error{ErrorKind::unsupported, "a name with a line feed cannot stand in a calibration cache",
+               "value " + tensor};
+}
+
+/// "name: 3c810204": the bits of largest / 127, the largest digit first.
+std::string cacheLine(const std::string& tensor, float largest) {
+  const float scale = largest > 0.0f ? largest / 127.0f : 1.0f;
   std::array<char, 9> digits{};
   std::snprintf(digits.data(), digits.size(), "%08x", std::bit_cast<std::uint32_t>(scale));
   return tensor + ": " + digits.data() + "\n";
@@ -186,9 +221,16 @@ public:
             testedPattern(MatchRule::wildcard, layer.name, layer.setting.get<std::string>(), plan));
       }
     }
-    for (const TensorActivation& activation : activations(input, plan).tensors) {
+    const TensorActivations inputs = activations(input, plan);
+    for (const TensorActivation& activation : inputs.tensors) {
       patterns.push_back({activation.tensor, std::string(matchRuleName(MatchRule::exact)),
                           "range of the input", activation.layers});
+    }
+    for (const OutputRange& output : outputsOf(input, plan, inputs)) {
+      patterns.push_back({output.tensor,
+                          std::string(matchRuleName(MatchRule::exact)),
+                          "range of the output",
+                          {output.layer}});
     }
     return patterns;
   }
@@ -203,14 +245,19 @@ protected:
     const auto [cache, shell] = besideEachOther(path, ".cache", ".sh");
     const TargetPlan plan = targetPlan(input);
     std::string ranges = std::string("TRT-") + kCacheVersion + "-EntropyCalibration2\n";
-    for (const TensorActivation& activation : activations(input, plan).tensors) {
-      if (activation.tensor.find('\n') != std::string::npos) {
-        return Error{ErrorKind::unsupported, "a name with a line feed cannot stand in a calibration cache",
-                     "value " + activation.tensor};
-      }
+    const TensorActivations inputs = activations(input, plan);
+    for (const TensorActivation& activation : inputs.tensors) {
+      HALFSTEP_CHECK(checkName(activation.tensor));
       HALFSTEP_TRY(const TensorGrid grid, tensorGrid(activation, input.measured.calibration.get(), context));
-      const float largest = std::max(-grid.range.lo, grid.range.hi);
-      ranges += cacheLine(activation.tensor, largest > 0.0f ? largest / 127.0f : 1.0f);
+      ranges += cacheLine(activation.tensor, std::max(-grid.range.lo, grid.range.hi));
+    }
+    for (const OutputRange& output : outputsOf(input, plan, inputs)) {
+      HALFSTEP_CHECK(checkName(output.tensor));
+      const Calibration* calibration = input.measured.calibration.get();
+      const ActivationStatistics* seen = calibration != nullptr ? calibration->find(output.tensor) : nullptr;
+      if (seen != nullptr) { // or it is a subgraph's, which no calibration sees
+        ranges += cacheLine(output.tensor, std::max(-seen->moments.min, seen->moments.max));
+      }
     }
     return std::vector<TextFile>{{cache, ranges}, {shell, script(plan, headLine(input), shell, cache)}};
   }

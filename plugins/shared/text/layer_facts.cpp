@@ -119,6 +119,24 @@ std::string meaningOf(const Scheme& scheme) {
   return text;
 }
 
+std::set<std::string> mainGraphNodes(const Model& model) {
+  std::set<std::string> names;
+  for (const Node& node : model.graph.nodes) {
+    names.insert(node.name);
+  }
+  return names;
+}
+
+bool isInMainGraph(const Layer& layer, const std::set<std::string>& mainGraphNodes) {
+  return layer.nodes.empty() ||
+         std::any_of(layer.nodes.begin(), layer.nodes.end(),
+                     [&](const std::string& node) { return mainGraphNodes.contains(node); });
+}
+
+std::string notInMainGraph(const std::string& tool) {
+  return "is inside a subgraph or function, where " + tool + " does not look";
+}
+
 std::string meaningOf(const LayerPlan& plan) {
   if (isWeightOnly(plan)) {
     return meaningOf(plan.weights);

@@ -5,6 +5,7 @@
 #include "core/quant/plan.h"
 
 #include <optional>
+#include <set>
 #include <string>
 
 namespace halfstep {
@@ -33,6 +34,13 @@ std::optional<int> groupSizeOf(const Scheme& scheme);
 bool isWeightOnly(const LayerPlan& plan);
 /// Whether the plan leaves weights and activations alone.
 bool isFloat(const LayerPlan& plan);
+
+/// The names of the main graph's nodes, for tools that do not look into subgraphs and functions.
+std::set<std::string> mainGraphNodes(const Model& model);
+/// Whether some node of the layer is among them; a layer whose nodes have no names is taken for one.
+bool isInMainGraph(const Layer& layer, const std::set<std::string>& mainGraphNodes);
+/// Why `tool` does not get at a layer that is not.
+std::string notInMainGraph(const std::string& tool);
 
 /// "int8 per channel", "int4 asymmetric in groups of 64": for ExportPattern::meaning.
 std::string meaningOf(const Scheme& scheme);

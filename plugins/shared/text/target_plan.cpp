@@ -33,6 +33,11 @@ void decide(TargetLayer& decided, const TargetRules& rules, std::vector<ExportLo
   TargetName name = rules.nameOf(layer);
   decided.name = std::move(name.name);
   if (isFloat(*decided.plan)) {
+    if (decided.name.empty() && rules.quantizesUnnamed != nullptr && rules.quantizesUnnamed(layer)) {
+      addLoss(losses, layer.name,
+              "should stay float, but " + rules.tool + " has no name for it: " + name.missing + "; " +
+                  rules.unnamed);
+    }
     return;
   }
   if (layer.stored) {
@@ -125,6 +130,10 @@ TargetPlan targetPlanFor(const ExportInput& input, const TargetRules& rules) {
   return plan;
 }
 
+bool isAnyLayer(const Layer&) {
+  return true;
+}
+
 std::string notLinear(const Layer& layer) {
   return "is taken for no Linear module, but a " + layer.op;
 }
@@ -141,6 +150,14 @@ std::string linearObstacle(const Layer& layer, const Scheme& scheme, const std::
 void addFloatActivations(TargetSetting& setting, const LayerPlan& plan, const std::string& tool) {
   if (!isWeightOnly(plan)) {
     setting.differences.push_back("activations: " + tool + " leaves them in float");
+  }
+}
+
+void addOwnInputRange(TargetSetting& setting, const LayerPlan& plan, const std::string& tool) {
+  const RangeRule& range = plan.activations.scheme.range;
+  if (!isWeightOnly(plan) && !plan.activations.dynamic && range.kind != RangeRule::Kind::minmax) {
+    setting.differences.push_back("activations, range " + rangeName(range) + ": " + tool +
+                                  " finds the range by itself on its calibration data");
   }
 }
 

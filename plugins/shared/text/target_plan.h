@@ -38,7 +38,13 @@ struct TargetRules {
   std::function<TargetSetting(const Layer&, const LayerPlan&)> settingOf;
   bool findsRanges = true; ///< by itself, from the smallest and largest value; it gets no scales from us
   std::string unnamed = "left in float"; ///< what becomes of layers without a name
+  /// Of layers without a name: whether the target quantizes such a one although nothing names it, so that one
+  /// that should stay float does not. Null: it does not quantize what is not named.
+  bool (*quantizesUnnamed)(const Layer&) = nullptr;
 };
+
+/// For TargetRules::quantizesUnnamed of targets whose default reaches every layer.
+bool isAnyLayer(const Layer& layer);
 
 /// For TargetRules::unnamed where the target has no default that leaves modules alone.
 inline constexpr const char* kGetsUsualScheme =
@@ -50,6 +56,9 @@ std::string notLinear(const Layer& layer);
 std::string linearObstacle(const Layer& layer, const Scheme& scheme, const std::string& tool);
 /// Notes that `tool` leaves in float what the plan quantizes of the layer's input.
 void addFloatActivations(TargetSetting& setting, const LayerPlan& plan, const std::string& tool);
+
+/// Notes that `tool` finds the range of static activations by itself, where the plan has a rule for it.
+void addOwnInputRange(TargetSetting& setting, const LayerPlan& plan, const std::string& tool);
 
 /// Points into the input that it was made from, which has to outlive it.
 struct TargetPlan {

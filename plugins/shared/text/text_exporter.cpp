@@ -13,9 +13,9 @@ Result<ExportReport> TextExporter::write(const ExportInput& input, const std::fi
   HALFSTEP_TRY(const std::vector<TextFile> files, texts(input, path, context));
   ExportReport report;
   report.lost = losses(input);
+  HALFSTEP_CHECK(context.checkpoint());
+  HALFSTEP_CHECK(writeFilesAtomically(files));
   for (const TextFile& file : files) {
-    HALFSTEP_CHECK(context.checkpoint());
-    HALFSTEP_CHECK(writeFileAtomically(file.path, file.text));
     report.files.push_back(file.path);
   }
   return report;

@@ -1,6 +1,7 @@
 // The part of an exporter that every text format shares: what it is called, and writing its files.
 #pragma once
 
+#include "core/io/atomic_file.h"
 #include "core/io/exporter.h"
 
 #include <string>
@@ -16,10 +17,7 @@ struct TextTarget {
   const char* suffix;      ///< of the first file
 };
 
-struct TextFile {
-  std::filesystem::path path;
-  std::string text;
-};
+using TextFile = TextToWrite;
 
 class TextExporter : public Exporter {
 public:
@@ -30,7 +28,7 @@ public:
   std::string title() const override { return m_target.title; }
   std::string explanation() const override { return m_target.explanation; }
   std::string suffix() const override { return m_target.suffix; }
-  /// All texts are made before the first is written.
+  /// All texts are made before the first is written, and all files are written or none.
   Result<ExportReport> write(const ExportInput& input, const std::filesystem::path& path,
                              const JobContext& context) const override;
 
