@@ -440,7 +440,7 @@ private slots:
     QVERIFY2(table.contains("rank correlation with the measured: weight error "), table.constData());
     QVERIFY(table.contains(", Fisher ") && table.contains("(95 % interval)"));
     const auto row = table.split('\n').at(1); // "fc1  2.1e−05 (1.2e−05 to 3.3e−05) …"
-    QCOMPARE(row.count(" to "), 2);            // one interval for each scheme
+    QCOMPARE(row.count(" to "), 2);           // one interval for each scheme
 
     const Finished alone = run(sweep + QStringList{"--only-estimate", "--json"});
     QCOMPARE(alone.status, 0);
