@@ -77,6 +77,28 @@ private slots:
     QCOMPARE(valuesOf(replaced->at("y")), std::vector<float>{10.0f});
   }
 
+  void constantPlacesFollowTheShape() {
+    // ScatterND keeps what constant indices come to; −1 is another place in a longer tensor.
+    auto model = modelOf({node("ScatterND", {"x", "i", "u"}, {"y"})}, {"x", "u"}, {"y"});
+    const auto indices = newTensor<std::int64_t>({2, 1}).value();
+    indices.values[0] = -1;
+    indices.values[1] = 2;
+    model->graph.addInitializer("i", indices.finish());
+    model->graph.indexConstants();
+    const auto executor = Executor::create(model);
+    QVERIFY(executor.has_value());
+    const auto scattered = [&](const std::vector<float>& x) {
+      return executor->run(
+          {{"x", floats({static_cast<std::int64_t>(x.size())}, x)}, {"u", floats({2}, {8, 9})}}, {});
+    };
+    for (int again = 0; again < 2; ++again) {
+      QCOMPARE(valuesOf(scattered({1, 2, 3, 4})->at("y")), (std::vector<float>{1, 2, 9, 8}));
+      QCOMPARE(valuesOf(scattered({1, 2, 3, 4, 5})->at("y")), (std::vector<float>{1, 2, 9, 4, 8}));
+      const auto misfit = scattered({1, 2});
+      QVERIFY(!misfit && misfit.error().message().find("the index 2") != std::string::npos);
+    }
+  }
+
   void errorsNameTheNode() {
     const auto cyclic = modelOf({node("Neg", {"b"}, {"a"}), node("Neg", {"a"}, {"b"})}, {}, {"a"});
     const auto cycle = run(cyclic, {});

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace halfstep {
 
@@ -17,6 +18,17 @@ Result<Tensor> replaced(const Tensor& data, const Tensor& updates, std::size_t b
                         std::span<const std::int64_t> places) {
   if (data.count() == 0 || updates.count() == 0) {
     return data;
+  }
+  if (const int bits = elementBits(data.type()); bits >= 8) { // whole bytes: they go where they belong
+    const std::size_t bytes = block * static_cast<std::size_t>(bits) / 8;
+    HALFSTEP_TRY(std::shared_ptr<std::byte> owner, allocateBytes(data.bytes().size()));
+    const std::span<std::byte> made(owner.get(), data.bytes().size());
+    std::copy(data.bytes().begin(), data.bytes().end(), made.begin());
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      std::memcpy(made.data() + static_cast<std::size_t>(places[i]) * bytes,
+                  updates.bytes().data() + i * bytes, bytes);
+    }
+    return Tensor::share(data.type(), data.shape(), std::move(owner), made);
   }
   HALFSTEP_TRY(const Tensor flatData, reshaped(data, {static_cast<std::int64_t>(data.count())}));
   HALFSTEP_TRY(const Tensor flatUpdates, reshaped(updates, {static_cast<std::int64_t>(updates.count())}));
@@ -140,6 +152,58 @@ OpResult scatterElements(const OpCall& call) {
   return oneOutput(scattered(call, data, updates, 1, places));
 }
 
+namespace {
+
+/// Which block of `shape` each index of ScatterND names. Error: one that lies outside.
+Result<std::vector<std::int64_t>> placesOf(const OpCall& call, const Tensor& indices, const Shape& shape) {
+  const auto depth = static_cast<std::size_t>(indices.shape().back());
+  HALFSTEP_TRY(const std::vector<std::int64_t> numbers, toIntegers(indices));
+  std::vector<std::int64_t> places(dimensionsProduct(indices.shape(), 0, indices.shape().size() - 1), 0);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    for (std::size_t k = 0; k < depth; ++k) {
+      const std::int64_t length = shape[k];
+      const std::int64_t index = numbers[i * depth + k];
+      if (index < -length || index >= length) {
+        return call.fail("the index " + std::to_string(index) + " lies outside " + shapeText(shape));
+      }
+      places[i] = places[i] * length + (index < 0 ? index + length : index);
+    }
+  }
+  return places;
+}
+
+/// What constant indices came to for this shape.
+struct KeptPlaces {
+  Tensor indices; ///< held, so that its bytes are at no other's address
+  Shape shape;
+  std::vector<std::int64_t> places;
+};
+
+/// The same, kept from run to run where the indices are constant.
+Result<std::shared_ptr<const KeptPlaces>> keptPlaces(const OpCall& call, const Tensor& indices,
+                                                     const Shape& shape) {
+  NodeMemory* memory = call.isConstant(1) ? call.memory() : nullptr;
+  if (memory != nullptr) {
+    const std::scoped_lock lock(memory->mutex);
+    const auto kept = std::static_pointer_cast<const KeptPlaces>(memory->content);
+    if (kept != nullptr && kept->indices.bytes().data() == indices.bytes().data() &&
+        kept->indices.shape() == indices.shape() && kept->shape == shape) {
+      return kept;
+    }
+  }
+  auto made = std::make_shared<KeptPlaces>();
+  made->indices = indices;
+  made->shape = shape;
+  HALFSTEP_TRY(made->places, placesOf(call, indices, shape));
+  if (memory != nullptr) {
+    const std::scoped_lock lock(memory->mutex);
+    memory->content = made;
+  }
+  return std::shared_ptr<const KeptPlaces>(std::move(made));
+}
+
+} // namespace
+
 OpResult scatterNd(const OpCall& call) {
   HALFSTEP_TRY(const Tensor data, call.tensor(0));
   HALFSTEP_TRY(const Tensor indices, call.tensor(1));
@@ -155,24 +219,13 @@ OpResult scatterNd(const OpCall& call) {
   if (updates.shape() != expected) {
     return call.fail("the updates are " + shapeText(updates.shape()) + ", expected " + shapeText(expected));
   }
-  HALFSTEP_TRY(const std::vector<std::int64_t> numbers, toIntegers(indices));
   const std::size_t block = dimensionsProduct(data.shape(), depth, rank);
   const std::size_t count = dimensionsProduct(indices.shape(), 0, indices.shape().size() - 1);
   if (block == 0 || count == 0) {
     return std::vector<Value>{data};
   }
-  std::vector<std::int64_t> places(count, 0);
-  for (std::size_t i = 0; i < count; ++i) {
-    for (std::size_t k = 0; k < depth; ++k) {
-      const std::int64_t length = data.shape()[k];
-      const std::int64_t index = numbers[i * depth + k];
-      if (index < -length || index >= length) {
-        return call.fail("the index " + std::to_string(index) + " lies outside " + shapeText(data.shape()));
-      }
-      places[i] = places[i] * length + (index < 0 ? index + length : index);
-    }
-  }
-  return oneOutput(scattered(call, data, updates, block, places));
+  HALFSTEP_TRY(const auto kept, keptPlaces(call, indices, data.shape()));
+  return oneOutput(scattered(call, data, updates, block, kept->places));
 }
 
 /// Writes new entries into a cache of keys or values, from a place of its own for each batch entry.
