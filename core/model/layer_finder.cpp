@@ -142,7 +142,7 @@ private:
       return;
     }
     if (const auto known = m_byWeight.find(constant.tensor); known != m_byWeight.end()) {
-      addUse(known->second, node, slot);
+      addUse(known->second, node, slot, channelAxesOf(node, slot, constant));
       return;
     }
     auto weight = weightOf(scope, node, slot, constant);
@@ -170,7 +170,7 @@ private:
     m_uses.push_back(0);
     m_lastUse.push_back(0);
     m_layerUses.emplace_back();
-    addUse(m_layers.size() - 1, node, slot);
+    addUse(m_layers.size() - 1, node, slot, m_layers.back().channelAxes);
   }
 
   static std::string baseName(const Node& node, const WeightSlot& slot, const std::string& weightName,
@@ -181,10 +181,10 @@ private:
     return slot.role.empty() ? node.name : node.name + "." + std::string(slot.role) + part;
   }
 
-  void addUse(std::size_t layer, const Node& node, const WeightSlot& slot) {
+  void addUse(std::size_t layer, const Node& node, const WeightSlot& slot, std::vector<int> channelAxes) {
     auto& uses = m_layerUses[layer];
     if (std::none_of(uses.begin(), uses.end(), [&](const LayerUse& u) { return u.node == m_original; })) {
-      uses.push_back({m_original, slot.appliedTo});
+      uses.push_back({m_original, slot.appliedTo, std::move(channelAxes)});
     }
     if (m_lastUse[layer] == m_visits) {
       return; // both sides of one node, or W and R the same tensor

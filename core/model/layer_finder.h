@@ -20,6 +20,9 @@ std::vector<Layer> findLayers(const Model& model, std::vector<std::string>& warn
 struct LayerUse {
   const Node* node = nullptr; ///< of the model's graph, a subgraph or a function's body; lives as long as it
   int appliedTo = -1; ///< index of the node's input that the weight is applied to; −1 if there is none
+  /// As Layer::channelAxes, of this node: a weight that a MatMul and a Gemm with transB share has its outputs
+  /// along one axis for the one and along the other for the other.
+  std::vector<int> channelAxes;
 };
 
 /// The uses of every layer of `model`, in the order of `model.layers`, each node once.

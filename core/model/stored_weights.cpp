@@ -215,9 +215,7 @@ Result<std::optional<FoundWeight>> weightOf(const GraphScope& scope, const Node&
                                             const TracedConstant& constant) {
   FoundWeight found;
   found.note = noteOn(node, constant);
-  const int rank = static_cast<int>(constant.shape.size());
-  const auto axes = storedAxes(channelAxesAt(slot.channels, node, rank), constant.axes);
-  found.channelAxes = axes.value_or(std::vector<int>());
+  found.channelAxes = channelAxesOf(node, slot, constant);
   if (found.channelAxes.empty()) {
     found.note += std::string(found.note.empty() ? "" : "; ") + "its channels cannot be told apart";
   }
@@ -248,6 +246,11 @@ Result<std::optional<FoundWeight>> weightOf(const GraphScope& scope, const Node&
   }
   }
   return std::optional(std::move(found));
+}
+
+std::vector<int> channelAxesOf(const Node& node, const WeightSlot& slot, const TracedConstant& constant) {
+  const int rank = static_cast<int>(constant.shape.size());
+  return storedAxes(channelAxesAt(slot.channels, node, rank), constant.axes).value_or(std::vector<int>());
 }
 
 } // namespace halfstep

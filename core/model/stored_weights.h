@@ -20,4 +20,7 @@ struct FoundWeight {
 Result<std::optional<FoundWeight>> weightOf(const GraphScope& scope, const Node& node, const WeightSlot& slot,
                                             const TracedConstant& constant);
 
+/// FoundWeight::channelAxes.
+std::vector<int> channelAxesOf(const Node& node, const WeightSlot& slot, const TracedConstant& constant);
+
 } // namespace halfstep

@@ -7,6 +7,7 @@
 #include "widgets/panels/export_dialog.h"
 #include "widgets/panels/page_stack.h"
 #include "widgets/plots/latency_plot.h"
+#include "widgets/plots/trade_off_plot.h"
 #include "widgets/style/theme.h"
 #include "widgets/viewmodels/latency_model.h"
 #include "widgets/viewmodels/layer_errors_model.h"
@@ -291,6 +292,28 @@ private slots:
                              kPatience);
     QTRY_VERIFY(tradeOff.chosen());
     QVERIFY(program.child<QTableView>("trade_off_table")->model()->rowCount() > 0);
+    // Names stay at their points, and within the plot, when it changes its size.
+    auto* plot = program.window.findChild<TradeOffPlot*>();
+    plot->resize(plot->width() - 120, plot->height() - 80);
+    plot->replot();
+    int names = 0;
+    for (int i = 0; i < plot->itemCount(); ++i) {
+      const auto* label = qobject_cast<QCPItemText*>(plot->item(i));
+      if (label == nullptr || label->position->type() != QCPItemPosition::ptAbsolute) {
+        continue;
+      }
+      const QPointF at = label->position->pixelPosition();
+      const bool isAtAPoint =
+          std::any_of(tradeOff.points().begin(), tradeOff.points().end(), [&](const TradeOffPoint& point) {
+            const double cost = tradeOff.space()->cost(point.totals) / 1024.0; // the axis is in KiB
+            return std::abs(plot->xAxis->coordToPixel(cost) - at.x()) < 1.0;
+          });
+      QVERIFY2(isAtAPoint, qPrintable(label->text()));
+      QVERIFY2(plot->axisRect()->top() <= at.y() && at.y() <= plot->axisRect()->bottom(),
+               qPrintable(label->text()));
+      ++names;
+    }
+    QVERIFY(names > 3);
     // The budget moves, the plan follows and stays within it.
     auto* slider = program.child<QSlider>("trade_off_budget");
     const double before = tradeOff.budget();
@@ -318,7 +341,20 @@ private slots:
     program.press("trade_off_apply");
     QVERIFY(program.session.document().plan().layers == plan.layers);
     QVERIFY(!program.child<QPushButton>("trade_off_apply")->isEnabled());
+    // The present plan's point is the plan's that was applied, and what it was before is a measured one.
+    const auto presentKeys = [&] {
+      std::vector<std::string> keys;
+      for (const TradeOffPoint& point : tradeOff.points()) {
+        if (point.kind == TradeOffPoint::Kind::present) {
+          keys.push_back(point.key);
+        }
+      }
+      return keys;
+    };
+    QTRY_VERIFY(presentKeys() == std::vector{trialKey(tradeOff.space()->space, plan)});
+    QVERIFY(pointOf(trialKey(tradeOff.space()->space, present), tradeOff.points()) != nullptr);
     program.session.document().undoStack().undo();
+    QTRY_VERIFY(presentKeys() == std::vector{trialKey(tradeOff.space()->space, present)});
     QVERIFY(program.session.document().plan().layers == present.layers);
     program.child<QAction>("action_copy_command")->trigger();
     const QString command = QApplication::clipboard()->text();

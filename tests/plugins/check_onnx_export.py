@@ -419,6 +419,64 @@ class OnnxExport(unittest.TestCase):
                                   "--json").stdout)["findings"]
             self.assertEqual(any("2, 4 and 8 bits" in f["why"] for f in told if f["layer"] == "fc"), said, scheme)
 
+    def test_weights_whose_scales_are_not_of_the_outputs(self):
+        """ONNX Runtime's integer products take scales per channel for those of the outputs, whatever their axis, and
+        have one zero point on the left: such layers keep float inputs, and codes that fit no other form stay out."""
+        value = helper.make_tensor_value_info
+        draw = np.random.default_rng(2).standard_normal
+        square = numpy_helper.from_array(draw((32, 16), np.float32), "w")
+
+        def model(name, nodes, inputs, outputs, constants):
+            path = self.folder / f"{name}.onnx"
+            graph = helper.make_graph(nodes, "g", [value(n, TensorProto.FLOAT, s) for n, s in inputs],
+                                      [value(n, TensorProto.FLOAT, s) for n, s in outputs], constants)
+            onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), str(path))
+            return path
+
+        both = model("both", [helper.make_node("Gemm", ["x", "w"], ["a"], name="there"),
+                              helper.make_node("Gemm", ["a", "w"], ["y"], name="back", transB=1)],
+                     [("x", [4, 32])], [("y", [4, 32])], [square])
+        for form, plan in (("onnx-qdq", ("--weights", "int8", "--activations", "uint8:tensor")),
+                           ("onnx-dynamic", ("--weights", "int8", "--activations", "dynamic:uint8:tensor")),
+                           ("onnx-matmulnbits", ("--weights", "int4:group16"))):
+            written, told, _ = self.export(form, *plan, model=both)
+            self.assertTrue(any("different axes" in loss["what"] for loss in told["lost"]), form)
+            self.assertEqual(told["verified"]["max_relative"], 0.0)
+            kinds = {node.op_type for node in written.graph.node}
+            self.assertFalse(kinds & {"QuantizeLinear", "MatMulInteger", "MatMulNBits"}, form)
+        written, told, _ = self.export("onnx-qdq", "--weights", "int8:tensor", "--activations", "uint8:tensor", model=both)
+        self.assertIn("QuantizeLinear", {node.op_type for node in written.graph.node})  # one scale has no axis
+        left = model("left", [helper.make_node("MatMul", ["w", "x"], ["y"], name="left")], [("x", [16, 4])],
+                     [("y", [32, 4])], [square])
+        for scheme, lost in (("uint8", True), ("uint8:tensor", False), ("int8", False)):
+            _, told, _ = self.export("onnx-qdq", "--weights", scheme, "--activations", "uint8:tensor", model=left)
+            self.assertEqual(any("left side" in loss["what"] for loss in told["lost"]), lost, scheme)
+
+    def test_float16_keeps_what_is_sparse(self):
+        value = helper.make_tensor_value_info
+        random = np.random.default_rng(1)
+        sparse = helper.make_sparse_tensor(numpy_helper.from_array(np.array([1.5, -2.0], np.float32), "s"),
+                                           numpy_helper.from_array(np.array([3, 40], np.int64), "i"), [16, 16])
+        graph = helper.make_graph(
+            [helper.make_node("MatMul", ["x", "s"], ["m"], name="sparse"),
+             helper.make_node("MatMul", ["m", "w"], ["y"], name="dense")], "g",
+            [value("x", TensorProto.FLOAT, [2, 16])], [value("y", TensorProto.FLOAT, [2, 16])],
+            [numpy_helper.from_array(random.standard_normal((16, 16), np.float32), "w")], sparse_initializer=[sparse])
+        path = self.folder / "sparse.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), str(path))
+        written, told, _ = self.export("onnx-fp16", "--weights", "fp16", model=path)
+        self.assertTrue(any("is sparse in the file" in loss["what"] for loss in told["lost"]))
+        nodes = {node.name: node for node in written.graph.node}
+        self.assertEqual(nodes["sparse"].input[0], "x")  # float32, as the sparse tensor is
+        self.assertEqual(self.constants(written)["w"].data_type, TensorProto.FLOAT16)
+        self.assertEqual(len(written.graph.sparse_initializer), 1)
+
+    def test_check_of_fp8(self):
+        """ONNX Runtime loads no model with fp8 pairs on both sides above level basic."""
+        told = json.loads(cli("check", self.model, "--weights", "fp8e4m3", "--activations", "fp8e4m3:tensor", "--set",
+                              "rec*=fp32", "--to", "onnx-qdq", "--samples", 2, "--json").stdout)["findings"]
+        self.assertTrue(any("from loading" in f["what"] for f in told if f["layer"] == "fc"))
+
     def test_check_says_what_only_making_tells(self):
         """A form that cannot be made for want of a newer version is an error of check, too."""
         value = helper.make_tensor_value_info

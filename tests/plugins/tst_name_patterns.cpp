@@ -197,6 +197,9 @@ private slots:
     const OrderedJson value = {{"-1", 128}, {"on", true}, {"none", nullptr}, {"list", {1, 2.5, "a\"\n"}}};
     const std::string list = "[1, 2.5, \"a\\\"\\n\"]";
     QCOMPARE(yamlFlow(value), "{-1: 128, \"on\": true, \"none\": null, \"list\": " + list + "}");
+    QCOMPARE(plainWords(
+                 {{"bits", 4}, {"sym", true}, {"axis", nullptr}, {"words", {"a", "b"}}, {"in", {{"x", 1}}}}),
+             "bits 4, sym yes, axis none, words a, b, in (x 1)");
     QCOMPARE(pythonLiteral(value), "{-1: 128, \"on\": True, \"none\": None, \"list\": " + list + "}");
     QCOMPARE(shellWord("it's"), std::string("'it'\\''s'"));
     QCOMPARE(shellWord("a-b_c.d"), std::string("a-b_c.d"));

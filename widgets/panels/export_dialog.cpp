@@ -71,7 +71,7 @@ ExportDialog::ExportDialog(std::vector<const Exporter*> exporters, Previewer pre
   for (const Exporter* exporter : m_exporters) {
     auto* item = new QListWidgetItem(text(exporter->title()), m_formats);
     item->setData(Qt::UserRole, text(exporter->formatName()));
-    item->setToolTip(text(exporter->formatName()));
+    item->setToolTip(tr("%1 (%2)").arg(text(exporter->title()), text(exporter->formatName())));
   }
   connect(m_formats, &QListWidget::currentRowChanged, this, &ExportDialog::refresh);
   connect(m_files, &QComboBox::currentIndexChanged, this, &ExportDialog::showFile);

@@ -145,6 +145,7 @@ QWidget* TradeOffPanel::emptyPage() {
   m_schemes->setObjectName(QStringLiteral("trade_off_schemes"));
   m_schemes->setAccessibleName(tr("Schemes to choose from"));
   m_schemes->setMaximumWidth(560);
+  m_schemes->setCursorPosition(0); // the beginning is seen where not all fits
   m_start->setObjectName(QStringLiteral("trade_off_start"));
   m_start->setProperty("role", "primary");
   auto* page = new QWidget;
@@ -153,7 +154,7 @@ QWidget* TradeOffPanel::emptyPage() {
   layout->addWidget(m_empty);
   auto* line = new QHBoxLayout;
   line->addStretch(1);
-  line->addWidget(m_schemes, 3);
+  line->addWidget(m_schemes, 8);
   line->addWidget(m_start);
   line->addStretch(1);
   layout->addLayout(line);

@@ -37,6 +37,9 @@ std::size_t seriesOf(const TradeOffPoint& point) {
   if (point.kind == TradeOffPoint::Kind::version) {
     return point.source == TradeOffPoint::Source::predicted ? 4 : 3;
   }
+  if (point.kind == TradeOffPoint::Kind::present && point.source == TradeOffPoint::Source::predicted) {
+    return 5;
+  }
   return point.name.isEmpty() ? 0 : point.kind == TradeOffPoint::Kind::uniform ? 1 : 2;
 }
 
@@ -74,12 +77,13 @@ TradeOffPlot::TradeOffPlot(TradeOff& tradeOff, QWidget* parent)
     , m_present(addGraph())
     , m_versions(addGraph())
     , m_predictedVersions(addGraph())
+    , m_predictedPresent(addGraph())
     , m_chosen(addGraph())
     , m_intervals(intervalsOf(m_measured, xAxis, yAxis))
     , m_budget(new QCPItemStraightLine(this))
     , m_chosenText(new QCPItemText(this)) {
-  for (QCPGraph* graph :
-       {m_frontier, m_measured, m_uniform, m_present, m_versions, m_predictedVersions, m_chosen}) {
+  for (QCPGraph* graph : {m_frontier, m_measured, m_uniform, m_present, m_versions, m_predictedVersions,
+                          m_predictedPresent, m_chosen}) {
     graph->setSelectable(QCP::stNone);
     if (graph != m_frontier) {
       graph->setLineStyle(QCPGraph::lsNone);
@@ -89,12 +93,12 @@ TradeOffPlot::TradeOffPlot(TradeOff& tradeOff, QWidget* parent)
   m_chosenText->setSelectable(false);
   m_chosenText->setPadding(QMargins(9, 1, 9, 3));
   m_chosenText->position->setType(QCPItemPosition::ptPlotCoords);
-  setToolTip(
-      tr("Line: the best plans as predicted from the sensitivities of the layers alone.\n"
-         "Circles: whole plans that were measured, with their 95 % intervals.\n"
-         "Squares: every layer the same. Triangles: named versions of the plan, hollow where nothing was "
-         "measured of them. Click to set the budget, or on a dot to take that plan."));
-  connect(this, &QCustomPlot::beforeReplot, this, &TradeOffPlot::placeLabels);
+  setToolTip(tr(
+      "Line: the best plans as predicted from the sensitivities of the layers alone.\n"
+      "Circles: whole plans that were measured, with their 95 % intervals.\n"
+      "Squares: every layer the same. Diamond: the present plan. Triangles: named versions of it. Both are "
+      "hollow where nothing was measured of them. Click to set the budget, or on a dot to take that plan."));
+  connect(this, &QCustomPlot::afterLayout, this, &TradeOffPlot::placeLabels); // the axes are in their place
   connect(&m_tradeOff, &TradeOff::spaceChanged, this, &TradeOffPlot::showSpace);
   connect(&m_tradeOff, &TradeOff::pointsChanged, this, &TradeOffPlot::showPoints);
   connect(&m_tradeOff, &TradeOff::chosenChanged, this, &TradeOffPlot::showChosen);
@@ -120,6 +124,8 @@ void TradeOffPlot::applyColors(const Theme& theme) {
   m_versions->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssTriangle, QPen(theme.text), theme.text, 9));
   m_predictedVersions->setScatterStyle(
       QCPScatterStyle(QCPScatterStyle::ssTriangle, QPen(theme.text, 1.4), theme.panel, 9));
+  m_predictedPresent->setScatterStyle(
+      QCPScatterStyle(QCPScatterStyle::ssDiamond, QPen(theme.text, 1.4), theme.panel, 9));
   m_chosen->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, theme.accent, theme.accent, 11));
   m_intervals->setPen(QPen(theme.text, 1));
   m_budget->setPen(QPen(theme.accent, 1, Qt::DashLine));
@@ -193,7 +199,7 @@ void TradeOffPlot::showSpace() {
 void TradeOffPlot::showPoints() {
   const auto& space = m_tradeOff.space();
   QVector<double> below, above; // of the circles: intervals of all points would cover the plot
-  std::array<std::pair<QVector<double>, QVector<double>>, 5> series;
+  std::array<std::pair<QVector<double>, QVector<double>>, 6> series;
   for (const TradeOffPoint& point : m_tradeOff.points()) {
     const Estimate estimate = estimateOf(point);
     if (!space || std::isnan(estimate.value) || std::isnan(costOf(point))) {
@@ -214,6 +220,7 @@ void TradeOffPlot::showPoints() {
   m_present->setData(series[2].first, series[2].second);
   m_versions->setData(series[3].first, series[3].second);
   m_predictedVersions->setData(series[4].first, series[4].second);
+  m_predictedPresent->setData(series[5].first, series[5].second);
   m_intervals->setData(below, above);
   labelPoints();
   dataChanged();
@@ -273,7 +280,8 @@ void TradeOffPlot::placeLabels() {
     for (int step = 1; step < 24; ++step) { // alternately below and above, further and further
       const bool covered =
           std::any_of(taken.begin(), taken.end(), [&](const QRectF& other) { return other.intersects(box); });
-      if (!covered) {
+      const bool outside = box.top() < axisRect()->top() || box.bottom() > axisRect()->bottom();
+      if (!covered && !outside) {
         break;
       }
       const double offset = metrics.height() * ((step + 1) / 2) * 0.5;
@@ -322,8 +330,8 @@ void TradeOffPlot::fitAxes() {
     values = any ? QCPRange(std::min(values.lower, value.lower), std::max(values.upper, value.upper)) : value;
     any = true;
   };
-  for (const QCPGraph* graph :
-       {m_frontier, m_measured, m_uniform, m_present, m_versions, m_predictedVersions, m_chosen}) {
+  for (const QCPGraph* graph : {m_frontier, m_measured, m_uniform, m_present, m_versions, m_predictedVersions,
+                                m_predictedPresent, m_chosen}) {
     bool hasKeys = false;
     bool hasValues = false;
     const QCPRange key = graph->getKeyRange(hasKeys);

@@ -53,6 +53,7 @@ private:
   QCPGraph* m_present;
   QCPGraph* m_versions;
   QCPGraph* m_predictedVersions; ///< nothing was measured of them
+  QCPGraph* m_predictedPresent;
   QCPGraph* m_chosen;
   QCPErrorBars* m_intervals;
   QCPItemStraightLine* m_budget;

@@ -57,6 +57,7 @@ QLabel[role="quiet"] { color: @quiet; font-size: 12px; }
 QLabel[role="caption"] { color: @quiet; font-size: 12px; }
 QPushButton { background: @chip; border: 1px solid transparent; border-radius: 6px; padding: 5px 12px; }
 QPushButton[role="primary"] { background: @accent; color: @onAccent; }
+QPushButton[role="primary"]:disabled { background: @chip; color: @quiet; }
 QPushButton:focus, QToolButton:focus { border-color: @accent; }
 QToolButton[role="segment"] { background: @chip; border: 1px solid transparent; border-radius: 5px; padding: 3px 2px; font-size: 12px; }
 QToolButton[role="segment"]:checked { background: @accent; color: @onAccent; }

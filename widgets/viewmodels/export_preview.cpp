@@ -6,6 +6,8 @@
 #include <QFile>
 #include <QStringDecoder>
 
+#include <algorithm>
+
 namespace halfstep {
 
 namespace {
@@ -48,6 +50,11 @@ Result<ExportPreview> previewExport(const Exporter& exporter, const ExportInput&
     return preview;
   }
   HALFSTEP_TRY(preview.findings, exporter.check(input, job.part(0.0, 0.5)));
+  std::erase_if(preview.findings, [&](const ExportFinding& finding) { // what is among the losses already
+    return std::any_of(preview.losses.begin(), preview.losses.end(), [&](const ExportLoss& loss) {
+      return loss.layer == finding.layer && loss.what == finding.why;
+    });
+  });
   if (exporter.writesModel()) {
     preview.note = Words::tr("A model is written only when you export it. It is then opened again, run, and "
                              "compared with the forecast.");

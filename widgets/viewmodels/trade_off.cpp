@@ -121,6 +121,19 @@ TradeOff::TradeOff(Document& document, NetworkAnalysis& analysis, JobRunner& run
     collectPoints();
     emit pointsChanged();
   });
+  // The present plan's point follows it; not at every step of a control that is dragged.
+  constexpr int kSettledMs = 150;
+  m_settled.setSingleShot(true);
+  m_settled.setInterval(kSettledMs);
+  connect(&m_settled, &QTimer::timeout, this, [this] {
+    collectPoints();
+    emit pointsChanged();
+  });
+  connect(&m_document, &Document::plansChanged, this, [this] {
+    if (m_space) {
+      m_settled.start();
+    }
+  });
   connect(&m_runner, &JobRunner::jobsChanged, this, &TradeOff::noteCancelled, Qt::QueuedConnection);
 }
 
@@ -264,10 +277,8 @@ const TradeOffPoint* TradeOff::chosenPoint() const {
 }
 
 void TradeOff::addPoint(TradeOffPoint point) {
-  // A plan has one point, and the present plan and an improved one one each.
-  std::erase_if(m_measured, [&](const TradeOffPoint& known) {
-    return (point.kind == TradeOffPoint::Kind::present && known.kind == point.kind) ||
-           (known.kind == point.kind && known.name == point.name && known.key == point.key);
+  std::erase_if(m_measured, [&](const TradeOffPoint& known) { // a plan has one point of a name
+    return known.kind == point.kind && known.name == point.name && known.key == point.key;
   });
   m_measured.push_back(std::move(point));
   collectPoints();
@@ -276,16 +287,25 @@ void TradeOff::addPoint(TradeOffPoint point) {
 }
 
 void TradeOff::collectPoints() {
+  using Kind = TradeOffPoint::Kind;
   m_points.clear();
   for (const TradeOffPoint& point : m_measured) {
-    if (point.kind != TradeOffPoint::Kind::version) { // those follow, as far as they still exist
+    if (point.kind != Kind::version && point.kind != Kind::present) { // those follow as they are now
       m_points.push_back(point);
     }
   }
-  if (!m_space || !m_document.model() || m_document.versions().empty()) {
+  if (!m_space || !m_document.model()) {
     return;
   }
   const Plan present = m_document.plan();
+  m_points.push_back(presentPoint(present, *m_space, *m_document.model(), m_measured));
+  for (const TradeOffPoint& point : m_measured) { // once the present plan, and nothing else since
+    if (point.kind == Kind::present && pointOf(point.key, m_points) == nullptr) {
+      m_points.push_back(point);
+      m_points.back().kind = Kind::frontier;
+      m_points.back().name.clear();
+    }
+  }
   for (const PlanVersion& version : m_document.versions()) {
     m_points.push_back(
         versionPoint(version, present.withSchemesOf(version), *m_space, *m_document.model(), m_measured));

@@ -8,6 +8,7 @@
 #include "widgets/viewmodels/trade_off_points.h"
 
 #include <QObject>
+#include <QTimer>
 
 #include <map>
 #include <memory>
@@ -100,6 +101,7 @@ private:
   std::vector<TradeOffPoint> m_measured; ///< in the order in which they were run
   std::vector<TradeOffPoint> m_points;   ///< what the page shows of them, and the versions
   quint64 m_measureJob = 0;
+  QTimer m_settled; ///< after the plan was edited
 };
 
 } // namespace halfstep

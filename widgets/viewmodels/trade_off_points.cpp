@@ -13,6 +13,25 @@ namespace {
 
 constexpr int kMeasuredPoints = 6;
 
+/// `plan` with what was measured of it; without damage where nothing was.
+TradeOffPoint knownPoint(const Plan& plan, const TradeOffSpace& within, const Model& model,
+                         const std::vector<TradeOffPoint>& measured) {
+  const SearchSpace& space = within.space;
+  TradeOffPoint point;
+  if (const TradeOffPoint* known = pointOf(trialKey(space, plan), measured)) {
+    point = *known;
+    return point;
+  }
+  point.source = TradeOffPoint::Source::predicted;
+  point.plan = plan;
+  point.key = trialKey(space, plan);
+  point.choices = space.choicesOf(plan);
+  point.totals = space.quantitiesOf(model, plan);
+  point.damage = {point.totals[0], std::nan(""), std::nan("")};
+  point.origin = TradeOff::tr("predicted, not measured");
+  return point;
+}
+
 } // namespace
 
 void takeFigures(TradeOffPoint& point, const TriedPlan& tried, const SearchSpace& space, std::uint64_t seed) {
@@ -38,39 +57,34 @@ const TradeOffPoint* pointOf(const std::string& key, const std::vector<TradeOffP
 
 TradeOffPoint versionPoint(const PlanVersion& version, const Plan& plan, const TradeOffSpace& within,
                            const Model& model, const std::vector<TradeOffPoint>& measured) {
-  const SearchSpace& space = within.space;
-  TradeOffPoint point;
-  if (const TradeOffPoint* known = pointOf(trialKey(space, plan), measured)) {
-    point = *known;
-  }
+  TradeOffPoint point = knownPoint(plan, within, model, measured);
   point.kind = TradeOffPoint::Kind::version;
   point.name = QString::fromStdString(version.name);
-  if (!point.key.empty()) {
+  const auto& kept = version.measured;
+  if (point.source == TradeOffPoint::Source::measured || !kept || !kept->damage ||
+      kept->damage->metric != metricName(within.space.metric)) {
     return point;
   }
-  point.plan = plan;
-  point.key = trialKey(space, plan);
-  point.choices = space.choicesOf(plan);
-  point.totals = space.quantitiesOf(model, plan);
   const auto estimateOf = [](const PlanFigure& figure) {
     return Estimate{figure.value, figure.low.value_or(std::nan("")), figure.high.value_or(std::nan(""))};
   };
-  const auto& kept = version.measured;
-  if (kept && kept->damage && kept->damage->metric == metricName(space.metric)) {
-    point.source = TradeOffPoint::Source::kept;
-    point.damage = estimateOf(*kept->damage);
-    for (const PlanFigure& figure : kept->figures) {
-      if (const auto metric = metricFromName(figure.metric)) {
-        point.figures.emplace_back(*metric, estimateOf(figure));
-      }
+  point.source = TradeOffPoint::Source::kept;
+  point.damage = estimateOf(*kept->damage);
+  for (const PlanFigure& figure : kept->figures) {
+    if (const auto metric = metricFromName(figure.metric)) {
+      point.figures.emplace_back(*metric, estimateOf(figure));
     }
-    point.origin = TradeOff::tr("measured on %1, %2")
-                       .arg(planOriginText(*kept), QString::fromStdString(version.date).left(10));
-  } else {
-    point.source = TradeOffPoint::Source::predicted;
-    point.damage = {point.totals[0], std::nan(""), std::nan("")};
-    point.origin = TradeOff::tr("predicted, not measured");
   }
+  point.origin = TradeOff::tr("measured on %1, %2")
+                     .arg(planOriginText(*kept), QString::fromStdString(version.date).left(10));
+  return point;
+}
+
+TradeOffPoint presentPoint(const Plan& plan, const TradeOffSpace& within, const Model& model,
+                           const std::vector<TradeOffPoint>& measured) {
+  TradeOffPoint point = knownPoint(plan, within, model, measured);
+  point.kind = TradeOffPoint::Kind::present;
+  point.name = TradeOff::tr("present plan");
   return point;
 }
 

@@ -55,6 +55,10 @@ const TradeOffPoint* pointOf(const std::string& key, const std::vector<TradeOffP
 TradeOffPoint versionPoint(const PlanVersion& version, const Plan& plan, const TradeOffSpace& within,
                            const Model& model, const std::vector<TradeOffPoint>& measured);
 
+/// The present plan: as measured in this space, or else as predicted.
+TradeOffPoint presentPoint(const Plan& plan, const TradeOffSpace& within, const Model& model,
+                           const std::vector<TradeOffPoint>& measured);
+
 /// The present plan, the versions, every candidate for all layers, and some along the frontier.
 std::vector<TradeOffPoint> pointsToMeasure(const TradeOffSpace& space, const Plan& presentPlan,
                                            const std::vector<PlanVersion>& versions);

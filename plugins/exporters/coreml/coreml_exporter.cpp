@@ -105,7 +105,7 @@ public:
     const OrderedJson constants = constantsOf(plan);
     for (const auto& [constant, words] : constants.items()) {
       patterns.push_back(testedPattern(MatchRule::exact, constant,
-                                       words.is_null() ? "left in float" : jsonLine(words), plan));
+                                       words.is_null() ? "left in float" : plainWords(words), plan));
     }
     return patterns;
   }

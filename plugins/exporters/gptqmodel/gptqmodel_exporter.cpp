@@ -108,7 +108,7 @@ public:
     const TargetPlan plan = targetPlan(input);
     for (const Rule& rule : rulesOf(plan)) {
       patterns.push_back(testedPattern(MatchRule::pythonMatch, rule.pattern, rule.written,
-                                       rule.words.empty() ? "left in float" : jsonLine(rule.words), plan));
+                                       rule.words.empty() ? "left in float" : plainWords(rule.words), plan));
     }
     return patterns;
   }

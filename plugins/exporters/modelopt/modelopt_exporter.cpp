@@ -164,7 +164,7 @@ public:
     }
     for (const Rule& rule : rulesOf(plan)) {
       ExportPattern pattern{
-          rule.pattern, std::string(matchRuleName(MatchRule::fnmatch)), jsonLine(rule.words), {}};
+          rule.pattern, std::string(matchRuleName(MatchRule::fnmatch)), plainWords(rule.words), {}};
       for (const TargetLayer& layer : plan.layers) {
         const bool fits = matches(MatchRule::fnmatch, rule.pattern, layer.name + ".weight_quantizer") ||
                           matches(MatchRule::fnmatch, rule.pattern, layer.name + ".input_quantizer");

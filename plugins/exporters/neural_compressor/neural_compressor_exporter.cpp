@@ -269,13 +269,13 @@ public:
     const OrderedJson operators = operators2(made);
     for (const auto& [pattern, words] : operators.items()) {
       patterns.push_back(
-          testedPattern(MatchRule::pythonMatch, pattern, "2.x: " + jsonLine(words), made.plan));
+          testedPattern(MatchRule::pythonMatch, pattern, "2.x: " + plainWords(words), made.plan));
     }
     const TargetPlan plan = targetPlan3(input);
     const OrderedJson config = config3(plan);
     if (config.contains("local")) {
       for (const auto& [pattern, words] : config["local"].items()) {
-        patterns.push_back(testedPattern(MatchRule::pythonMatch, pattern, "3.x: " + jsonLine(words), plan));
+        patterns.push_back(testedPattern(MatchRule::pythonMatch, pattern, "3.x: " + plainWords(words), plan));
       }
     }
     return patterns;

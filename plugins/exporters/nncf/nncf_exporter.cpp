@@ -212,7 +212,7 @@ public:
     for (const OrderedJson& pass : passesOf(plan)) {
       for (const OrderedJson& node : ignoredNodes(plan, visible, pass)) {
         patterns.push_back(testedPattern(MatchRule::exact, node.get<std::string>(),
-                                         "ignored by the pass " + jsonLine(pass), plan));
+                                         "ignored by the pass " + plainWords(pass), plan));
       }
     }
     return patterns;

@@ -164,6 +164,17 @@ private:
     return node.opType == "Cast" || node.opType == "Shape" || node.opType == "Size";
   }
 
+  /// Sparse initializers are left as they are, in float32.
+  std::string whySparse(const Node& node) const {
+    for (const onnx::SparseTensorProto& sparse : m_form.edit.proto().graph().sparse_initializer()) {
+      const std::string& name = sparse.values().name();
+      if (std::find(node.inputs.begin(), node.inputs.end(), name) != node.inputs.end()) {
+        return "takes " + name + ", which is sparse in the file";
+      }
+    }
+    return {};
+  }
+
   void decideNodes() {
     m_kept.assign(m_graph.nodes.size(), false);
     std::map<std::string, int> counts;
@@ -176,7 +187,9 @@ private:
       if (node.opType == "Constant" || !anyFloat) {
         continue;
       }
-      if (const std::string why = whyKept(node, m_input); !why.empty()) {
+      std::string why = whyKept(node, m_input);
+      why = why.empty() ? whySparse(node) : why;
+      if (!why.empty()) {
         m_kept[i] = true;
         ++counts[node.opType + " " + why];
       }

@@ -16,7 +16,11 @@ std::string obstacleToProduct(const ExportInput& input, std::size_t index,
   if (layer.op != "Conv" && layer.weight.shape().size() != 2) {
     return "its weight has " + std::to_string(layer.weight.shape().size()) + " dimensions, not 2";
   }
+  const Granularity::Kind granularity = input.plan.forLayer(layer.name).weights.granularity.kind;
   for (const LayerUse& use : uses) {
+    if (granularity != Granularity::Kind::tensor && use.channelAxes != layer.channelAxes) {
+      return "its weight is shared by nodes that have their outputs along different axes of it";
+    }
     if (use.appliedTo != 0) {
       return "its weight stands on the left";
     }

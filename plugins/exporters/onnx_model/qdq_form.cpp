@@ -82,13 +82,43 @@ void loseBeyondMicrosoft(FormModel& form, const Model& model) {
   }
 }
 
+/// What ONNX Runtime makes a wrong product of, or one that it does not run. Integer products take the scales
+/// of a weight for those of its outputs, along whichever axis they are: ONNX Runtime computes something else
+/// where a node has its outputs along another one.
+void loseOtherAxes(FormPlan& plan, const Layer& layer, const std::vector<LayerUse>& uses) {
+  const LayerPlan& own = plan.of(layer);
+  const bool isPerChannel = own.weights.format != NumberFormat::fp32 &&
+                            own.weights.granularity.kind != Granularity::Kind::tensor &&
+                            own.activations.scheme.format != NumberFormat::fp32;
+  const bool differ = std::any_of(uses.begin(), uses.end(),
+                                  [&](const LayerUse& use) { return use.channelAxes != layer.channelAxes; });
+  const bool isLeft =
+      std::any_of(uses.begin(), uses.end(), [](const LayerUse& use) { return use.appliedTo > 0; });
+  if (isPerChannel && layer.op == "MatMul" && isLeft &&
+      elementTypeFor(own.weights.format) == ElementType::uint8) {
+    plan.loseActivations(layer, "activations " + printActivationScheme(own.activations) +
+                                    ": ONNX Runtime's integer product has one zero point for its left side, "
+                                    "where the weight is; left in float");
+    return;
+  }
+  if (isPerChannel && differ) {
+    plan.loseActivations(layer, "activations " + printActivationScheme(own.activations) +
+                                    ": its weight is shared by nodes that have their outputs along different "
+                                    "axes of it, and integer products have scales of outputs only; left in "
+                                    "float");
+  }
+}
+
 } // namespace
 
 FormPlan planQdq(const ExportInput& input) {
   FormPlan plan = startForm(input);
-  for (const Layer& layer : input.model->layers) {
+  const auto uses = findLayerUses(*input.model);
+  for (std::size_t i = 0; i < input.model->layers.size(); ++i) {
+    const Layer& layer = input.model->layers[i];
     decideWeights(plan, layer);
     decideActivations(plan, layer);
+    loseOtherAxes(plan, layer, uses[i]);
   }
   return plan;
 }

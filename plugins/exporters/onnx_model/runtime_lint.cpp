@@ -74,6 +74,11 @@ bool isByte(std::int32_t type) {
   return type == kUint8 || type == kInt8;
 }
 
+bool isFloat8(std::int32_t type) {
+  return type == static_cast<std::int32_t>(ElementType::float8e4m3fn) ||
+         type == static_cast<std::int32_t>(ElementType::float8e5m2);
+}
+
 /// Whether the zero point of a QuantizeLinear is its smallest code, so that it does what a Relu does.
 bool impliesRelu(const onnx::NodeProto& quantize, const Wiring& wiring) {
   const auto zero =
@@ -157,6 +162,12 @@ public:
     }
     const std::int32_t inputType = wiring.codeType(*input);
     const std::int32_t weightType = wiring.codeType(*weight);
+    if (isFloat8(inputType) || isFloat8(weightType)) {
+      say("keeps ONNX Runtime from loading the model",
+          "it takes pairs of fp8 for integers when it makes integer products of them; load with "
+          "graph_optimization_level ORT_ENABLE_BASIC");
+      return;
+    }
     if (!isByte(inputType) || !isByte(weightType)) {
       say("is computed in float", "integer kernels have 8 bits; 16- and 4-bit pairs stay as they are");
       return;

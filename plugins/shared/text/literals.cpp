@@ -66,6 +66,26 @@ std::string pythonLiteral(const OrderedJson& json) {
   return spelled(json, {"True", "False", "None", true});
 }
 
+// Recursion: as in `spelled`.
+std::string plainWords(const OrderedJson& json) {
+  if (json.is_string()) {
+    return json.get<std::string>();
+  }
+  if (json.is_null() || json.is_boolean()) {
+    return json.is_null() ? "none" : json.get<bool>() ? "yes" : "no";
+  }
+  if (!json.is_structured()) {
+    return jsonLine(json);
+  }
+  std::string text;
+  for (const auto& [key, value] : json.items()) {
+    const bool inner = value.is_object();
+    text += (text.empty() ? "" : ", ") + (json.is_object() ? key + " " : std::string()) + (inner ? "(" : "") +
+            plainWords(value) + (inner ? ")" : "");
+  }
+  return text;
+}
+
 std::string shellWord(const std::string& text) {
   const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 ||

@@ -19,6 +19,8 @@ std::string jsonText(const OrderedJson& json);
 std::string yamlFlow(const OrderedJson& json);
 /// An expression of Python: True, False, None; text in ASCII.
 std::string pythonLiteral(const OrderedJson& json);
+/// For people, in words that can be broken into lines: "bits 4, group_size 64, sym yes".
+std::string plainWords(const OrderedJson& json);
 /// `text` as one word of a POSIX shell. A NUL cannot be part of one and ends it.
 std::string shellWord(const std::string& text);
 /// For the inside of a Python docstring or a comment: without what would end it.
