@@ -224,6 +224,18 @@ private slots:
     QVERIFY(histogram.xAxis->range() == other);
   }
 
+  void narrowAxesHaveMoreThanOneNumber() {
+    Scene scene("int8:tensor:fixed(-0.62,0.62)");
+    TransferPlot transfer;
+    transfer.resize(130, 150);
+    transfer.setView(scene.explorer.view());
+    QVector<double> ticks;
+    QVector<QString> labels;
+    transfer.xAxis->ticker()->generate(transfer.xAxis->range(), QLocale::c(), 'g', 6, ticks, nullptr,
+                                       &labels);
+    QVERIFY2(labels.size() > 1, qPrintable(QStringList(labels).join(' ')));
+  }
+
   void theCurvesDataTellsWhereTheEstimatorsStand() {
     Scene scene("int4");
     ClippingCurvePlot curve;

@@ -27,6 +27,9 @@ QFont axisFont(const QWidget& widget) {
 
 double NumberTicker::getTickStep(const QCPRange& range) {
   m_step = QCPAxisTicker::getTickStep(range);
+  if (range.size() < 2.0 * m_step) { // a single number says nothing about the axis
+    m_step /= 2.0;
+  }
   return m_step;
 }
 
