@@ -1,7 +1,8 @@
 // Opening models through the real window, offscreen: from the command to the painted layers table and to the
 // finished figures, then what one does next (quantize a layer, all layers, filter, scroll), and the peak of
 // the process's own memory beside what the largest layer takes. Models: 100 MB, 5,000 layers, and one layer
-// of 500 M weights in an external file. Options: names of the models to try (medium, long, large).
+// of 500 M weights in an external file, in both orders. Options: names of the models to try (medium, long,
+// large, moved).
 #include "app/commands.h"
 #include "app/main_window.h"
 #include "tests/support/onnx_models.h"
@@ -89,8 +90,9 @@ void writeMedium(const std::string& path) {
   test::writeFile(path, model.SerializeAsString());
 }
 
-/// One Gather of 122,070 × 4096 values in an external file, 2 GB.
-void writeLarge(const std::string& path) {
+/// One layer of 122,070 × 4096 values in an external file, 2 GB: a Gather, whose channels are the rows and
+/// lie as they are wanted, or a MatMul, whose channels are the columns, so that all values have to be moved.
+void writeLarge(const std::string& path, bool moved) {
   constexpr std::int64_t kRows = 122070;
   constexpr std::int64_t kColumns = 4096;
   onnx::ModelProto model = test::emptyModel();
@@ -104,7 +106,11 @@ void writeLarge(const std::string& path) {
   auto& location = *table.add_external_data();
   location.set_key("location");
   location.set_value("large.data");
-  test::addNode(*model.mutable_graph(), "Gather", "embedding", {"table", "tokens"}, {"y"});
+  if (moved) {
+    test::addNode(*model.mutable_graph(), "MatMul", "product", {"tokens", "table"}, {"y"});
+  } else {
+    test::addNode(*model.mutable_graph(), "Gather", "embedding", {"table", "tokens"}, {"y"});
+  }
   test::writeFile(path, model.SerializeAsString());
   const std::string block = normalBytes(std::size_t{4096} * 1024);
   std::ofstream data(path.substr(0, path.rfind('/') + 1) + "large.data", std::ios::binary);
@@ -261,9 +267,12 @@ int main(int argc, char** argv) {
     test::writeFile(at("long.onnx"), test::longModel(5000));
     bench.run("5,000 layers", folder.filePath("long.onnx"));
   }
-  if (isWanted("large")) {
-    writeLarge(at("large.onnx"));
-    bench.run("500 M weights in one layer", folder.filePath("large.onnx"));
+  for (const bool moved : {false, true}) {
+    if (const char* name = moved ? "moved" : "large"; isWanted(name)) {
+      writeLarge(at("large.onnx"), moved);
+      bench.run(moved ? "500 M weights in one layer, channels last" : "500 M weights in one layer",
+                folder.filePath("large.onnx"));
+    }
   }
   return 0;
 }
