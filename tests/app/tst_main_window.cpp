@@ -240,6 +240,22 @@ private slots:
     QCOMPARE(program.session.document().planPath(), plan);
   }
 
+  void aSchemeThatIsNotThereYetIsSaid() {
+    Program program;
+    const QString plan = program.folder.filePath("later.halfstep.json");
+    Plan written;
+    written.fallback.weights = parseScheme("int8").value();
+    written.layers["fc1"].weights = parseScheme("nf4:group64").value();
+    VERIFY_OK(savePlan(written, plan.toStdString()));
+    QVERIFY(program.open(kSamples + "digits_mlp.onnx", plan));
+    QLabel* facts = program.child<QLabel>("layer_facts");
+    QTRY_VERIFY2(facts->text().contains("'nf4' is known but not there yet"), qPrintable(facts->text()));
+    QVERIFY(!facts->text().contains("reading"));
+    QTest::mouseClick(program.child<QToolButton>("bits_4"), Qt::LeftButton);
+    QVERIFY(program.settle());
+    QVERIFY2(facts->text().contains("kurtosis"), qPrintable(facts->text()));
+  }
+
   void reloadingKeepsThePlanAndTheLayer() {
     Program program;
     const QString plan = program.folder.filePath("plan.halfstep.json");

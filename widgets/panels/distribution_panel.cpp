@@ -147,6 +147,9 @@ void DistributionPanel::connectPlots() {
     connect(plot, &Plot::saveFailed, this, &DistributionPanel::failed);
   }
   connect(&m_explorer, &LayerExplorer::viewChanged, this, &DistributionPanel::showView);
+  connect(&m_explorer, &LayerExplorer::failed, this, [this](const QString& why) {
+    m_facts->setText(m_facts->text().replace(tr("reading…"), why)); // there is nothing to wait for
+  });
   connect(&m_explorer, &LayerExplorer::curveChanged, this, [this] { m_curve->setCurve(m_explorer.curve()); });
   connect(&m_selection, &Selection::currentLayerChanged, this, &DistributionPanel::showHeader);
   connect(&m_document, &Document::modelChanged, this, &DistributionPanel::showHeader);
