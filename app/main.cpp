@@ -155,7 +155,7 @@ int main(int argc, char** argv) {
     });
   };
   const bool wantsPicture = wants({"--screenshot"});
-  if (!hasScreen()) {
+  if (!hasScreen() && !wants({"-platform", "--platform"})) {
     // There is still something to draw a picture on, and words need no screen.
     if (!wantsPicture && !wants({"-h", "--help", "-v", "--version"})) {
       say(QStringLiteral("there is no display to open a window on; --screenshot OUT.png draws it to a file, "

@@ -127,6 +127,8 @@ private slots:
     QCOMPARE(opened.status, 1);
     QVERIFY2(opened.errors.startsWith("halfstep: there is no display"), qPrintable(opened.errors));
     QCOMPARE(opened.errors.count('\n'), 1);
+    QCOMPARE(run(installed("bin/halfstep"), {"-platform", "offscreen", "a", "b"}).status,
+             2); // got to its usage
     for (const char* question : {"--help", "--version"}) {
       const Outcome asked = run(installed("bin/halfstep"), {question});
       QVERIFY2(asked.status == 0 && !asked.output.isEmpty(), qPrintable(asked.errors));
