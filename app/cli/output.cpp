@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <unistd.h>
 
 namespace halfstep::cli {
 
@@ -111,6 +112,13 @@ void printError(const Error& error) {
 
 void printWarning(const std::string& text) {
   printLine("warning: " + text);
+}
+
+void printNote(const std::string& text) {
+  if (isatty(STDERR_FILENO) != 0) {
+    std::fprintf(stderr, "\r\033[K"); // over a line of progress
+    printLine(text);
+  }
 }
 
 } // namespace halfstep::cli

@@ -48,5 +48,7 @@ private:
 void printError(const Error& error);
 /// "halfstep: warning: …" likewise.
 void printWarning(const std::string& text);
+/// One line on standard error for somebody who waits: only on a terminal.
+void printNote(const std::string& text);
 
 } // namespace halfstep::cli

@@ -256,6 +256,25 @@ double secondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// What the sweep will cost: told to somebody who waits at a terminal before it starts, and in the document.
+Result<Json> forecastOf(const Executor& executor, const SampleSource& samples,
+                        const SensitivityOptions& options, const JobContext& context) {
+  HALFSTEP_TRY(const SensitivityCost cost, sensitivityCost(executor, samples, options, context));
+  HALFSTEP_TRY(const auto inputs, samples.inputs(0));
+  HALFSTEP_CHECK(executor.run(inputs, context)); // primitives are made at the first run
+  const auto start = std::chrono::steady_clock::now();
+  HALFSTEP_CHECK(executor.run(inputs, context));
+  const double forward = secondsSince(start);
+  const double seconds = (options.reuse ? cost.forwards : cost.naiveForwards) * forward;
+  printNote("the sweep takes about " + formatReal(seconds) + " s" +
+            (options.reuse ? " and " + formatBytes(cost.keptBytes) + " for the values that are kept"
+                           : std::string()) +
+            "; every run from the start would take " + formatReal(cost.naiveForwards * forward) + " s");
+  return Json{{"seconds", seconds},
+              {"naive_seconds", cost.naiveForwards * forward},
+              {"kept_bytes", options.reuse ? cost.keptBytes : 0}};
+}
+
 Result<void> checkEstimate(const SensitivityCommandOptions& given) {
   if (!given.estimate.empty() && given.estimate != "fisher") {
     return Error{ErrorKind::usage, "--estimate " + given.estimate + ": expected fisher"};
@@ -302,11 +321,14 @@ Result<void> sweepNetwork(Environment& environment, const SensitivityCommandOpti
   }
   const double from = beside.fisher ? 0.3 : 0.02;
   HALFSTEP_TRY(beside.screening, screenWeights(*model, options.schemes, context.part(from, from + 0.03)));
+  HALFSTEP_TRY(Json forecast, forecastOf(executor, *samples, options, context));
   const auto start = std::chrono::steady_clock::now();
   HALFSTEP_TRY(const auto sweep, measureWithJournal(executor, simulation, *samples, options, given.journal,
                                                     context.part(from + 0.03, 1.0)));
   const double seconds = secondsSince(start);
-  environment.output().document(sweepJson(given.file, *sweep, beside, seconds));
+  Json json = sweepJson(given.file, *sweep, beside, seconds);
+  json["forecast"] = std::move(forecast);
+  environment.output().document(json);
   environment.output().text(sweepText(*sweep, beside));
   return {};
 }

@@ -425,7 +425,12 @@ private slots:
     const Finished both = run(sweep + QStringList{"--json"});
     QVERIFY2(both.status == 0, both.errors.constData());
     QCOMPARE(both.json()["estimate"].toObject()["metric"].toString(), QStringLiteral("kl"));
-    QVERIFY(both.json()["estimate"].toObject()["exact"].toBool()); // ten classes
+    QVERIFY(both.json()["estimate"].toObject()["exact"].toBool());   // ten classes
+    const QJsonObject forecast = both.json()["forecast"].toObject(); // six samples, three layers, two schemes
+    const double share = forecast["seconds"].toDouble() / forecast["naive_seconds"].toDouble();
+    QVERIFY2(share > 0.2 && share < 1.0, qPrintable(QString::number(share)));
+    QVERIFY(forecast["kept_bytes"].toInt() > 0);
+    QVERIFY(!both.errors.contains("the sweep takes")); // nobody waits at a terminal
     for (const auto& reliability : both.json()["reliability"].toArray()) {
       QVERIFY(reliability.toObject()["fisher_estimate_rank_correlation"].isDouble());
     }
