@@ -11,16 +11,20 @@
 #include <QLocale>
 #include <QMenu>
 
+#include <cmath>
 #include <set>
 
 namespace halfstep {
 
 namespace {
 
-/// What a cell or header is copied as: the number in full where there is one.
+/// What a cell or header is copied as: the number in full where there is one, nothing for NaN.
 QString plainText(const QVariant& plain, const QVariant& shown) {
   if (!plain.isValid()) {
     return shown.toString();
+  }
+  if (plain.typeId() == QMetaType::Double && std::isnan(plain.toDouble())) {
+    return {};
   }
   return plain.typeId() == QMetaType::Double
              ? QString::number(plain.toDouble(), 'g', QLocale::FloatingPointShortest)
