@@ -88,8 +88,11 @@ private slots:
     QVERIFY2(y.has_value(), y ? "" : y.error().message().c_str());
     QCOMPARE(static_cast<int>(y->type()), to);
     const std::vector<float> values = toFloats(*y, {}).value();
-    QVERIFY2(isSame(values, {expected.begin(), expected.end()}),
-             QTest::toString(QList<float>(values.begin(), values.end())));
+    QStringList shown;
+    for (const float value : values) {
+      shown << QString::number(static_cast<double>(value));
+    }
+    QVERIFY2(isSame(values, {expected.begin(), expected.end()}), qPrintable(shown.join(' ')));
     QVERIFY(!isSame(values, {kNan, -0.0f, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}));
   }
 
