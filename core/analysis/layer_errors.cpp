@@ -1,4 +1,5 @@
 #include "core/analysis/layer_errors.h"
+#include "core/model/subgraphs.h"
 
 #include <algorithm>
 #include <cmath>
@@ -68,6 +69,33 @@ Estimate LayerErrors::sqnrEstimate(const std::vector<OutputSums>& samples, std::
   return withInterval(sqnrDb(samples), std::move(draws));
 }
 
+namespace {
+
+/// The values of the main graph that change with the inputs of a run; the others come from constants alone. A
+/// node with subgraphs may use any value.
+std::unordered_set<std::string> varyingValues(const Graph& graph) {
+  std::unordered_set<std::string> varying;
+  for (const ValueInfo& input : graph.inputs) {
+    if (graph.constant(input.name) == nullptr) {
+      varying.insert(input.name);
+    }
+  }
+  for (bool grew = true; grew;) { // nodes may stand in any order
+    grew = false;
+    for (const Node& node : graph.nodes) {
+      const bool varies = !subgraphsOf(node).empty() ||
+                          std::any_of(node.inputs.begin(), node.inputs.end(),
+                                      [&](const std::string& input) { return varying.count(input) > 0; });
+      for (const std::string& output : node.outputs) {
+        grew = (varies && varying.insert(output).second) || grew;
+      }
+    }
+  }
+  return varying;
+}
+
+} // namespace
+
 Result<std::shared_ptr<const LayerErrors>>
 measureLayerErrors(const Executor& executor, const Simulation& simulation, const Plan& plan,
                    const SampleSource& samples, const LayerErrorOptions& options, const JobContext& job) {
@@ -80,6 +108,9 @@ measureLayerErrors(const Executor& executor, const Simulation& simulation, const
   for (const Node& node : model.graph.nodes) {
     made.insert(node.outputs.begin(), node.outputs.end());
   }
+  // A weight that is reshaped on its way to the layer is no input of it: kept, it would hide the quantized
+  // one.
+  const std::unordered_set<std::string> varying = varyingValues(model.graph);
   std::vector<Watched> watched;
   RunOptions reference;
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
@@ -98,7 +129,7 @@ measureLayerErrors(const Executor& executor, const Simulation& simulation, const
     HALFSTEP_TRY(const auto applied, simulation.apply(i, plan.forLayer(layer.name), one.alone, job));
     result->left[i] = applied.weights || applied.activations ? std::string() : applied.left;
     for (const std::string& input : uses.front().node->inputs) {
-      if (!input.empty() && model.graph.constant(input) == nullptr) {
+      if (varying.count(input) > 0) {
         one.inputs.push_back(input);
         reference.keep.push_back(input);
       }

@@ -9,6 +9,7 @@
 
 #include <QTemporaryDir>
 
+#include <array>
 #include <cmath>
 #include <fstream>
 
@@ -313,6 +314,26 @@ private slots:
     }
     const Estimate estimate = LayerErrors::sqnrEstimate(first.isolated, 1);
     QVERIFY(estimate.low <= estimate.value && estimate.value <= estimate.high);
+  }
+
+  void weightsBehindAReshapeHaveAnIsolatedError() {
+    const auto model = std::make_shared<Model>(*test::smallNetwork());
+    const auto shape = newTensor<std::int64_t>({4}).value();
+    std::copy_n(std::array<std::int64_t, 4>{8, 8, 3, 3}.begin(), 4, shape.values.begin());
+    model->graph.addInitializer("c2.shape", shape.finish());
+    model->graph.nodes[2].inputs[1] = "c2.shaped";
+    model->graph.nodes.push_back(test::operation("Reshape", "shaping", {"c2.w", "c2.shape"}, {"c2.shaped"}));
+    model->graph.indexConstants();
+    model->layers = findLayers(*model, model->warnings);
+    const Executor executor = Executor::create(model).value();
+    const test::SmallSamples samples(3);
+    const auto errors =
+        measureLayerErrors(executor, Simulation(model, nullptr), planOf("int4"), samples, {}, {});
+    VERIFY_OK(errors);
+    for (const auto& layer : (*errors)->errors) {
+      const double isolated = LayerErrors::sqnrDb(layer.isolated);
+      QVERIFY2(isolated > 5.0 && isolated < 60.0, qPrintable(QString::number(isolated)));
+    }
   }
 
   void journalsSurviveBeingCutShort() {
