@@ -30,6 +30,14 @@ struct Scene {
   }
 };
 
+/// On the screen, with the scene's layer.
+bool isShown(HistogramPlot& histogram, const Scene& scene) {
+  histogram.resize(600, 300);
+  histogram.setView(scene.explorer.view());
+  histogram.show();
+  return QTest::qWaitForWindowExposed(&histogram);
+}
+
 class PlotsTest : public test::TestCase {
   Q_OBJECT
 private slots:
@@ -92,10 +100,7 @@ private slots:
     QFETCH(bool, mirrored);
     Scene scene(scheme.toLatin1());
     HistogramPlot histogram;
-    histogram.resize(600, 300);
-    histogram.setView(scene.explorer.view());
-    histogram.show();
-    QVERIFY(QTest::qWaitForWindowExposed(&histogram));
+    QVERIFY(isShown(histogram, scene));
     QSignalSpy dragged(&histogram, &HistogramPlot::clippingDragged);
     const QPoint handle = histogram.handlePosition(true);
     const double highBefore = static_cast<double>(scene.explorer.view()->clipping.hi);
@@ -158,10 +163,7 @@ private slots:
   void zoomsAndComesBack() {
     Scene scene("int8");
     HistogramPlot histogram;
-    histogram.resize(600, 300);
-    histogram.setView(scene.explorer.view());
-    histogram.show();
-    QVERIFY(QTest::qWaitForWindowExposed(&histogram));
+    QVERIFY(isShown(histogram, scene));
     const QCPRange whole = histogram.xAxis->range();
     const QPoint center = histogram.axisRect()->center();
     QTest::mousePress(&histogram, Qt::LeftButton, {}, center - QPoint(60, 40));
@@ -175,10 +177,7 @@ private slots:
   void goesBackThroughTheViews() {
     Scene scene("int8");
     HistogramPlot histogram;
-    histogram.resize(600, 300);
-    histogram.setView(scene.explorer.view());
-    histogram.show();
-    QVERIFY(QTest::qWaitForWindowExposed(&histogram));
+    QVERIFY(isShown(histogram, scene));
     const QCPRange whole = histogram.xAxis->range();
     const QPoint center = histogram.axisRect()->center();
     const auto drag = [&](Qt::KeyboardModifiers modifiers, const QPoint& from, const QPoint& to) {
