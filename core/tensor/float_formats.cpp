@@ -50,6 +50,13 @@ std::uint32_t encodeMagnitude(float magnitude, int mantissaBits, int bias) {
   return base + kept + (up ? 1 : 0);
 }
 
+//                                   mantissa, bias, largest, overflow, NaN, sign
+constexpr SmallFloatFormat kE4m3fn = {3, 7, 0x7e, 0x7f, 0x7f, 0x80, false};
+constexpr SmallFloatFormat kE4m3fnuz = {3, 8, 0x7f, 0x80, 0x80, 0x80, true};
+constexpr SmallFloatFormat kE5m2 = {2, 15, 0x7b, 0x7c, 0x7f, 0x80, false};
+constexpr SmallFloatFormat kE5m2fnuz = {2, 16, 0x7f, 0x80, 0x80, 0x80, true};
+constexpr SmallFloatFormat kE2m1 = {1, 1, 0x7, 0x7, 0x7, 0x8, false};
+
 } // namespace
 
 float floatFromHalf(std::uint16_t bits) {
@@ -118,25 +125,63 @@ std::uint16_t bfloat16FromFloat(float value) {
 }
 
 std::uint8_t float8e4m3fnFromFloat(float value) {
-  const std::uint8_t sign = std::signbit(value) ? 0x80u : 0u;
-  if (std::isnan(value)) {
-    return sign | 0x7fu;
-  }
-  if (std::abs(value) >= 448.0f) {
-    return sign | 0x7eu;
-  }
-  return static_cast<std::uint8_t>(sign | encodeMagnitude(std::abs(value), 3, 7));
+  return smallFloatFromFloat(kE4m3fn, value, true);
 }
 
 std::uint8_t float8e5m2FromFloat(float value) {
-  const std::uint8_t sign = std::signbit(value) ? 0x80u : 0u;
+  return smallFloatFromFloat(kE5m2, value, true);
+}
+
+const SmallFloatFormat* smallFloatFormatOf(ElementType type) {
+  switch (type) {
+  case ElementType::float8e4m3fn:
+    return &kE4m3fn;
+  case ElementType::float8e4m3fnuz:
+    return &kE4m3fnuz;
+  case ElementType::float8e5m2:
+    return &kE5m2;
+  case ElementType::float8e5m2fnuz:
+    return &kE5m2fnuz;
+  case ElementType::float4e2m1:
+    return &kE2m1;
+  default:
+    return nullptr;
+  }
+}
+
+std::uint8_t smallFloatFromFloat(const SmallFloatFormat& format, float value, bool saturate) {
+  const std::uint8_t sign = std::signbit(value) ? format.sign : 0;
   if (std::isnan(value)) {
-    return sign | 0x7fu;
+    return format.unsignedSpecial ? format.nan : static_cast<std::uint8_t>(sign | format.nan);
   }
-  if (std::abs(value) >= 57344.0f) {
-    return sign | 0x7bu;
+  std::uint32_t code = encodeMagnitude(std::abs(value), format.mantissaBits, format.bias);
+  if (code > format.largest) {
+    if (!saturate) {
+      return format.unsignedSpecial ? format.overflow : static_cast<std::uint8_t>(sign | format.overflow);
+    }
+    code = format.largest;
   }
-  return static_cast<std::uint8_t>(sign | encodeMagnitude(std::abs(value), 2, 15));
+  return static_cast<std::uint8_t>(code == 0 && format.unsignedSpecial ? 0 : (sign | code));
+}
+
+std::uint8_t float8e8m0FromFloat(float value, bool saturate, PowerRounding rounding) {
+  constexpr std::uint8_t kNanCode = 0xff;
+  constexpr int kBias = 127;
+  const float largest = std::ldexp(1.0f, kBias);
+  if (std::isnan(value)) {
+    return kNanCode;
+  }
+  if (value < std::ldexp(1.0f, -kBias)) {
+    return saturate ? 0 : kNanCode;
+  }
+  if (value > largest) {
+    return saturate ? 2 * kBias : kNanCode;
+  }
+  int exponent = 0;
+  const float fraction = std::frexp(value, &exponent); // 0.5 … 1
+  const bool isUp = (rounding == PowerRounding::up && fraction > 0.5f) ||
+                    (rounding == PowerRounding::nearest && fraction >= 0.75f);
+  return static_cast<std::uint8_t>(exponent - 1 + kBias + (isUp ? 1 : 0));
 }
 
 } // namespace halfstep

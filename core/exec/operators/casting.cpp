@@ -3,8 +3,8 @@
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
 #include "core/exec/operators/results.h"
-#include "core/exec/operators/small_floats.h"
 #include "core/exec/widening.h"
+#include "core/tensor/float_formats.h"
 
 #include <algorithm>
 #include <cmath>
@@ -125,16 +125,16 @@ Result<Tensor> toSmallIntegers(const Tensor& numbers, ElementType type) {
   const int bits = elementBits(type);
   const double least = isSigned(type) ? -std::exp2(bits - 1) : 0.0;
   const double most = std::exp2(isSigned(type) ? bits - 1 : bits) - 1.0;
-  std::vector<std::uint8_t> codes(numbers.count());
+  std::vector<std::int32_t> codes(numbers.count());
   if (isInteger(numbers.type()) || numbers.type() == ElementType::boolean) {
     HALFSTEP_TRY(const std::vector<std::int64_t> values, toIntegers(numbers));
     std::transform(values.begin(), values.end(), codes.begin(),
-                   [](std::int64_t value) { return static_cast<std::uint8_t>(value); });
+                   [](std::int64_t value) { return static_cast<std::int32_t>(value); });
   } else {
     for (std::size_t i = 0; i < codes.size(); ++i) {
       const double value = numbers.valueAt(i);
       const double kept = std::isnan(value) ? 0.0 : std::clamp(std::trunc(value), least, most);
-      codes[i] = static_cast<std::uint8_t>(static_cast<int>(kept));
+      codes[i] = static_cast<std::int32_t>(kept);
     }
   }
   return packedCodes(numbers.shape(), type, codes);
@@ -145,17 +145,17 @@ Result<Tensor> toSmall(const Tensor& numbers, ElementType type, const CastRule& 
   if (isInteger(type) && elementBits(type) < 8) {
     return toSmallIntegers(numbers, type);
   }
-  const SmallFormat* format = smallFormatOf(type);
+  const SmallFloatFormat* format = smallFloatFormatOf(type);
   if (format == nullptr && type != ElementType::float8e8m0) {
     return Error{ErrorKind::unsupported,
                  "casting to " + std::string(elementTypeName(type)) + " is not supported"};
   }
-  std::vector<std::uint8_t> codes(numbers.count());
+  std::vector<std::int32_t> codes(numbers.count());
   for (std::size_t i = 0; i < codes.size(); ++i) {
     const auto value = static_cast<float>(numbers.valueAt(i));
     codes[i] = format != nullptr
-                   ? smallFloat(*format, value, rule.saturate || type == ElementType::float4e2m1)
-                   : powerOfTwoCode(value, rule.saturate, rule.rounding);
+                   ? smallFloatFromFloat(*format, value, rule.saturate || type == ElementType::float4e2m1)
+                   : float8e8m0FromFloat(value, rule.saturate, rule.rounding);
   }
   return packedCodes(numbers.shape(), type, codes);
 }

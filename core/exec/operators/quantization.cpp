@@ -4,7 +4,6 @@
 #include "core/exec/operators/float_rows.h"
 #include "core/exec/operators/quantizing.h"
 #include "core/exec/operators/results.h"
-#include "core/exec/operators/small_floats.h"
 #include "core/support/parallel.h"
 #include "core/tensor/float_formats.h"
 
@@ -186,11 +185,11 @@ Result<Tensor> quantized(std::span<const float> x, const Shape& shape, const Qua
                Scaling::create(shape, parameters.scale.shape(), parameters.axis, parameters.block));
   HALFSTEP_TRY(const std::vector<float> scales, toFloats(parameters.scale, JobContext()));
   HALFSTEP_TRY(const std::vector<float> zeros, zeroPoints<float>(parameters));
-  if (const SmallFormat* format = smallFormatOf(type)) {
-    std::vector<std::uint8_t> codes(x.size());
+  if (const SmallFloatFormat* format = smallFloatFormatOf(type)) {
+    std::vector<std::int32_t> codes(x.size());
     forRuns(x.size(), scaling, [&](std::size_t first, std::size_t last, std::size_t at) {
       for (std::size_t i = first; i < last; ++i) {
-        codes[i] = smallFloat(*format, x[i] / scales[at] + zeros[at], saturate);
+        codes[i] = smallFloatFromFloat(*format, x[i] / scales[at] + zeros[at], saturate);
       }
     });
     return packedCodes(shape, type, codes);
@@ -224,10 +223,7 @@ std::int64_t requantized(float value, std::int64_t zeroPoint, ElementType type) 
 
 Result<Tensor> packedIntegers(const Shape& shape, ElementType type, std::span<const std::int32_t> values) {
   if (isInteger(type) && elementBits(type) < 8) {
-    std::vector<std::uint8_t> codes(values.size());
-    std::transform(values.begin(), values.end(), codes.begin(),
-                   [](std::int32_t value) { return static_cast<std::uint8_t>(value); });
-    return packedCodes(shape, type, codes);
+    return packedCodes(shape, type, values);
   }
   return dispatchNumbers(type, [&]<class T>(TypeTag<T>) -> Result<Tensor> {
     HALFSTEP_TRY(const NewTensor<T> made, newTensor<T>(shape, type));

@@ -3,6 +3,7 @@
 
 #include "core/exec/elements.h"
 #include "core/exec/operator_call.h"
+#include "core/kernels/pack.h"
 
 #include <algorithm>
 #include <cmath>
@@ -54,6 +55,15 @@ T saturated(double value) {
     }
     return static_cast<T>(value);
   }
+}
+
+/// Codes of at most 8 bits as a tensor of `type`, packed as ONNX does.
+inline Result<Tensor> packedCodes(const Shape& shape, ElementType type, std::span<const std::int32_t> codes) {
+  const int bits = elementBits(type);
+  std::vector<std::uint8_t> packed(kernels::packedSize(codes.size(), bits));
+  kernels::packCodes(codes, bits, packed);
+  const auto bytes = std::as_bytes(std::span(packed));
+  return Tensor::own(type, shape, std::vector<std::byte>(bytes.begin(), bytes.end()));
 }
 
 /// The floats of an input with `count` elements; of any number where `count` is 0.
