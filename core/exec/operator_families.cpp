@@ -22,14 +22,14 @@ std::map<Key, std::vector<const OperatorEntry*>> indexed() {
 } // namespace
 
 std::vector<std::span<const OperatorEntry>> operatorFamilies() {
-  return {attentionOperators(),    castingOperators(),    contribOperators(),      controlFlowOperators(),
-          convolutionOperators(),  detectionOperators(),  einsumOperators(),       elementwiseOperators(),
-          experimentalOperators(), functionOperators(),   fusedOperators(),        gatherScatterOperators(),
-          lossesOperators(),       matmulOperators(),     movementOperators(),     normalizationOperators(),
-          patchOperators(),        poolingOperators(),    quantizationOperators(), randomOperators(),
-          recurrentOperators(),    reductionsOperators(), renamedOperators(),      resizeOperators(),
-          rotaryOperators(),       shapeOperators(),      signalOperators(),       textOperators(),
-          trainingOperators()};
+  return {attentionOperators(),     castingOperators(),   contribOperators(),    controlFlowOperators(),
+          convolutionOperators(),   detectionOperators(), einsumOperators(),     elementwiseOperators(),
+          experimentalOperators(),  functionOperators(),  fusedOperators(),      gatherScatterOperators(),
+          linearAlgebraOperators(), lossesOperators(),    matmulOperators(),     movementOperators(),
+          normalizationOperators(), patchOperators(),     poolingOperators(),    quantizationOperators(),
+          randomOperators(),        recurrentOperators(), reductionsOperators(), renamedOperators(),
+          resizeOperators(),        rotaryOperators(),    shapeOperators(),      signalOperators(),
+          textOperators(),          trainingOperators()};
 }
 
 const OperatorEntry* findOperator(std::string_view domain, std::string_view opType, std::int64_t version) {

@@ -20,6 +20,7 @@ std::span<const OperatorEntry> experimentalOperators();
 std::span<const OperatorEntry> functionOperators();
 std::span<const OperatorEntry> fusedOperators();
 std::span<const OperatorEntry> gatherScatterOperators();
+std::span<const OperatorEntry> linearAlgebraOperators();
 std::span<const OperatorEntry> lossesOperators();
 std::span<const OperatorEntry> matmulOperators();
 std::span<const OperatorEntry> movementOperators();
