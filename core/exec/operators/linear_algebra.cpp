@@ -1,4 +1,5 @@
-// Operators on square matrices: Det and com.microsoft's Inverse, by LU factors with partial pivoting in float64.
+// Operators on square matrices: Det and com.microsoft's Inverse, by LU factors with partial pivoting in
+// float64.
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
 #include "core/exec/operators/results.h"
@@ -11,7 +12,8 @@ namespace {
 
 using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-/// The side of the matrices along the last two axes. `what`: what there is none of, where they are not square.
+/// The side of the matrices along the last two axes. `what`: what there is none of, where they are not
+/// square.
 Result<std::size_t> sideOf(const OpCall& call, const Shape& shape, const char* what) {
   if (shape.size() < 2 || shape[shape.size() - 1] != shape[shape.size() - 2]) {
     return call.fail(std::string("there is no ") + what + " of " + shapeText(shape));
