@@ -147,9 +147,7 @@ void DistributionPanel::connectPlots() {
     connect(plot, &Plot::saveFailed, this, &DistributionPanel::failed);
   }
   connect(&m_explorer, &LayerExplorer::viewChanged, this, &DistributionPanel::showView);
-  connect(&m_explorer, &LayerExplorer::failed, this, [this](const QString& why) {
-    m_facts->setText(m_facts->text().replace(tr("reading…"), why)); // there is nothing to wait for
-  });
+  connect(&m_explorer, &LayerExplorer::failed, this, &DistributionPanel::showHeader);
   connect(&m_explorer, &LayerExplorer::curveChanged, this, [this] { m_curve->setCurve(m_explorer.curve()); });
   connect(&m_selection, &Selection::currentLayerChanged, this, &DistributionPanel::showHeader);
   connect(&m_document, &Document::modelChanged, this, &DistributionPanel::showHeader);
@@ -207,15 +205,17 @@ void DistributionPanel::showHeader() {
           << codes.split(QStringLiteral(", "));
   }
   if (!ready) {
-    facts << tr("reading…");
+    facts << (m_explorer.problem().isEmpty() ? tr("reading…") : m_explorer.problem());
   } else {
     const Moments& moments = view->profile->moments;
     facts << (layer.stored ? tr("decoded %1 … %2") : tr("%1 … %2")).arg(real(moments.min), real(moments.max))
           << tr("σ %1").arg(real(moments.std)) << tr("kurtosis %1").arg(real(moments.kurtosis));
   }
-  // A line breaks between facts only, not within one.
+  // A line breaks between facts only, not within one; a sentence may break anywhere.
   for (QString& fact : facts) {
-    fact.replace(' ', QChar(QChar::Nbsp));
+    if (fact != m_explorer.problem()) {
+      fact.replace(' ', QChar(QChar::Nbsp));
+    }
   }
   m_facts->setText(facts.join(QStringLiteral(" · ")));
   if (ready) {

@@ -123,6 +123,7 @@ LayerExplorer::LayerExplorer(Document& document, Selection& selection, JobRunner
 
 void LayerExplorer::request() {
   m_refine.stop();
+  m_problem.clear();
   const int layer = m_selection.currentLayer();
   if (layer < 0 || !m_document.model()) {
     m_runner.cancelKey(QStringLiteral("layer"));
@@ -181,7 +182,8 @@ void LayerExplorer::requestExact() {
 
 void LayerExplorer::take(Result<std::shared_ptr<const LayerView>> view) {
   if (!view) {
-    emit failed(QString::fromStdString(view.error().message()));
+    m_problem = QString::fromStdString(view.error().message());
+    emit failed(m_problem);
     return;
   }
   if ((*view)->layer != m_selection.currentLayer()) {

@@ -43,6 +43,8 @@ public:
   /// The newest view; null while there is none for the current layer. It may belong to an earlier scheme for
   /// the fraction of a second in which the new one is computed.
   std::shared_ptr<const LayerView> view() const { return m_view; }
+  /// Why there is none for the current layer; empty while it is computed.
+  const QString& problem() const { return m_problem; }
   /// The error curve of the current layer for the view's format, mapping and granularity; null until
   /// computed.
   std::shared_ptr<const ClippingCurve> curve() const { return m_curve; }
@@ -83,6 +85,7 @@ private:
   std::shared_ptr<const LayerView> m_view;
   std::shared_ptr<const LayerView> m_pinned;
   std::shared_ptr<const ClippingCurve> m_curve;
+  QString m_problem;
   Scheme m_curveScheme; ///< without its range
   RangeRule m_lastEstimator;
   QTimer m_refine;    ///< asks for what is still estimated or missing, once the view is painted
