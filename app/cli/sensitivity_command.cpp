@@ -1,5 +1,6 @@
 // halfstep-cli sensitivity: quantizes one layer at a time and measures the output.
 #include "app/cli/data_options.h"
+#include "app/cli/device_options.h"
 #include "app/cli/output_figures.h"
 #include "app/cli/plan_options.h"
 #include "app/cli/sweep_journal.h"
@@ -8,7 +9,6 @@
 #include "core/quant/scheme_grammar.h"
 #include "core/support/units.h"
 
-#include <chrono>
 #include <cmath>
 #include <numeric>
 
@@ -252,27 +252,16 @@ std::string sweepText(const Sensitivity& sweep, const Beside& beside) {
   return text;
 }
 
-double secondsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 /// What the sweep will cost: told to somebody who waits at a terminal before it starts, and in the document.
 Result<Json> forecastOf(const Executor& executor, const SampleSource& samples,
                         const SensitivityOptions& options, const JobContext& context) {
-  HALFSTEP_TRY(const SensitivityCost cost, sensitivityCost(executor, samples, options, context));
-  HALFSTEP_TRY(const auto inputs, samples.inputs(0));
-  HALFSTEP_CHECK(executor.run(inputs, context)); // primitives are made at the first run
-  const auto start = std::chrono::steady_clock::now();
-  HALFSTEP_CHECK(executor.run(inputs, context));
-  const double forward = secondsSince(start);
-  const double seconds = (options.reuse ? cost.forwards : cost.naiveForwards) * forward;
-  printNote("the sweep takes about " + formatReal(seconds) + " s" +
-            (options.reuse ? " and " + formatBytes(cost.keptBytes) + " for the values that are kept"
-                           : std::string()) +
-            "; every run from the start would take " + formatReal(cost.naiveForwards * forward) + " s");
-  return Json{{"seconds", seconds},
-              {"naive_seconds", cost.naiveForwards * forward},
-              {"kept_bytes", options.reuse ? cost.keptBytes : 0}};
+  HALFSTEP_TRY(const SensitivityCost cost,
+               sensitivityCost(executor, samples, options, steadySeconds, context));
+  printNote("the sweep takes about " + formatReal(cost.seconds) + " s and " + formatBytes(cost.keptBytes) +
+            " for the values that are kept; every run from the start would take " +
+            formatReal(cost.naiveSeconds) + " s");
+  return Json{
+      {"seconds", cost.seconds}, {"naive_seconds", cost.naiveSeconds}, {"kept_bytes", cost.keptBytes}};
 }
 
 Result<void> checkEstimate(const SensitivityCommandOptions& given) {
@@ -309,10 +298,10 @@ Result<void> sweepNetwork(Environment& environment, const SensitivityCommandOpti
     wanted.samples = options.samples;
     wanted.beside = options.metric;
     wanted.memoryBudget = options.memoryBudget;
-    const auto start = std::chrono::steady_clock::now();
+    const double start = steadySeconds();
     HALFSTEP_TRY(beside.fisher, estimateFisher(executor, simulation, *samples, wanted,
                                                context.part(0.02, given.onlyEstimate ? 1.0 : 0.3)));
-    beside.fisherSeconds = secondsSince(start);
+    beside.fisherSeconds = steadySeconds() - start;
   }
   if (given.onlyEstimate) {
     environment.output().document(estimateJson(given.file, beside));
@@ -322,10 +311,10 @@ Result<void> sweepNetwork(Environment& environment, const SensitivityCommandOpti
   const double from = beside.fisher ? 0.3 : 0.02;
   HALFSTEP_TRY(beside.screening, screenWeights(*model, options.schemes, context.part(from, from + 0.03)));
   HALFSTEP_TRY(Json forecast, forecastOf(executor, *samples, options, context));
-  const auto start = std::chrono::steady_clock::now();
+  const double start = steadySeconds();
   HALFSTEP_TRY(const auto sweep, measureWithJournal(executor, simulation, *samples, options, given.journal,
                                                     context.part(from + 0.03, 1.0)));
-  const double seconds = secondsSince(start);
+  const double seconds = steadySeconds() - start;
   Json json = sweepJson(given.file, *sweep, beside, seconds);
   json["forecast"] = std::move(forecast);
   environment.output().document(json);

@@ -344,7 +344,8 @@ Sensitivity blank(const Model& model, const SampleSource& samples, const Sensiti
 } // namespace
 
 Result<SensitivityCost> sensitivityCost(const Executor& executor, const SampleSource& samples,
-                                        const SensitivityOptions& options, const JobContext& job) {
+                                        const SensitivityOptions& options, const Clock& clock,
+                                        const JobContext& job) {
   const Model& model = executor.model();
   const GraphReach reach(model);
   HALFSTEP_TRY(const Survey seen, survey(executor, reach, samples, job));
@@ -367,7 +368,14 @@ Result<SensitivityCost> sensitivityCost(const Executor& executor, const SampleSo
   cost.forwards = shares * runs + static_cast<double>(planned.samples);
   cost.naiveForwards = static_cast<double>(model.layers.size()) * runs;
   cost.samplesAtOnce = keeping.samplesAtOnce;
-  cost.keptBytes = keeping.bytes * static_cast<std::int64_t>(keeping.samplesAtOnce);
+  cost.keptBytes = options.reuse ? keeping.bytes * static_cast<std::int64_t>(keeping.samplesAtOnce) : 0;
+  HALFSTEP_TRY(const auto inputs, samples.inputs(0));
+  HALFSTEP_CHECK(executor.run(inputs, job)); // primitives are made at the first run
+  const double start = clock();
+  HALFSTEP_CHECK(executor.run(inputs, job));
+  const double forward = clock() - start;
+  cost.seconds = cost.forwards * forward;
+  cost.naiveSeconds = cost.naiveForwards * forward;
   return cost;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/analysis/evaluation.h"
+#include "core/analysis/machine_speed.h"
 
 #include <functional>
 #include <memory>
@@ -86,12 +87,15 @@ struct SensitivityOptions {
 struct SensitivityCost {
   double forwards = 0.0; ///< in whole runs of the network, all samples, layers and schemes
   double naiveForwards = 0.0;
-  std::int64_t keptBytes = 0; ///< of all samples that are worked on together
+  double seconds = 0.0; ///< that many runs of the first sample
+  double naiveSeconds = 0.0;
+  std::int64_t keptBytes = 0; ///< of all samples that are worked on together; 0 where nothing is kept
   std::size_t samplesAtOnce = 0;
 };
-/// Runs the first sample once to see how large its values are.
+/// Runs the first sample a few times: to see how large its values are, and how long a run takes.
 Result<SensitivityCost> sensitivityCost(const Executor& executor, const SampleSource& samples,
-                                        const SensitivityOptions& options, const JobContext& job);
+                                        const SensitivityOptions& options, const Clock& clock,
+                                        const JobContext& job);
 
 /// Measures. `previous`: an unfinished sweep of the same model, samples, schemes and metric to go on with, or
 /// null; at most the layer that was being measured is done again. Errors: what running the network gives; a

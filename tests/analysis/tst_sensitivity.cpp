@@ -172,8 +172,11 @@ private slots:
       }
       QVERIFY((*naive)->value(layer, 0) < (*naive)->value(layer, 2)); // eight bits hurt less than two
     }
-    const auto cost = sensitivityCost(net.executor, net.samples, options, {});
+    double now = 0.0;
+    const auto cost = sensitivityCost(net.executor, net.samples, options, [&now] { return now += 0.5; }, {});
     VERIFY_OK(cost);
+    QCOMPARE(cost->seconds, 0.5 * cost->forwards);
+    QCOMPARE(cost->naiveSeconds, 0.5 * cost->naiveForwards);
     QVERIFY(cost->forwards > 5.0 && cost->forwards < cost->naiveForwards);
   }
 

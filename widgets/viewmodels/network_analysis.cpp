@@ -21,8 +21,8 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 constexpr auto kSnapshotEvery = std::chrono::milliseconds(150);
 
-double secondsSince(SteadyClock::time_point start) {
-  return std::chrono::duration<double>(SteadyClock::now() - start).count();
+double steadySeconds() {
+  return std::chrono::duration<double>(SteadyClock::now().time_since_epoch()).count();
 }
 
 /// Lets one snapshot through about every 150 ms. One thread.
@@ -157,24 +157,18 @@ void NetworkAnalysis::estimateSweep(const SweepRequest& request) {
   if (!m_samples || request.schemes.empty()) {
     return;
   }
-  m_runner.start<SweepCost>(
+  m_runner.start<SensitivityCost>(
       {Lane::batch, tr("What a sweep costs"), QStringLiteral("sweep_cost"), true},
-      [lab = m_lab, samples = m_samples, request](const JobContext& context) -> Result<SweepCost> {
+      [lab = m_lab, samples = m_samples, request](const JobContext& context) -> Result<SensitivityCost> {
         HALFSTEP_TRY(const Executor* executor, lab->executor());
         SensitivityOptions options;
         options.schemes = request.schemes;
         options.activations = request.activations;
         options.samples = request.samples;
-        HALFSTEP_TRY(const SensitivityCost cost, sensitivityCost(*executor, *samples, options, context));
-        HALFSTEP_TRY(const auto inputs, samples->inputs(0));
-        HALFSTEP_CHECK(executor->run(inputs, context)); // primitives are made at the first run
-        const auto start = SteadyClock::now();
-        HALFSTEP_CHECK(executor->run(inputs, context));
-        const double forward = secondsSince(start);
-        return SweepCost{cost.forwards * forward, cost.naiveForwards * forward, cost.keptBytes};
+        return sensitivityCost(*executor, *samples, options, steadySeconds, context);
       },
       this,
-      [this](Result<SweepCost> cost) {
+      [this](Result<SensitivityCost> cost) {
         if (cost) {
           m_cost = *cost;
           emit costChanged();
@@ -430,7 +424,7 @@ void NetworkAnalysis::startLatency() {
         HALFSTEP_TRY(const Executor* executor, lab->executor());
         HALFSTEP_TRY(const auto inputs, source->inputs(0));
         LatencyOptions options;
-        options.clock = [start = SteadyClock::now()] { return secondsSince(start); };
+        options.clock = steadySeconds;
         HALFSTEP_TRY(Latency latency, measureLatency(*executor, inputs, options, context));
         return std::make_shared<const Latency>(std::move(latency));
       },

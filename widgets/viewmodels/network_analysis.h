@@ -31,13 +31,6 @@ struct ErrorsView {
   bool running = false;
 };
 
-/// What a sweep would cost.
-struct SweepCost {
-  double seconds = 0.0;
-  double naiveSeconds = 0.0;
-  std::int64_t keptBytes = 0;
-};
-
 class NetworkAnalysis : public QObject {
   Q_OBJECT
 
@@ -77,7 +70,7 @@ public:
   const std::shared_ptr<const SweepView>& sweep() const { return m_sweep; }
   const std::shared_ptr<const ErrorsView>& errors() const { return m_errors; }
   const std::shared_ptr<const Calibration>& calibration() const { return m_calibration; }
-  const std::optional<SweepCost>& cost() const { return m_cost; }
+  const std::optional<SensitivityCost>& cost() const { return m_cost; }
   bool sweepRuns() const { return m_sweepJob != 0; }
   bool errorsRun() const { return m_errorsJob != 0; }
   const std::shared_ptr<const Latency>& latency() const { return m_latency; }
@@ -115,7 +108,7 @@ private:
   std::shared_ptr<const SweepView> m_sweep;
   std::shared_ptr<const ErrorsView> m_errors;
   std::shared_ptr<const Calibration> m_calibration;
-  std::optional<SweepCost> m_cost;
+  std::optional<SensitivityCost> m_cost;
   std::set<int> m_edited; ///< layers whose plan is another than m_errors'
   quint64 m_sweepJob = 0;
   quint64 m_errorsJob = 0;
