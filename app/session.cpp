@@ -373,10 +373,18 @@ void Session::saveLog(const QString& path) {
                                 QString::fromLatin1(qVersion()), QSysInfo::prettyProductName(),
                                 QSysInfo::currentCpuArchitecture()) +
                        m_log.asText();
-  if (const auto saved = writeFileAtomically(path.toStdString(), std::string_view(text.toStdString()));
-      !saved) {
-    emit failed(QString::fromStdString(saved.error().message()));
-  }
+  m_jobs.start<bool>(
+      {Lane::interactive, tr("Save log"), QStringLiteral("save_log"), false},
+      [target = path.toStdString(), text = text.toStdString()](const JobContext&) -> Result<bool> {
+        HALFSTEP_CHECK(writeFileAtomically(target, std::string_view(text)));
+        return true;
+      },
+      this,
+      [this](Result<bool> saved) {
+        if (!saved) {
+          emit failed(QString::fromStdString(saved.error().message()));
+        }
+      });
 }
 
 std::vector<NamedProfile> Session::deviceProfiles() {

@@ -473,6 +473,7 @@ private slots:
     QVERIFY(program.open(kSamples + "digits_mlp.onnx"));
     const QString path = program.folder.filePath("halfstep.log");
     program.session.saveLog(path);
+    QTRY_VERIFY(QFile::exists(path));
     QFile file(path);
     QVERIFY(file.open(QIODevice::ReadOnly));
     const QString text = QString::fromUtf8(file.readAll());
@@ -480,7 +481,7 @@ private slots:
              qPrintable(text));
     QSignalSpy failed(&program.session, &Session::failed);
     program.session.saveLog("/no/such/folder/halfstep.log");
-    QCOMPARE(failed.count(), 1);
+    QTRY_COMPARE(failed.count(), 1);
   }
 
   void asksBeforeLosingAPlan() {
