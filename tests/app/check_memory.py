@@ -1,6 +1,6 @@
 """The command line's own memory on a large layer: at most 3 times the layer's float size + 300 MB, mapped pages of the
 file not counted. Prints the peak of each command. The weight's channels are its columns, so that its values have to be
-moved: that costs most."""
+moved: that costs most. Exported as it is, a weight that lies outside the model's file is not copied into memory."""
 
 import pathlib
 import subprocess
@@ -70,5 +70,13 @@ with tempfile.TemporaryDirectory() as name:
             worst = max(worst, peak / ALLOWED)
             print(f"{np.dtype(element_type).name:8} {' '.join(arguments[:3] + arguments[3:4]):42} {peak / 1e6:6.0f} MB, "
                   f"{peak / ALLOWED:.2f} of what is allowed ({ALLOWED / 1e6:.0f} MB)", flush=True)
+        out = folder / "out.onnx"
+        peak = peak_of(["export", model, "--weights", "fp32", "--to", "onnx-qdq", "--out", str(out),
+                        "--external-above", "1000", "--no-check"])
+        weight = (folder / "weights.bin").stat().st_size
+        print(f"{np.dtype(element_type).name:8} export of a weight that stays as it is: {peak / 1e6:.0f} MB, the weight has "
+              f"{weight / 1e6:.0f} MB", flush=True)
+        assert peak < weight / 2, "the export copied the weight into memory"
+        assert (folder / "out.onnx.data").read_bytes() == (folder / "weights.bin").read_bytes()
     assert worst > FLOAT_BYTES / ALLOWED / 2, "the measure sees nothing: a moved weight is a copy"
     assert worst <= 1.0, "more memory than 3 times the layer + 300 MB"

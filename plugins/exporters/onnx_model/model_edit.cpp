@@ -152,7 +152,7 @@ Result<void> ModelEdit::addPart(GraphPart part) {
       onnx::TensorProto& tensor = *part.graph->mutable_initializer(i);
       const auto loaded = part.loaded->initializers.find(tensor.name());
       const Tensor* found = loaded == part.loaded->initializers.end() ? nullptr : &loaded->second;
-      HALFSTEP_CHECK(embed(tensor, found, "initializer " + tensor.name()));
+      HALFSTEP_CHECK(takeIn(tensor, found, true, "initializer " + tensor.name()));
       if (found != nullptr && !found->bytes().empty()) {
         m_constants.emplace(found->bytes().data(), ConstantPlace{index, i, -1, tensor.name()});
       }
@@ -179,7 +179,7 @@ Result<void> ModelEdit::readNodes(int index) {
       const Attribute* value = found == node.attributes.end() ? nullptr : &found->second;
       if (attribute.has_t()) {
         const auto* tensor = value != nullptr ? std::get_if<Tensor>(value) : nullptr;
-        HALFSTEP_CHECK(embed(*attribute.mutable_t(), tensor, "node " + proto.name()));
+        HALFSTEP_CHECK(takeIn(*attribute.mutable_t(), tensor, false, "node " + proto.name()));
         if (tensor != nullptr && node.opType == "Constant" && !tensor->bytes().empty()) {
           m_constants.emplace(tensor->bytes().data(), ConstantPlace{index, -1, i, proto.output(0)});
         }
@@ -199,16 +199,18 @@ Result<void> ModelEdit::readNodes(int index) {
   return {};
 }
 
-Result<void> ModelEdit::embed(onnx::TensorProto& tensor, const Tensor* loaded, const std::string& where) {
+Result<void> ModelEdit::takeIn(onnx::TensorProto& tensor, const Tensor* loaded, bool mayStay,
+                               const std::string& where) {
   if (tensor.data_location() != onnx::TensorProto::EXTERNAL) {
     return {};
   }
   if (loaded == nullptr) {
     return Error{ErrorKind::unsupported, "its external data is of a type that is not known", where};
   }
-  tensor.clear_external_data();
-  tensor.clear_data_location();
-  tensor.set_raw_data(loaded->bytes().data(), loaded->bytes().size());
+  m_outside.leave(tensor, *loaded);
+  if (!mayStay || loaded->bytes().size() < kLeastOutside) {
+    m_outside.embed(tensor);
+  }
   return {};
 }
 

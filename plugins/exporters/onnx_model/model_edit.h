@@ -5,6 +5,7 @@
 
 #include "core/model/model.h"
 #include "core/support/job_context.h"
+#include "plugins/exporters/onnx_model/outside_data.h"
 #include "plugins/exporters/onnx_model/tensor_protos.h"
 
 #include <map>
@@ -48,11 +49,14 @@ struct ConstantPlace {
 
 class ModelEdit {
 public:
-  /// Reads the file of `model` again, with its external data. Errors: it cannot be read; it is not the file
-  /// that was loaded; a tensor of external data that the loader had to leave out.
+  /// Reads the file of `model`, which has to live as long as this, again; large external data stays there:
+  /// see outside(). Errors: it cannot be read; it is not the file that was loaded; a tensor of external data
+  /// that the loader had to leave out.
   static Result<ModelEdit> open(const Model& model, const JobContext& context);
 
   onnx::ModelProto& proto() { return *m_proto; }
+  /// What initializers of `proto()` stand for.
+  const OutsideData& outside() const { return m_outside; }
   std::vector<GraphPart>& parts() { return m_parts; }
   onnx::NodeProto& node(const NodePlace& place) { return *part(place.part).nodes().Mutable(place.node); }
   GraphPart& part(int index) { return m_parts[static_cast<std::size_t>(index)]; }
@@ -89,9 +93,12 @@ private:
   ModelEdit() = default;
   Result<void> addPart(GraphPart part);
   Result<void> readNodes(int part);
-  Result<void> embed(onnx::TensorProto& tensor, const Tensor* loaded, const std::string& where);
+  /// Takes external data into the model, or where it `mayStay` and is large, into `m_outside`.
+  Result<void> takeIn(onnx::TensorProto& tensor, const Tensor* loaded, bool mayStay,
+                      const std::string& where);
 
   std::unique_ptr<onnx::ModelProto> m_proto;
+  OutsideData m_outside;
   std::vector<GraphPart> m_parts; ///< a graph before its subgraphs; the functions last
   std::unordered_map<const Node*, NodePlace> m_nodes;
   std::unordered_multimap<const std::byte*, ConstantPlace> m_constants;

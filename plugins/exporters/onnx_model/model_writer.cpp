@@ -8,8 +8,6 @@ namespace halfstep::onnx_export {
 
 namespace {
 
-constexpr std::size_t kLeastExternal =
-    1024; // bytes: smaller tensors stay in the model, as ONNX's helper has it
 constexpr std::uint64_t kAlignment = 4096; // so that the tensors can be mapped
 constexpr std::size_t kLargestMessage = 2'147'483'647;
 
@@ -19,54 +17,61 @@ void addEntry(onnx::TensorProto& tensor, const std::string& key, const std::stri
   entry.set_value(value);
 }
 
-/// Moves the data of `graph`'s large tensors, and of its subgraphs', to `file`.
-Result<void> moveOut(onnx::GraphProto& graph, AtomicFile& file, const std::string& location,
-                     std::uint64_t& offset, const JobContext& context) {
-  for (onnx::TensorProto& tensor : *graph.mutable_initializer()) {
-    if (tensor.raw_data().size() < kLeastExternal) {
+/// Bytes of the message with all its data within.
+std::uint64_t wholeSize(onnx::ModelProto& proto, const OutsideData& outside) {
+  std::uint64_t size = proto.ByteSizeLong();
+  for (const onnx::TensorProto* tensor : initializersOf(*proto.mutable_graph())) {
+    size += OutsideData::isLeft(*tensor) ? outside.bytesOf(*tensor).size() : 0;
+  }
+  return size;
+}
+
+/// Moves the data of `graph`'s large tensors, and of its subgraphs', to `file`. Returns its size.
+Result<std::uint64_t> moveOut(onnx::GraphProto& graph, const OutsideData& outside, AtomicFile& file,
+                              const std::string& location, const JobContext& context) {
+  std::uint64_t offset = 0;
+  for (onnx::TensorProto* tensor : initializersOf(graph)) {
+    const auto bytes = outside.bytesOf(*tensor);
+    if (bytes.size() < kLeastOutside) {
       continue;
     }
     HALFSTEP_CHECK(context.checkpoint());
     const std::uint64_t gap = (kAlignment - offset % kAlignment) % kAlignment;
     HALFSTEP_CHECK(file.append(std::vector<std::byte>(gap)));
     offset += gap;
-    const std::string data = std::move(*tensor.mutable_raw_data());
-    tensor.clear_raw_data();
-    HALFSTEP_CHECK(file.append(std::as_bytes(std::span(data))));
-    addEntry(tensor, "location", location);
-    addEntry(tensor, "offset", std::to_string(offset));
-    addEntry(tensor, "length", std::to_string(data.size()));
-    tensor.set_data_location(onnx::TensorProto::EXTERNAL);
-    offset += data.size();
+    HALFSTEP_CHECK(file.append(bytes));
+    tensor->clear_external_data();
+    addEntry(*tensor, "location", location);
+    addEntry(*tensor, "offset", std::to_string(offset));
+    addEntry(*tensor, "length", std::to_string(bytes.size()));
+    tensor->set_data_location(onnx::TensorProto::EXTERNAL);
+    offset += bytes.size();
+    delete tensor->release_raw_data(); // `bytes` may have been these
   }
-  for (onnx::NodeProto& node : *graph.mutable_node()) {
-    for (onnx::AttributeProto& attribute : *node.mutable_attribute()) {
-      if (attribute.has_g()) {
-        HALFSTEP_CHECK(moveOut(*attribute.mutable_g(), file, location, offset, context));
-      }
-      for (onnx::GraphProto& inner : *attribute.mutable_graphs()) {
-        HALFSTEP_CHECK(moveOut(inner, file, location, offset, context));
-      }
-    }
-  }
-  return {};
+  return offset;
 }
 
 } // namespace
 
-Result<std::vector<std::filesystem::path>> writeModel(onnx::ModelProto& proto,
+Result<std::vector<std::filesystem::path>> writeModel(onnx::ModelProto& proto, const OutsideData& outside,
                                                       const std::filesystem::path& path,
                                                       std::uint64_t externalAbove,
                                                       const JobContext& context) {
   std::filesystem::path dataPath = path;
   dataPath += ".data";
   std::vector<AtomicFile> files; // the data first: a model that is there has its data
-  if (proto.ByteSizeLong() > externalAbove) {
+  if (wholeSize(proto, outside) > externalAbove) {
     HALFSTEP_TRY(AtomicFile data, AtomicFile::create(dataPath));
-    std::uint64_t offset = 0;
-    HALFSTEP_CHECK(moveOut(*proto.mutable_graph(), data, dataPath.filename().string(), offset, context));
-    if (offset > 0) { // or nothing of it is large
+    HALFSTEP_TRY(const std::uint64_t size,
+                 moveOut(*proto.mutable_graph(), outside, data, dataPath.filename().string(), context));
+    if (size > 0) { // or nothing of it is large
       files.push_back(std::move(data));
+    }
+  } else {
+    for (onnx::TensorProto* tensor : initializersOf(*proto.mutable_graph())) {
+      if (OutsideData::isLeft(*tensor)) {
+        outside.embed(*tensor);
+      }
     }
   }
   if (proto.ByteSizeLong() > kLargestMessage) {

@@ -2,8 +2,7 @@
 #pragma once
 
 #include "core/support/job_context.h"
-
-#include <onnx/onnx_pb.h>
+#include "plugins/exporters/onnx_model/outside_data.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -11,11 +10,12 @@
 
 namespace halfstep::onnx_export {
 
-/// Writes `proto` to `path`; where the message would have more than `externalAbove` bytes, the raw data of
-/// large initializers goes to "PATH.data" (moved out of `proto`). Both files are complete and synced before
-/// the first takes its place; the data file is put back if the second cannot. Returns the files, the model
-/// first. Errors (kind `failed`): as AtomicFile; `unsupported`: more than 2 GB without weights.
-Result<std::vector<std::filesystem::path>> writeModel(onnx::ModelProto& proto,
+/// Writes `proto`, with the data that its initializers stand for in `outside`, to `path`; where the message
+/// would have more than `externalAbove` bytes, the raw data of large initializers goes to "PATH.data" (and
+/// out of `proto`). Both files are complete and synced before the first takes its place; the data file is put
+/// back if the second cannot. Returns the files, the model first. Errors (kind `failed`): as AtomicFile;
+/// `unsupported`: more than 2 GB without weights.
+Result<std::vector<std::filesystem::path>> writeModel(onnx::ModelProto& proto, const OutsideData& outside,
                                                       const std::filesystem::path& path,
                                                       std::uint64_t externalAbove, const JobContext& context);
 

@@ -58,7 +58,7 @@ Result<ExportReport> OnnxModelExporter::write(const ExportInput& input, const st
     HALFSTEP_TRY(FormModel form, make(input, context.part(0.0, 0.9)));
     form.edit.apply();
     HALFSTEP_TRY(std::vector<std::filesystem::path> files,
-                 writeModel(form.edit.proto(), path, input.externalDataAbove, context));
+                 writeModel(form.edit.proto(), form.edit.outside(), path, input.externalDataAbove, context));
     return ExportReport{std::move(files), std::move(form.plan.lost), std::move(form.plan.written)};
   });
 }
