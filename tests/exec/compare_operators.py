@@ -42,9 +42,26 @@ def difference(got, expected, step=0):
     return f"differs by {apart:.3g} of {scale:.3g}" if apart > allowed else None
 
 
-def verdicts(program, runtime, folder, case):
+def saturates(runtime):
+    """Whether ONNX Runtime adds products of uint8 and int8 in 16 bits, as it does on CPUs without VNNI."""
+    a, b = numpy.full((1, 8), 255, numpy.uint8), numpy.full((8, 1), 127, numpy.int8)
+    node = onnx.helper.make_node("MatMulInteger", ["a", "b"], ["y"])
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "probe.onnx")
+        save_model(node, {"a": a, "b": b}, ["y"], 13, path)
+        theirs = run_theirs(path, {"a": a, "b": b}, folder, runtime)
+    return isinstance(theirs, dict) and theirs["y"].item() != 8 * 255 * 127
+
+
+def verdicts(program, runtime, folder, case, saturating):
     """The mistakes found, and how many opinions there were."""
     name, node, inputs, outputs, expected, opset = case
+    if saturating and any(array.dtype == numpy.int8 for array in inputs.values()):
+        if expected is None:  # codes of 7 bits, whose products fit
+            inputs = {label: numpy.asarray(array // 2, array.dtype) if array.dtype == numpy.int8 else array
+                      for label, array in inputs.items()}
+        else:
+            runtime = None
     path = os.path.join(folder, "case.onnx")
     save_model(node, inputs, outputs, opset, path)
     ours = run_ours(program, path, inputs, folder)
@@ -84,11 +101,14 @@ def main(program, work, word=""):
             pass  # it said why; what NumPy computes is compared
     failures = compared = 0
     contrib_cases.add()
+    saturating = runtime is not None and saturates(runtime)
+    if saturating:
+        print("ONNX Runtime saturates in 16 bits here, as the CPU has no VNNI: it is asked about int8 codes of 7 bits only")
     for case in CASES:
         if word not in case[0]:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            wrong, opinions = verdicts(program, runtime, folder, case)
+            wrong, opinions = verdicts(program, runtime, folder, case, saturating)
         compared += 1 if opinions else 0
         failures += 1 if wrong else 0
         for line in wrong:

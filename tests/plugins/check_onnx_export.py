@@ -412,6 +412,14 @@ class OnnxExport(unittest.TestCase):
         weights_only = json.loads(cli("check", self.model, "--weights", "int8", "--to", "onnx-qdq", "--json").stdout)
         self.assertIn("no pair", next(f["why"] for f in weights_only["findings"] if f["layer"] == "fc"))
 
+    def test_check_of_sums_in_16_bits(self):
+        """Without VNNI, pairs of products of uint8 and int8 saturate: said where weights are large enough for it."""
+        for weights, activations, said in (("int8", "uint8", True), ("int8", "int8", True), ("int7", "uint8", False),
+                                           ("uint8", "uint8", False)):
+            told = json.loads(cli("check", self.model, "--weights", weights, "--activations", f"{activations}:tensor",
+                                  "--to", "onnx-qdq", "--samples", 2, "--json").stdout)["findings"]
+            self.assertEqual(sum("VNNI" in f["what"] for f in told), said, (weights, activations))
+
     def test_check_of_groups_without_a_kernel(self):
         """Weights in groups become MatMulNBits as integers of up to 8 bits; others stay in float without a word."""
         for scheme, said in (("int4:group16", False), ("int16:group16", True), ("fp8e4m3:group16", True)):

@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdint>
+#include <limits>
 #include <set>
+#include <span>
 #include <unordered_map>
 
 namespace halfstep::onnx_export {
@@ -139,12 +142,34 @@ std::string obstacleBehind(const onnx::NodeProto& node, const Wiring& wiring) {
   return {};
 }
 
+/// Whether two int8 codes are so large that the sum of their products with uint8 can leave 16 bits. CPUs with
+/// AVX2 or AVX-512 and without VNNI add such pairs with saturation (the instruction vpmaddubsw).
+bool pairsOverflow(std::span<const std::byte> codes) {
+  constexpr int kLargestInput = 255;
+  std::array<int, 2> largest = {0, 0};
+  std::array<int, 2> smallest = {0, 0};
+  for (const std::byte byte : codes) {
+    const int code = static_cast<std::int8_t>(byte);
+    largest[1] = std::max(largest[1], std::min(code, largest[0]));
+    largest[0] = std::max(largest[0], code);
+    smallest[1] = std::min(smallest[1], std::max(code, smallest[0]));
+    smallest[0] = std::min(smallest[0], code);
+  }
+  return kLargestInput * (largest[0] + largest[1]) > std::numeric_limits<std::int16_t>::max() ||
+         kLargestInput * (smallest[0] + smallest[1]) < std::numeric_limits<std::int16_t>::min();
+}
+
 class LayerLint {
 public:
-  LayerLint(const Layer& layer, const LayerPlan& plan, std::vector<ExportFinding>& findings)
+  LayerLint(const Layer& layer, const LayerPlan& plan, const OutsideData& outside,
+            std::vector<ExportFinding>& findings)
       : m_layer(layer)
       , m_plan(plan)
+      , m_outside(outside)
       , m_findings(findings) {}
+
+  /// Whether a product of integers that was visited may overflow on CPUs without VNNI.
+  bool mayOverflow() const { return m_mayOverflow; }
 
   void visit(const onnx::NodeProto& node, const Wiring& wiring) {
     const std::string& op = node.op_type();
@@ -181,6 +206,10 @@ public:
       return;
     }
     visitBeta(node);
+    const auto codes = wiring.constants.find(weight->input(0));
+    if (weightType == kInt8 && codes != wiring.constants.end()) { // int8 inputs become uint8 when it loads
+      m_mayOverflow = m_mayOverflow || pairsOverflow(m_outside.bytesOf(*codes->second));
+    }
     const std::string behind = obstacleBehind(node, wiring);
     if (op == "Conv" && !behind.empty()) {
       say("is computed in float", behind);
@@ -238,7 +267,9 @@ private:
 
   const Layer& m_layer;
   const LayerPlan& m_plan;
+  const OutsideData& m_outside;
   std::vector<ExportFinding>& m_findings;
+  bool m_mayOverflow = false;
 };
 
 /// Operators that work on codes directly where the parameters before and behind are the same.
@@ -299,15 +330,27 @@ std::vector<ExportFinding> lintQdq(FormModel& form, const Model& model, const La
       partOf.emplace(&node, i);
     }
   }
+  std::vector<std::string> overflowing;
   for (std::size_t i = 0; i < model.layers.size(); ++i) {
     const LayerPlan& plan = form.plan.of(model.layers[i]);
     if (plan == LayerPlan{}) {
       continue;
     }
-    LayerLint lint(model.layers[i], plan, findings);
+    LayerLint lint(model.layers[i], plan, form.edit.outside(), findings);
     for (const onnx::NodeProto* node : nodes[i]) {
       lint.visit(*node, wirings[partOf.at(node)]);
     }
+    if (lint.mayOverflow()) {
+      overflowing.push_back(model.layers[i].name);
+    }
+  }
+  if (!overflowing.empty()) {
+    findings.push_back({"*", "may overflow on x86 CPUs without VNNI",
+                        "ONNX Runtime adds products of uint8 inputs and int8 weights in pairs of 16 bits "
+                        "there, and saturates (" +
+                            std::to_string(overflowing.size()) + " layers, the first " + overflowing.front() +
+                            "); weights of int7 or uint8 do not, nor does the session option "
+                            "session.x64quantprecision = 1"});
   }
   for (std::size_t i = 0; i < wirings.size(); ++i) {
     lintMoves(form.edit.parts()[i], wirings[i], findings);
