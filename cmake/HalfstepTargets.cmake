@@ -14,9 +14,12 @@ set(HALFSTEP_PLUGIN_DIR "${CMAKE_BINARY_DIR}/lib/halfstep/plugins")
 set(HALFSTEP_INSTALL_PLUGIN_DIR "lib/halfstep/plugins")
 set(CMAKE_INSTALL_LIBDIR "lib")
 
+# What was compiled before, in this checkout or another, is not compiled again where ccache is installed.
 find_program(HALFSTEP_CCACHE ccache)
 if(HALFSTEP_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${HALFSTEP_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" CCACHE_NOHASHDIR=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros "${HALFSTEP_CCACHE}")
 endif()
 
 # Linked by every target of this project.
@@ -35,6 +38,25 @@ if(HALFSTEP_SANITIZE)
                                                      -fno-sanitize-recover=all)
   target_link_options(halfstep_settings INTERFACE -fsanitize=${HALFSTEP_SANITIZE})
 endif()
+
+# halfstep_precompile(TARGET HEADERS… | REUSE target): reads these headers, none of the project's own, and the standard
+# library's once for the whole target, where HALFSTEP_PRECOMPILE is on; or has those of another target of the same
+# settings. Saves half of the time where Qt or nlohmann's JSON is read; sources that forget to include what they use
+# pass, which is why dev and release are without.
+function(halfstep_precompile target)
+  if(NOT HALFSTEP_PRECOMPILE)
+    return()
+  endif()
+  cmake_parse_arguments(HEADERS "" "REUSE" "" ${ARGN})
+  if(HEADERS_REUSE)
+    target_precompile_headers(${target} REUSE_FROM ${HEADERS_REUSE})
+  else()
+    target_precompile_headers(${target} PRIVATE
+      ${HEADERS_UNPARSED_ARGUMENTS} <algorithm> <array> <cmath> <cstdint> <filesystem> <functional> <map> <memory>
+      <numeric> <optional> <set> <span> <string> <string_view> <unordered_map> <utility> <variant> <vector>)
+  endif()
+  target_compile_options(${target} PRIVATE -fpch-preprocess) # what ccache needs
+endfunction()
 
 # halfstep_plugin(NAME SOURCES... [FOLDER dir]): a loadable module in the plug-in folder, installed; with FOLDER a
 # module in that folder, not installed (the template, the tests' own). Sources are added with target_sources
