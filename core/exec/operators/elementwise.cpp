@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 namespace halfstep {
@@ -84,28 +85,28 @@ void combineRow(const In* x, std::int64_t xStep, const In* y, std::int64_t yStep
   }
 }
 
-/// out = f(a, b) for all elements, broadcast.
-template <class In, class Out, class F>
-Result<Tensor> combine(const Tensor& a, const Tensor& b, ElementType outType, F f) {
-  HALFSTEP_TRY(const Shape shape, broadcastShape(a.shape(), b.shape()));
-  HALFSTEP_TRY(NewTensor<Out> made, newTensor<Out>(shape, outType));
-  const std::size_t total = made.values.size();
+/// A stretch of the result and where its operands begin, in elements; a step is 0 where an operand repeats.
+struct RowPair {
+  std::int64_t x = 0, xStep = 0, y = 0, yStep = 0;
+  std::size_t out = 0, count = 0;
+};
+
+/// Calls `work` for every stretch of the result of operands of shapes `a` and `b`, on several threads. No
+/// template: the operators' loops over every type are what takes long to compile.
+void forRowPairs(const Shape& a, const Shape& b, const Shape& shape, std::size_t total,
+                 const std::function<void(const RowPair&)>& work) {
   if (total == 0) {
-    return made.finish();
+    return;
   }
-  const Elements<In> x(a);
-  const Elements<In> y(b);
-  Out* out = made.values.data();
-  const BroadcastLoops loops = broadcastLoops(a.shape(), b.shape(), shape);
+  const BroadcastLoops loops = broadcastLoops(a, b, shape);
   const BroadcastLoops::Axis& inner = loops.inner;
   const auto length = static_cast<std::size_t>(inner.count);
   if (length == total) {
     inPieces(total, [&](std::size_t from, std::size_t to) {
       const auto at = static_cast<std::int64_t>(from);
-      combineRow(x.data() + at * inner.a, inner.a, y.data() + at * inner.b, inner.b, out + from, to - from,
-                 f);
+      work({at * inner.a, inner.a, at * inner.b, inner.b, from, to - from});
     });
-    return made.finish();
+    return;
   }
   const std::size_t rowsPerPiece = std::max<std::size_t>(1, kElementwisePiece / length);
   inPieces(total / length, rowsPerPiece, [&](std::size_t from, std::size_t to) {
@@ -119,8 +120,21 @@ Result<Tensor> combine(const Tensor& a, const Tensor& b, ElementType outType, F 
         yAt += rest % at.count * at.b;
         rest /= at.count;
       }
-      combineRow(x.data() + xAt, inner.a, y.data() + yAt, inner.b, out + row * length, length, f);
+      work({xAt, inner.a, yAt, inner.b, row * length, length});
     }
+  });
+}
+
+/// out = f(a, b) for all elements, broadcast.
+template <class In, class Out, class F>
+Result<Tensor> combine(const Tensor& a, const Tensor& b, ElementType outType, F f) {
+  HALFSTEP_TRY(const Shape shape, broadcastShape(a.shape(), b.shape()));
+  HALFSTEP_TRY(NewTensor<Out> made, newTensor<Out>(shape, outType));
+  const Elements<In> x(a);
+  const Elements<In> y(b);
+  Out* out = made.values.data();
+  forRowPairs(a.shape(), b.shape(), shape, made.values.size(), [&](const RowPair& row) {
+    combineRow(x.data() + row.x, row.xStep, y.data() + row.y, row.yStep, out + row.out, row.count, f);
   });
   return made.finish();
 }
