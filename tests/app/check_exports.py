@@ -190,6 +190,10 @@ class Exports(unittest.TestCase):
                               "ort-overrides", "--json").stdout)["findings"]
         self.assertTrue(any("beta" in finding["why"] for finding in told if finding["layer"] == "head"))
         self.assertFalse(any("com.microsoft" in finding["why"] for finding in told))
+        self.assertTrue(any("VNNI" in finding["what"] for finding in told))
+        told = json.loads(cli("check", self.model, "--weights", "uint8", "--activations", "uint8:tensor", "--to",
+                              "ort-overrides", "--json").stdout)["findings"]
+        self.assertFalse(any("VNNI" in finding["what"] for finding in told))
 
     def test_ort_patterns(self):
         _, told, _ = self.export("ort-overrides", "patterns.json")

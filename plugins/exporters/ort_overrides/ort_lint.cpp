@@ -36,6 +36,7 @@ std::vector<ExportFinding> lintOverrides(const Model& model, const Overrides& ov
   std::vector<ExportFinding> findings;
   const auto uses = findLayerUses(model);
   bool isWide = false;
+  std::vector<std::string> overflowing;
   for (std::size_t i = 0; i < overrides.layers.size(); ++i) {
     const LayerOverride& layer = overrides.layers[i];
     if (layer.weights == nullptr) {
@@ -47,6 +48,9 @@ std::vector<ExportFinding> lintOverrides(const Model& model, const Overrides& ov
     if (std::string why = obstacleToKernel(*layer.layer, *layer.weights, input); !why.empty()) {
       findings.push_back({name, "is computed in float", std::move(why)});
       continue;
+    }
+    if (layer.weights->format == NumberFormat::int8 && layer.layer->op != "Gather") {
+      overflowing.push_back(name);
     }
     for (const LayerUse& use : uses[i]) {
       if (use.node->opType != "Gemm") {
@@ -60,6 +64,14 @@ std::vector<ExportFinding> lintOverrides(const Model& model, const Overrides& ov
                             "does not)"});
       }
     }
+  }
+  if (!overflowing.empty()) {
+    findings.push_back({"*", "may overflow on x86 CPUs without VNNI",
+                        "ONNX Runtime adds products of uint8 inputs and int8 weights in pairs of 16 bits "
+                        "there, and saturates (" +
+                            std::to_string(overflowing.size()) + " layers, the first " + overflowing.front() +
+                            "); weights of uint8 do not, nor does the session option "
+                            "session.x64quantprecision = 1"});
   }
   const auto opset = model.opsets.find("");
   constexpr std::int64_t kWideTypes = 21;
