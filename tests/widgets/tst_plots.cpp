@@ -1,6 +1,8 @@
 #include "core/quant/scheme_grammar.h"
+#include "tests/analysis/small_network.h"
 #include "tests/support/test_case.h"
 #include "tests/widgets/example_document.h"
+#include "widgets/plots/activation_plot.h"
 #include "widgets/plots/channel_range_plot.h"
 #include "widgets/plots/clipping_curve_plot.h"
 #include "widgets/plots/histogram_plot.h"
@@ -9,6 +11,9 @@
 
 #include <QSignalSpy>
 #include <QSvgRenderer>
+
+#include <algorithm>
+#include <numeric>
 
 using namespace halfstep;
 
@@ -87,6 +92,32 @@ private slots:
     }
     QCOMPARE(atLevels, values);
     QCOMPARE(table.columns[3].size(), std::size_t{15}); // restricted int4
+  }
+
+  void pixelsAreNoComb() {
+    // 256 levels 20 bins apart: columns as narrow as the bins would be mostly empty.
+    auto statistics = std::make_shared<ActivationStatistics>();
+    statistics->name = "pixels";
+    std::vector<float> values(2560);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = static_cast<float>(i % 256) / 255.0f;
+    }
+    VERIFY_OK(statistics->observe(test::tensorOf({1, 2560}, values), 0));
+    ActivationPlot plot;
+    plot.resize(600, 300);
+    plot.setStatistics(statistics, statistics.get(), {});
+    const auto columns = [&plot] { return plot.table().columns[1]; };
+    const auto sum = [](const std::vector<double>& counts) {
+      return std::accumulate(counts.begin(), counts.end(), 0.0);
+    };
+    const auto whole = columns();
+    QVERIFY(whole.size() > 40 && whole.size() <= 161);
+    QCOMPARE(sum(whole), 2550.0); // zeros are told apart
+    const auto empty = std::count(whole.begin(), whole.end() - 1, 0.0);
+    QVERIFY2(empty <= 1, qPrintable(QString::number(empty)));
+    plot.xAxis->setRange(0.4, 0.41); // a few levels
+    QVERIFY(columns().size() > 1000);
+    QCOMPARE(sum(columns()), 2550.0);
   }
 
   void handlesDrag_data() {

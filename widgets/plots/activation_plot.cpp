@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace halfstep {
 
 namespace {
-constexpr std::size_t kColumns = 512; // more bins than this over the shown range are joined
+// More columns than this are joined. Pixels of 256 levels make no comb of as many columns then.
+constexpr double kMostColumns = 160;
 } // namespace
 
 ActivationPlot::ActivationPlot(QWidget* parent)
@@ -28,6 +30,7 @@ ActivationPlot::ActivationPlot(QWidget* parent)
   yAxis->setNumberPrecision(0);
   setToolTip(tr("How often each value came out, over all calibration samples; zeros are told apart.\n"
                 "The lines are the ends of the clipping range."));
+  connect(xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this, &ActivationPlot::rebuild);
   setStatistics(nullptr, nullptr, {});
   recolor();
 }
@@ -46,6 +49,24 @@ void ActivationPlot::setStatistics(std::shared_ptr<const void> owner, const Acti
   m_owner = std::move(owner);
   m_statistics = statistics;
   m_clip = clip;
+  rebuild();
+  const bool clips = m_clip.lo < m_clip.hi;
+  for (const auto& [line, value] : {std::pair(m_clipLow, m_clip.lo), std::pair(m_clipHigh, m_clip.hi)}) {
+    line->setVisible(clips && !m_counts->data()->isEmpty());
+    line->setSelectable(false);
+    line->point1->setCoords(static_cast<double>(value), 1.0);
+    line->point2->setCoords(static_cast<double>(value), 10.0);
+  }
+  setEmptyText(m_statistics == nullptr ? tr("Not calibrated yet")
+                                       : (m_counts->data()->isEmpty() ? tr("Nothing but zeros") : QString()));
+  if (other) {
+    showAll();
+  } else {
+    dataChanged();
+  }
+}
+
+void ActivationPlot::rebuild() {
   QVector<double> keys, counts;
   if (m_statistics != nullptr && !m_statistics->histogram.empty()) {
     const auto bins = m_statistics->histogram.counts();
@@ -54,46 +75,41 @@ void ActivationPlot::setStatistics(std::shared_ptr<const void> owner, const Acti
     const auto first = static_cast<std::size_t>(std::find_if(bins.begin(), bins.end(), used) - bins.begin());
     const auto last = bins.size() - static_cast<std::size_t>(std::find_if(bins.rbegin(), bins.rend(), used) -
                                                              bins.rbegin());
-    const std::size_t joined = std::max<std::size_t>(1, (last - first) / kColumns);
-    for (std::size_t k = first; k < last; k += joined) {
-      std::int64_t sum = 0;
-      for (std::size_t i = k; i < std::min(k + joined, last); ++i) {
-        sum += bins[i];
-      }
-      keys << (static_cast<double>(k) - BinaryHistogram::kBinsPerSide) * width;
-      counts << std::max(static_cast<double>(sum), 0.1); // below one on the logarithmic axis: none
+    const double shown = std::min(static_cast<double>(last - first), xAxis->range().size() / width);
+    m_binsPerColumn = 1;
+    while (shown / static_cast<double>(m_binsPerColumn) > kMostColumns) {
+      m_binsPerColumn *= 2;
     }
-    keys << (static_cast<double>(last) - BinaryHistogram::kBinsPerSide) * width;
+    for (std::size_t k = first - first % m_binsPerColumn; k < last; k += m_binsPerColumn) {
+      keys << (static_cast<double>(k) - BinaryHistogram::kBinsPerSide) * width;
+      counts << std::max(static_cast<double>(columnCount(k)), 0.1); // below one on the logarithmic axis: none
+    }
+    keys << keys.back() + static_cast<double>(m_binsPerColumn) * width;
     counts << 0.1;
   }
   m_counts->setData(keys, counts, true);
-  const bool clips = m_clip.lo < m_clip.hi;
-  for (const auto& [line, value] : {std::pair(m_clipLow, m_clip.lo), std::pair(m_clipHigh, m_clip.hi)}) {
-    line->setVisible(clips && !keys.isEmpty());
-    line->setSelectable(false);
-    line->point1->setCoords(static_cast<double>(value), 1.0);
-    line->point2->setCoords(static_cast<double>(value), 10.0);
-  }
-  setEmptyText(m_statistics == nullptr ? tr("Not calibrated yet")
-                                       : (keys.isEmpty() ? tr("Nothing but zeros") : QString()));
-  if (other) {
-    showAll();
-  } else {
-    dataChanged();
-  }
+}
+
+std::int64_t ActivationPlot::columnCount(std::size_t first) const {
+  const auto bins = m_statistics->histogram.counts();
+  const std::size_t count = std::min(m_binsPerColumn, bins.size() - first);
+  const auto column = bins.subspan(first, count);
+  return std::accumulate(column.begin(), column.end(), std::int64_t{0});
 }
 
 void ActivationPlot::fitAxes() {
   double lo = static_cast<double>(std::min(m_clip.lo, 0.0f));
   double hi = static_cast<double>(std::max(m_clip.hi, 0.0f));
-  double most = 10.0;
   for (const QCPGraphData& point : *m_counts->data()) {
     lo = std::min(lo, point.key);
     hi = std::max(hi, point.key);
-    most = std::max(most, point.value);
   }
   const double margin = std::max(0.04 * (hi - lo), 1e-12);
-  xAxis->setRange(lo - margin, hi + margin);
+  xAxis->setRange(lo - margin, hi + margin); // makes the columns anew
+  double most = 10.0;
+  for (const QCPGraphData& point : *m_counts->data()) {
+    most = std::max(most, point.value);
+  }
   yAxis->setRange(0.7, most * 2.0);
 }
 
@@ -103,14 +119,15 @@ QString ActivationPlot::describe(double key, double) const {
   }
   const double width = m_statistics->histogram.width();
   const double bin = std::floor(key / width) + BinaryHistogram::kBinsPerSide;
-  const auto counts = m_statistics->histogram.counts();
-  if (bin < 0.0 || bin >= static_cast<double>(counts.size())) {
+  if (bin < 0.0 || bin >= static_cast<double>(m_statistics->histogram.counts().size())) {
     return {};
   }
-  const double left = (bin - BinaryHistogram::kBinsPerSide) * width;
+  const auto at = static_cast<std::size_t>(bin);
+  const std::size_t first = at - at % m_binsPerColumn;
+  const double left = (static_cast<double>(first) - BinaryHistogram::kBinsPerSide) * width;
   return tr("%1 values from %2 to %3")
-      .arg(QString::fromStdString(formatCount(counts[static_cast<std::size_t>(bin)])),
-           QString::fromStdString(formatReal(left)), QString::fromStdString(formatReal(left + width)));
+      .arg(QString::fromStdString(formatCount(columnCount(first))), QString::fromStdString(formatReal(left)),
+           QString::fromStdString(formatReal(left + static_cast<double>(m_binsPerColumn) * width)));
 }
 
 PlotTable ActivationPlot::table() const {

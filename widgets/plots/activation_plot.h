@@ -28,9 +28,15 @@ protected:
   QString describe(double key, double value) const override;
 
 private:
+  /// Joins bins to columns that fit the shown range.
+  void rebuild();
+  /// Of the column that begins with bin `first`.
+  std::int64_t columnCount(std::size_t first) const;
+
   std::shared_ptr<const void> m_owner;
   const ActivationStatistics* m_statistics = nullptr;
   ValueRange m_clip;
+  std::size_t m_binsPerColumn = 1;
   QCPGraph* m_counts;
   StepFill* m_fill;
   QCPItemStraightLine* m_clipLow;
