@@ -159,7 +159,8 @@ void ErrorPanel::showSummary() {
   const Evaluation& evaluation = *view->evaluation;
   QStringList figures;
   for (const auto& [metric, estimate] : view->output) {
-    figures << withInterval(metric, estimate);
+    // A line breaks between figures only.
+    figures << withInterval(metric, estimate).replace(' ', QChar(QChar::Nbsp));
   }
   m_summary->setText(figures.join(QStringLiteral(" · ")));
   QStringList words = {tr("Measured on %1 of %2")

@@ -287,8 +287,9 @@ void SensitivityPanel::showSweep() {
   m_legend->setVisible(view != nullptr);
   QStringList words;
   if (view) {
-    const auto [least, most] = m_model.extent();
-    m_legend->setRange(cellText(least), cellText(most), m_model.figureTitle());
+    const auto [from, to] = m_model.colorEnds();
+    m_legend->setRange((m_model.hasBelowColors() ? QStringLiteral("≤ ") : QString()) + cellText(from),
+                       cellText(to), m_model.figureTitle());
     const Sensitivity& sweep = *view->sweep;
     words << tr("Measured on %1 of %2")
                  .arg(sweep.samples)

@@ -123,6 +123,7 @@ void Plot::setEmptyText(const QString& text) {
   m_empty->setVisible(!text.isEmpty());
   for (QCPAxis* axis : {xAxis, yAxis}) { // numbers on an empty axis mean nothing
     axis->setTickLabels(text.isEmpty());
+    axis->setTicks(text.isEmpty());
     axis->grid()->setVisible(text.isEmpty() && axis == yAxis);
   }
 }

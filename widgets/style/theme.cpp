@@ -56,6 +56,7 @@ QLabel[role="title"] { font-size: 15px; font-weight: 600; }
 QLabel[role="quiet"] { color: @quiet; font-size: 12px; }
 QLabel[role="caption"] { color: @quiet; font-size: 12px; }
 QPushButton { background: @chip; border: 1px solid transparent; border-radius: 6px; padding: 5px 12px; }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QPushButton[role="primary"] { background: @accent; color: @onAccent; }
 QPushButton[role="primary"]:disabled { background: @chip; color: @quiet; }
 QPushButton:focus, QToolButton:focus { border-color: @accent; }

@@ -118,7 +118,7 @@ double SensitivityModel::value(int layer, int scheme) const {
 
 double SensitivityModel::damage(int layer, int scheme) const {
   const double own = value(layer, scheme);
-  return m_figure == Figure::measured && isBetterWhenLarger(m_view->sweep->metric) ? -own : own;
+  return betterWhenLarger() ? -own : own;
 }
 
 void SensitivityModel::measureExtent() {
@@ -142,19 +142,30 @@ void SensitivityModel::measureExtent() {
   }
 }
 
+bool SensitivityModel::betterWhenLarger() const {
+  return m_view && m_figure == Figure::measured && isBetterWhenLarger(m_view->sweep->metric);
+}
+
+bool SensitivityModel::isLinear() const {
+  return m_least < 0.0 || betterWhenLarger();
+}
+
+double SensitivityModel::colorFloor() const {
+  constexpr double kDecades = 1e-6;
+  return isLinear() ? m_least : std::max(m_least, m_most * kDecades);
+}
+
 double SensitivityModel::shareOf(int layer, int scheme) const {
   const double own = value(layer, scheme);
   if (!std::isfinite(own)) {
     return own > 0.0 ? 1.0 : std::nan("");
   }
-  const bool larger = m_figure == Figure::measured && isBetterWhenLarger(m_view->sweep->metric);
-  if (larger || m_least < 0.0) { // decibels and shares: linear, turned round
+  if (isLinear()) { // decibels and shares, turned round
     const double span = m_most - m_least;
     const double place = span > 0.0 ? (own - m_least) / span : 0.5;
-    return larger ? 1.0 - place : place;
+    return betterWhenLarger() ? 1.0 - place : place;
   }
-  // Logarithmic, over at most six decades.
-  const double floor = std::max(m_least, m_most * 1e-6);
+  const double floor = colorFloor();
   if (own <= floor || m_most <= floor) {
     return 0.0;
   }

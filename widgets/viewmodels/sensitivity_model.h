@@ -38,8 +38,12 @@ public:
   int barColumn() const { return schemeCount() + 1; }
   /// The figure of a cell in its own unit; NaN where there is none.
   double value(int layer, int scheme) const;
-  /// Smallest and largest figure of all cells, for the legend; 0, 0 without figures.
-  std::pair<double, double> extent() const { return {m_least, m_most}; }
+  /// The figures at which the colours begin (no damage) and end, for the legend; 0, 0 without figures.
+  std::pair<double, double> colorEnds() const {
+    return betterWhenLarger() ? std::pair(m_most, m_least) : std::pair(colorFloor(), m_most);
+  }
+  /// Whether there are figures below the first: the colours spread over six decades at most.
+  bool hasBelowColors() const { return m_least < colorFloor(); }
   /// "KL divergence of the output, nats"; "relative squared error of the weights".
   QString figureTitle() const;
 
@@ -50,6 +54,10 @@ public:
 
 private:
   double damage(int layer, int scheme) const;
+  bool betterWhenLarger() const;
+  /// Whether colours go with the figure (decibels and shares), not with its logarithm.
+  bool isLinear() const;
+  double colorFloor() const;
   double shareOf(int layer, int scheme) const;
   const Estimate& barEstimate(int layer) const;
   QVariant barData(int layer, int role) const;
