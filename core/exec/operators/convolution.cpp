@@ -152,13 +152,24 @@ struct Prepared {
   }
 };
 
+/// Whether oneDNN has no code of this CPU's own for it: a hundred times slower.
+template <class Description>
+bool isSlow(const Description& description) {
+  return std::string_view(description.impl_info_str()).find("ref") != std::string_view::npos;
+}
+
+/// Whether oneDNN has fast code for `recipe` with what follows in `made`.
+template <class Primitive>
+bool isFast(const Prepared<Primitive>& made, const Recipe<Primitive>& recipe) {
+  const typename Primitive::primitive_desc description(recipe.description, made.tail.attributes(nullptr),
+                                                       onednn::engine(), true); // empty: it cannot
+  return description && !isSlow(description);
+}
+
 /// Makes the primitive, with the residual sum if oneDNN has fast code for it.
 template <class Primitive>
 void describe(Prepared<Primitive>& made, const Recipe<Primitive>& recipe) {
   using Description = typename Primitive::primitive_desc;
-  const auto isSlow = [](const Description& description) {
-    return std::string_view(description.impl_info_str()).find("ref") != std::string_view::npos;
-  };
   made.description = Description(recipe.description, made.tail.attributes(nullptr), onednn::engine());
   if (made.tail.residual()) {
     const dnnl::memory::desc layout = made.description.dst_desc();
@@ -310,10 +321,11 @@ std::optional<OpResult> repeated(const OpCall& call) {
   return OpResult(std::vector<Value>{std::move(result)});
 }
 
-/// Runs the primitive that `makeRecipe(with a bias)` describes, and keeps it.
+/// Runs the primitive that `makeRecipe(with a bias, side)` describes, and keeps it. `side`: sideBySide(),
+/// which is not done where oneDNN has no code for it (AVX2).
 template <class Primitive, class MakeRecipe>
 OpResult execute(const OpCall& call, const Operands& all, const Shape& shape, bool transpose,
-                 const MakeRecipe& makeRecipe) {
+                 std::int64_t side, const MakeRecipe& makeRecipe) {
   NodeMemory own;
   NodeMemory& memory = call.memory() != nullptr ? *call.memory() : own;
   const std::lock_guard lock(memory.mutex); // the primitive's scratchpad serves one call at a time
@@ -322,7 +334,10 @@ OpResult execute(const OpCall& call, const Operands& all, const Shape& shape, bo
     memory.content.reset();
     auto made = std::make_shared<Prepared<Primitive>>(all, call.tail(), shape);
     const OneThread few(made->isSmall);
-    const Recipe<Primitive> recipe = makeRecipe(made->hasBias());
+    Recipe<Primitive> recipe = makeRecipe(made->hasBias(), side);
+    if (side > 1 && !isFast(*made, recipe)) {
+      recipe = makeRecipe(made->hasBias(), 1);
+    }
     if (recipe.side > 1) {
       made->tail.dropResidual();
     }
@@ -367,35 +382,35 @@ OpResult convolution(const OpCall& call) {
     weightDims[0] /= all.groups;
     weightDims.insert(weightDims.begin(), all.groups);
   }
-  const std::int64_t side = sideBySide(all, windows, shape);
-  if (side > 1) {
-    weightDims[0] *= side;
-    weightDims[3] += side - 1;
-  }
-  return execute<dnnl::convolution_forward>(call, all, shape, false, [&](bool withBias) {
-    using Convolution = dnnl::convolution_forward;
-    const auto kind = dnnl::prop_kind::forward_inference;
-    const auto algorithm = dnnl::algorithm::convolution_direct;
-    const Dims dilations = lessOne(windows.dilations);
-    Dims strides = windows.strides;
-    Dims yDims = shape;
-    if (side > 1) {
-      strides[1] = side;
-      yDims[1] *= side;
-      yDims[3] /= side;
-    }
-    const dnnl::memory::desc x = onednn::any(all.input.shape);
-    const dnnl::memory::desc w = onednn::any(weightDims);
-    const dnnl::memory::desc y =
-        side > 1 ? dnnl::memory::desc(yDims, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc)
-                 : onednn::any(yDims);
-    const dnnl::memory::desc bias = onednn::plain({yDims[1]});
-    return Recipe<Convolution>{withBias ? Convolution::desc(kind, algorithm, x, w, bias, y, strides,
-                                                            dilations, windows.before, windows.after)
-                                        : Convolution::desc(kind, algorithm, x, w, y, strides, dilations,
-                                                            windows.before, windows.after),
-                               onednn::plain(weightDims), side};
-  });
+  const std::int64_t wanted = sideBySide(all, windows, shape);
+  return execute<dnnl::convolution_forward>(
+      call, all, shape, false, wanted, [&](bool withBias, std::int64_t side) {
+        using Convolution = dnnl::convolution_forward;
+        const auto kind = dnnl::prop_kind::forward_inference;
+        const auto algorithm = dnnl::algorithm::convolution_direct;
+        const Dims dilations = lessOne(windows.dilations);
+        Dims strides = windows.strides;
+        Dims yDims = shape;
+        Dims wDims = weightDims;
+        if (side > 1) {
+          strides[1] = side;
+          yDims[1] *= side;
+          yDims[3] /= side;
+          wDims[0] *= side;
+          wDims[3] += side - 1;
+        }
+        const dnnl::memory::desc x = onednn::any(all.input.shape);
+        const dnnl::memory::desc w = onednn::any(wDims);
+        const dnnl::memory::desc y =
+            side > 1 ? dnnl::memory::desc(yDims, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc)
+                     : onednn::any(yDims);
+        const dnnl::memory::desc bias = onednn::plain({yDims[1]});
+        return Recipe<Convolution>{withBias ? Convolution::desc(kind, algorithm, x, w, bias, y, strides,
+                                                                dilations, windows.before, windows.after)
+                                            : Convolution::desc(kind, algorithm, x, w, y, strides, dilations,
+                                                                windows.before, windows.after),
+                                   onednn::plain(wDims), side};
+      });
 }
 
 /// The output's size, and where output_shape or auto_pad ask for it, the padding that gives it. Source:
@@ -473,7 +488,7 @@ OpResult convolutionTranspose(const OpCall& call) {
     dims.erase(dims.begin());
     strides.erase(strides.begin());
   }
-  return execute<dnnl::deconvolution_forward>(call, all, shape, true, [&](bool withBias) {
+  return execute<dnnl::deconvolution_forward>(call, all, shape, true, 1, [&](bool withBias, std::int64_t) {
     using Deconvolution = dnnl::deconvolution_forward;
     const auto kind = dnnl::prop_kind::forward_inference;
     const auto algorithm = dnnl::algorithm::deconvolution_direct;
