@@ -511,6 +511,21 @@ private slots:
     sensitivity.setFigure(SensitivityModel::Figure::measured);
     QVERIFY(sensitivity.index(0, 1).data(Qt::ToolTipRole).toString().contains("Fisher estimate 0.250"));
     sensitivity.setView(std::make_shared<SweepView>(*view)); // the same shape: no reset
+    QCOMPARE(sensitivity.colorEnds(), std::pair(0.5, 0.5));
+    QVERIFY(!sensitivity.hasBelowColors());
+    view = std::make_shared<SweepView>(*view);
+    view->estimates[1].value = 1e-9; // beyond the six decades of the colours
+    sensitivity.setView(view);
+    QCOMPARE(sensitivity.colorEnds(), std::pair(0.5e-6, 0.5));
+    QVERIFY(sensitivity.hasBelowColors());
+    auto decibels = std::make_shared<Sensitivity>(*sweep);
+    decibels->metric = OutputMetric::sqnr;
+    view = std::make_shared<SweepView>(*view);
+    view->sweep = decibels;
+    view->estimates[0].value = 10.0;
+    view->estimates[1].value = 40.0;
+    sensitivity.setView(view);
+    QCOMPARE(sensitivity.colorEnds(), std::pair(40.0, 10.0)); // the colours begin where the damage is least
     sensitivity.setView(nullptr);
     QCOMPARE(sensitivity.rowCount(), 0);
   }
