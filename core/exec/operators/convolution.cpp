@@ -6,7 +6,10 @@
 #include "core/exec/operators/results.h"
 #include "core/exec/operators/windows.h"
 
+#include <algorithm>
+#include <cstring>
 #include <numeric>
+#include <utility>
 
 namespace halfstep {
 
@@ -99,6 +102,37 @@ struct Recipe {
   typename Primitive::desc description;
   dnnl::memory::desc weights; ///< of the weights as the model has them
   std::int64_t side = 1;      ///< positions side by side that count as channels: sideBySide()
+  Dims offsets;               ///< where the input begins within zeros around it; empty without
+};
+
+/// How a convolution is put to oneDNN.
+struct Form {
+  std::int64_t side = 1;  ///< sideBySide()
+  bool surrounds = false; ///< zeros around the input are made first, and the primitive has no padding
+};
+
+/// An input within zeros, for a primitive without padding.
+class Surround {
+public:
+  Surround() = default;
+  Surround(const dnnl::memory::desc& whole, const dnnl::memory::desc& inside)
+      : m_whole(whole)
+      , m_inside(inside) {}
+
+  bool isWanted() const { return !m_whole.is_zero(); }
+  /// A copy of `source` with zeros around it, which `owner` keeps.
+  dnnl::memory operator()(const dnnl::memory& source, std::shared_ptr<std::byte>& owner) {
+    onednn::OwnedMemory made = onednn::newMemory(m_whole);
+    std::memset(made.owner.get(), 0, m_whole.get_size());
+    dnnl::memory inside(m_inside, onednn::engine(), made.owner.get());
+    dnnl::reorder(source, inside).execute(onednn::stream(), const_cast<dnnl::memory&>(source), inside);
+    owner = std::move(made.owner);
+    return made.memory;
+  }
+
+private:
+  dnnl::memory::desc m_whole;
+  dnnl::memory::desc m_inside;
 };
 
 /// Multiplications from which on a convolution is worth two threads: some ten microseconds' worth.
@@ -134,6 +168,7 @@ struct Prepared {
   dnnl::memory::desc outputLayout;
   dnnl::memory output; ///< of the last call
   onednn::Reordering reorderInput;
+  Surround surround;
   onednn::Reordering reorderResidual;
 
   bool hasBias() const { return biasTensor.has_value() || tail.changesWeights(); }
@@ -158,12 +193,25 @@ bool isSlow(const Description& description) {
   return std::string_view(description.impl_info_str()).find("ref") != std::string_view::npos;
 }
 
-/// Whether oneDNN has fast code for `recipe` with what follows in `made`.
+/// What oneDNN has for `recipe` with what follows in `made`.
+enum class Code { none, reference, matrixProduct, direct };
 template <class Primitive>
-bool isFast(const Prepared<Primitive>& made, const Recipe<Primitive>& recipe) {
+Code codeFor(const Prepared<Primitive>& made, const Recipe<Primitive>& recipe) {
   const typename Primitive::primitive_desc description(recipe.description, made.tail.attributes(nullptr),
                                                        onednn::engine(), true); // empty: it cannot
-  return description && !isSlow(description);
+  if (!description) {
+    return Code::none;
+  }
+  if (!recipe.offsets.empty() &&
+      description.src_desc().submemory_desc(made.inputShape, recipe.offsets, true).is_zero()) {
+    return Code::none; // a layout that does not let its inside be filled
+  }
+  if (isSlow(description)) {
+    return Code::reference;
+  }
+  return std::string_view(description.impl_info_str()).find("gemm") != std::string_view::npos
+             ? Code::matrixProduct
+             : Code::direct;
 }
 
 /// Makes the primitive, with the residual sum if oneDNN has fast code for it.
@@ -186,6 +234,10 @@ void describe(Prepared<Primitive>& made, const Recipe<Primitive>& recipe) {
   made.inputLayout = made.description.src_desc();
   made.outputLayout = made.description.dst_desc();
   made.side = recipe.side;
+  if (!recipe.offsets.empty()) {
+    made.surround =
+        Surround(made.inputLayout, made.inputLayout.submemory_desc(made.inputShape, recipe.offsets));
+  }
   if (made.side > 1) { // the same numbers in the same order
     made.execution.set(DNNL_ARG_DST, dnnl::memory(made.outputLayout, onednn::engine(), nullptr));
     made.outputLayout = {made.outputShape, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc};
@@ -281,7 +333,9 @@ Value executed(Prepared<Primitive>& kept, const OpCall& call, const OnednnInput&
   std::shared_ptr<std::byte> input;
   std::shared_ptr<std::byte> residual;
   onednn::OwnedMemory y = onednn::newMemory(kept.outputLayout, kept.output);
-  kept.execution.set(DNNL_ARG_SRC, kept.reorderInput(given.memory, kept.inputLayout, input));
+  kept.execution.set(DNNL_ARG_SRC, kept.surround.isWanted()
+                                       ? kept.surround(given.memory, input)
+                                       : kept.reorderInput(given.memory, kept.inputLayout, input));
   if (kept.side > 1) {
     kept.execution.setData(DNNL_ARG_DST, y.owner.get());
   } else {
@@ -321,11 +375,32 @@ std::optional<OpResult> repeated(const OpCall& call) {
   return OpResult(std::vector<Value>{std::move(result)});
 }
 
-/// Runs the primitive that `makeRecipe(with a bias, side)` describes, and keeps it. `side`: sideBySide(),
-/// which is not done where oneDNN has no code for it (AVX2).
+/// The recipe that this CPU has code for. On AVX2 there is none for many positions as channels in rows, and
+/// none that reads padding as wide as its registers, so that the input is unrolled for a product of matrices:
+/// two to four times as slow as zeros around the input.
+template <class Primitive, class MakeRecipe>
+Recipe<Primitive> chosenRecipe(const Prepared<Primitive>& made, std::int64_t side, bool hasPadding,
+                               const MakeRecipe& makeRecipe) {
+  if (side > 1) {
+    Recipe<Primitive> recipe = makeRecipe(made.hasBias(), Form{side, false});
+    if (codeFor(made, recipe) >= Code::matrixProduct) {
+      return recipe;
+    }
+  }
+  Recipe<Primitive> recipe = makeRecipe(made.hasBias(), Form{});
+  if (hasPadding && codeFor(made, recipe) != Code::direct) {
+    Recipe<Primitive> within = makeRecipe(made.hasBias(), Form{1, true});
+    if (codeFor(made, within) == Code::direct) {
+      return within;
+    }
+  }
+  return recipe;
+}
+
+/// Runs the primitive that `makeRecipe(with a bias, Form)` describes, and keeps it. `side`: sideBySide().
 template <class Primitive, class MakeRecipe>
 OpResult execute(const OpCall& call, const Operands& all, const Shape& shape, bool transpose,
-                 std::int64_t side, const MakeRecipe& makeRecipe) {
+                 std::int64_t side, bool hasPadding, const MakeRecipe& makeRecipe) {
   NodeMemory own;
   NodeMemory& memory = call.memory() != nullptr ? *call.memory() : own;
   const std::lock_guard lock(memory.mutex); // the primitive's scratchpad serves one call at a time
@@ -334,11 +409,8 @@ OpResult execute(const OpCall& call, const Operands& all, const Shape& shape, bo
     memory.content.reset();
     auto made = std::make_shared<Prepared<Primitive>>(all, call.tail(), shape);
     const OneThread few(made->isSmall);
-    Recipe<Primitive> recipe = makeRecipe(made->hasBias(), side);
-    if (side > 1 && !isFast(*made, recipe)) {
-      recipe = makeRecipe(made->hasBias(), 1);
-    }
-    if (recipe.side > 1) {
+    const Recipe<Primitive> recipe = chosenRecipe(*made, side, hasPadding, makeRecipe);
+    if (recipe.side > 1 || !recipe.offsets.empty()) {
       made->tail.dropResidual();
     }
     describe(*made, recipe);
@@ -383,33 +455,46 @@ OpResult convolution(const OpCall& call) {
     weightDims.insert(weightDims.begin(), all.groups);
   }
   const std::int64_t wanted = sideBySide(all, windows, shape);
+  const auto [leastBefore, mostBefore] = std::minmax_element(windows.before.begin(), windows.before.end());
+  const auto [leastAfter, mostAfter] = std::minmax_element(windows.after.begin(), windows.after.end());
+  const bool hasPadding = std::min(*leastBefore, *leastAfter) >= 0 && std::max(*mostBefore, *mostAfter) > 0;
   return execute<dnnl::convolution_forward>(
-      call, all, shape, false, wanted, [&](bool withBias, std::int64_t side) {
+      call, all, shape, false, wanted, hasPadding, [&](bool withBias, const Form& form) {
         using Convolution = dnnl::convolution_forward;
         const auto kind = dnnl::prop_kind::forward_inference;
         const auto algorithm = dnnl::algorithm::convolution_direct;
         const Dims dilations = lessOne(windows.dilations);
         Dims strides = windows.strides;
+        Dims before = windows.before;
+        Dims after = windows.after;
+        Dims xDims = all.input.shape;
         Dims yDims = shape;
         Dims wDims = weightDims;
-        if (side > 1) {
-          strides[1] = side;
-          yDims[1] *= side;
-          yDims[3] /= side;
-          wDims[0] *= side;
-          wDims[3] += side - 1;
+        Dims offsets;
+        if (form.side > 1) {
+          strides[1] = form.side;
+          yDims[1] *= form.side;
+          yDims[3] /= form.side;
+          wDims[0] *= form.side;
+          wDims[3] += form.side - 1;
         }
-        const dnnl::memory::desc x = onednn::any(all.input.shape);
+        if (form.surrounds) {
+          offsets.assign(xDims.size(), 0);
+          for (std::size_t axis = 0; axis < before.size(); ++axis) {
+            offsets[axis + 2] = std::exchange(before[axis], 0);
+            xDims[axis + 2] += offsets[axis + 2] + std::exchange(after[axis], 0);
+          }
+        }
+        const dnnl::memory::desc x = onednn::any(xDims);
         const dnnl::memory::desc w = onednn::any(wDims);
-        const dnnl::memory::desc y =
-            side > 1 ? dnnl::memory::desc(yDims, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc)
-                     : onednn::any(yDims);
+        const dnnl::memory::desc y = form.side > 1 ? dnnl::memory::desc(yDims, dnnl::memory::data_type::f32,
+                                                                        dnnl::memory::format_tag::nhwc)
+                                                   : onednn::any(yDims);
         const dnnl::memory::desc bias = onednn::plain({yDims[1]});
-        return Recipe<Convolution>{withBias ? Convolution::desc(kind, algorithm, x, w, bias, y, strides,
-                                                                dilations, windows.before, windows.after)
-                                            : Convolution::desc(kind, algorithm, x, w, y, strides, dilations,
-                                                                windows.before, windows.after),
-                                   onednn::plain(wDims), side};
+        return Recipe<Convolution>{
+            withBias ? Convolution::desc(kind, algorithm, x, w, bias, y, strides, dilations, before, after)
+                     : Convolution::desc(kind, algorithm, x, w, y, strides, dilations, before, after),
+            onednn::plain(wDims), form.side, offsets};
       });
 }
 
@@ -488,21 +573,24 @@ OpResult convolutionTranspose(const OpCall& call) {
     dims.erase(dims.begin());
     strides.erase(strides.begin());
   }
-  return execute<dnnl::deconvolution_forward>(call, all, shape, true, 1, [&](bool withBias, std::int64_t) {
-    using Deconvolution = dnnl::deconvolution_forward;
-    const auto kind = dnnl::prop_kind::forward_inference;
-    const auto algorithm = dnnl::algorithm::deconvolution_direct;
-    const Dims dilations = lessOne(windows.dilations);
-    const dnnl::memory::desc x = onednn::any(all.input.shape);
-    const dnnl::memory::desc w = onednn::any(dims);
-    const dnnl::memory::desc y = onednn::any(shape);
-    return Recipe<Deconvolution>{withBias ? Deconvolution::desc(kind, algorithm, x, w,
-                                                                onednn::plain({shape[1]}), y, windows.strides,
-                                                                dilations, windows.before, windows.after)
-                                          : Deconvolution::desc(kind, algorithm, x, w, y, windows.strides,
-                                                                dilations, windows.before, windows.after),
-                                 {dims, dnnl::memory::data_type::f32, strides}};
-  });
+  return execute<dnnl::deconvolution_forward>(
+      call, all, shape, true, 1, false, [&](bool withBias, const Form&) {
+        using Deconvolution = dnnl::deconvolution_forward;
+        const auto kind = dnnl::prop_kind::forward_inference;
+        const auto algorithm = dnnl::algorithm::deconvolution_direct;
+        const Dims dilations = lessOne(windows.dilations);
+        const dnnl::memory::desc x = onednn::any(all.input.shape);
+        const dnnl::memory::desc w = onednn::any(dims);
+        const dnnl::memory::desc y = onednn::any(shape);
+        return Recipe<Deconvolution>{
+            withBias ? Deconvolution::desc(kind, algorithm, x, w, onednn::plain({shape[1]}), y,
+                                           windows.strides, dilations, windows.before, windows.after)
+                     : Deconvolution::desc(kind, algorithm, x, w, y, windows.strides, dilations,
+                                           windows.before, windows.after),
+            {dims, dnnl::memory::data_type::f32, strides},
+            1,
+            {}};
+      });
 }
 
 constexpr OperatorEntry kEntries[] = {
