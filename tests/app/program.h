@@ -13,7 +13,8 @@
 namespace halfstep::test {
 
 inline const QString kSamples = QStringLiteral(HALFSTEP_SOURCE_DIR "/sample_models/");
-inline constexpr int kPatience = 60000; ///< milliseconds that a job may take on a busy machine
+inline constexpr int kPatience =
+    240000; ///< milliseconds that a job may take on a busy machine, under a sanitizer
 
 struct Program {
   QTemporaryDir folder;
