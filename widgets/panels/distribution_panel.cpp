@@ -204,18 +204,15 @@ void DistributionPanel::showHeader() {
     facts << tr("in the file: %1").arg(QString::fromStdString(layer.stored->origin))
           << codes.split(QStringLiteral(", "));
   }
-  if (!ready) {
-    facts << (m_explorer.problem().isEmpty() ? tr("reading…") : m_explorer.problem());
-  } else {
+  if (ready) {
     const Moments& moments = view->profile->moments;
     facts << (layer.stored ? tr("decoded %1 … %2") : tr("%1 … %2")).arg(real(moments.min), real(moments.max))
           << tr("σ %1").arg(real(moments.std)) << tr("kurtosis %1").arg(real(moments.kurtosis));
   }
   // A line breaks between facts only, not within one; a sentence may break anywhere.
-  for (QString& fact : facts) {
-    if (fact != m_explorer.problem()) {
-      fact.replace(' ', QChar(QChar::Nbsp));
-    }
+  facts.replaceInStrings(QStringLiteral(" "), QString(QChar::Nbsp));
+  if (!ready) {
+    facts << (m_explorer.problem().isEmpty() ? tr("reading…") : m_explorer.problem());
   }
   m_facts->setText(facts.join(QStringLiteral(" · ")));
   if (ready) {
