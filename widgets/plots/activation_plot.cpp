@@ -52,13 +52,13 @@ void ActivationPlot::setStatistics(std::shared_ptr<const void> owner, const Acti
   rebuild();
   const bool clips = m_clip.lo < m_clip.hi;
   for (const auto& [line, value] : {std::pair(m_clipLow, m_clip.lo), std::pair(m_clipHigh, m_clip.hi)}) {
-    line->setVisible(clips && !m_counts->data()->isEmpty());
+    line->setVisible(clips && hasValues());
     line->setSelectable(false);
     line->point1->setCoords(static_cast<double>(value), 1.0);
     line->point2->setCoords(static_cast<double>(value), 10.0);
   }
   setEmptyText(m_statistics == nullptr ? tr("Not calibrated yet")
-                                       : (m_counts->data()->isEmpty() ? tr("Nothing but zeros") : QString()));
+                                       : (!hasValues() ? tr("Nothing but zeros") : QString()));
   if (other) {
     showAll();
   } else {
@@ -66,25 +66,34 @@ void ActivationPlot::setStatistics(std::shared_ptr<const void> owner, const Acti
   }
 }
 
+std::pair<std::size_t, std::size_t> ActivationPlot::usedBins() const {
+  const auto bins = m_statistics->histogram.counts();
+  const auto used = [](std::int64_t count) { return count > 0; };
+  const auto first = std::find_if(bins.begin(), bins.end(), used) - bins.begin();
+  const auto behind = std::find_if(bins.rbegin(), bins.rend(), used) - bins.rbegin();
+  return {static_cast<std::size_t>(first), bins.size() - static_cast<std::size_t>(behind)};
+}
+
+double ActivationPlot::edgeOf(std::size_t bin) const {
+  return (static_cast<double>(bin) - BinaryHistogram::kBinsPerSide) * m_statistics->histogram.width();
+}
+
 void ActivationPlot::rebuild() {
   QVector<double> keys, counts;
-  if (m_statistics != nullptr && !m_statistics->histogram.empty()) {
-    const auto bins = m_statistics->histogram.counts();
-    const double width = m_statistics->histogram.width();
-    const auto used = [](std::int64_t count) { return count > 0; };
-    const auto first = static_cast<std::size_t>(std::find_if(bins.begin(), bins.end(), used) - bins.begin());
-    const auto last = bins.size() - static_cast<std::size_t>(std::find_if(bins.rbegin(), bins.rend(), used) -
-                                                             bins.rbegin());
-    const double shown = std::min(static_cast<double>(last - first), xAxis->range().size() / width);
+  if (hasValues()) {
+    const auto [first, last] = usedBins();
+    const double shown =
+        std::min(static_cast<double>(last - first), xAxis->range().size() / m_statistics->histogram.width());
     m_binsPerColumn = 1;
     while (shown / static_cast<double>(m_binsPerColumn) > kMostColumns) {
       m_binsPerColumn *= 2;
     }
-    for (std::size_t k = first - first % m_binsPerColumn; k < last; k += m_binsPerColumn) {
-      keys << (static_cast<double>(k) - BinaryHistogram::kBinsPerSide) * width;
-      counts << std::max(static_cast<double>(columnCount(k)), 0.1); // below one on the logarithmic axis: none
+    std::size_t column = first - first % m_binsPerColumn;
+    for (; column < last; column += m_binsPerColumn) {
+      keys << edgeOf(column);
+      counts << std::max(static_cast<double>(columnCount(column)), 0.1); // below one on the axis: none
     }
-    keys << keys.back() + static_cast<double>(m_binsPerColumn) * width;
+    keys << edgeOf(column);
     counts << 0.1;
   }
   m_counts->setData(keys, counts, true);
@@ -100,9 +109,10 @@ std::int64_t ActivationPlot::columnCount(std::size_t first) const {
 void ActivationPlot::fitAxes() {
   double lo = static_cast<double>(std::min(m_clip.lo, 0.0f));
   double hi = static_cast<double>(std::max(m_clip.hi, 0.0f));
-  for (const QCPGraphData& point : *m_counts->data()) {
-    lo = std::min(lo, point.key);
-    hi = std::max(hi, point.key);
+  if (hasValues()) {
+    const auto [first, last] = usedBins();
+    lo = std::min(lo, edgeOf(first));
+    hi = std::max(hi, edgeOf(last));
   }
   const double margin = std::max(0.04 * (hi - lo), 1e-12);
   xAxis->setRange(lo - margin, hi + margin); // makes the columns anew
@@ -114,7 +124,7 @@ void ActivationPlot::fitAxes() {
 }
 
 QString ActivationPlot::describe(double key, double) const {
-  if (m_statistics == nullptr || m_statistics->histogram.empty()) {
+  if (!hasValues()) {
     return {};
   }
   const double width = m_statistics->histogram.width();
@@ -124,10 +134,10 @@ QString ActivationPlot::describe(double key, double) const {
   }
   const auto at = static_cast<std::size_t>(bin);
   const std::size_t first = at - at % m_binsPerColumn;
-  const double left = (static_cast<double>(first) - BinaryHistogram::kBinsPerSide) * width;
   return tr("%1 values from %2 to %3")
-      .arg(QString::fromStdString(formatCount(columnCount(first))), QString::fromStdString(formatReal(left)),
-           QString::fromStdString(formatReal(left + static_cast<double>(m_binsPerColumn) * width)));
+      .arg(QString::fromStdString(formatCount(columnCount(first))),
+           QString::fromStdString(formatReal(edgeOf(first))),
+           QString::fromStdString(formatReal(edgeOf(first + m_binsPerColumn))));
 }
 
 PlotTable ActivationPlot::table() const {

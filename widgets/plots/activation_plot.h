@@ -6,6 +6,7 @@
 #include "widgets/plots/plot.h"
 
 #include <memory>
+#include <utility>
 
 namespace halfstep {
 
@@ -28,6 +29,11 @@ protected:
   QString describe(double key, double value) const override;
 
 private:
+  bool hasValues() const { return m_statistics != nullptr && !m_statistics->histogram.empty(); }
+  /// The first bin that is not empty, and the one behind the last.
+  std::pair<std::size_t, std::size_t> usedBins() const;
+  /// The value at which a bin begins.
+  double edgeOf(std::size_t bin) const;
   /// Joins bins to columns that fit the shown range.
   void rebuild();
   /// Of the column that begins with bin `first`.
