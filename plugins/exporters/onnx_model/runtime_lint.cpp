@@ -1,6 +1,7 @@
 #include "plugins/exporters/onnx_model/runtime_lint.h"
 
 #include "core/quant/scheme_grammar.h"
+#include "plugins/shared/onnxruntime/integer_kernels.h"
 
 #include <algorithm>
 #include <array>
@@ -72,10 +73,6 @@ struct Wiring {
 
 constexpr auto kUint8 = static_cast<std::int32_t>(ElementType::uint8);
 constexpr auto kInt8 = static_cast<std::int32_t>(ElementType::int8);
-
-bool isByte(std::int32_t type) {
-  return type == kUint8 || type == kInt8;
-}
 
 bool isFloat8(std::int32_t type) {
   return type == static_cast<std::int32_t>(ElementType::float8e4m3fn) ||
@@ -175,7 +172,7 @@ public:
     const std::string& op = node.op_type();
     if (op != "Conv" && op != "MatMul" && op != "Gemm") {
       say("is computed in float", op == "ConvTranspose"
-                                      ? "there is no integer ConvTranspose on the CPU"
+                                      ? onnxruntime::kNoTransposedConvolution
                                       : "ONNX Runtime has no integer " + op + " for these pairs");
       return;
     }
@@ -193,12 +190,10 @@ public:
           "graph_optimization_level ORT_ENABLE_BASIC");
       return;
     }
-    if (!isByte(inputType) || !isByte(weightType)) {
-      say("is computed in float", "integer kernels have 8 bits; 16- and 4-bit pairs stay as they are");
-      return;
-    }
-    if (inputType == kInt8 && weightType == kUint8) {
-      say("is computed in float", "int8 activations with uint8 weights: no kernel takes the two together");
+    if (std::string why = onnxruntime::obstacleToProduct(static_cast<ElementType>(inputType),
+                                                         static_cast<ElementType>(weightType));
+        !why.empty()) {
+      say("is computed in float", std::move(why));
       return;
     }
     if (const std::string why = aboutBias(node, wiring); !why.empty()) {
@@ -244,16 +239,14 @@ private:
   /// Runtimes differ in this: said, but no reason to look no further.
   void visitBeta(const onnx::NodeProto& node) {
     if (node.op_type() == "Gemm" && findAttribute(node, "beta") == nullptr) {
-      say("may be computed in float",
-          "Gemm has no attribute beta in the file, which ONNX Runtime 1.24 asks for "
-          "(1.30 does not)");
+      m_findings.push_back(onnxruntime::missingBeta(m_layer.name));
     }
   }
 
   static std::string aboutBias(const onnx::NodeProto& node, const Wiring& wiring) {
     const onnx::AttributeProto* beta = node.op_type() == "Gemm" ? findAttribute(node, "beta") : nullptr;
     if (beta != nullptr && beta->f() != 1.0f) {
-      return "Gemm's beta is not 1";
+      return onnxruntime::kBetaIsNotOne;
     }
     if (node.input_size() <= 2 || node.input(2).empty()) {
       return {};
@@ -345,12 +338,7 @@ std::vector<ExportFinding> lintQdq(FormModel& form, const Model& model, const La
     }
   }
   if (!overflowing.empty()) {
-    findings.push_back({"*", "may overflow on x86 CPUs without VNNI",
-                        "ONNX Runtime adds products of uint8 inputs and int8 weights in pairs of 16 bits "
-                        "there, and saturates (" +
-                            std::to_string(overflowing.size()) + " layers, the first " + overflowing.front() +
-                            "); weights of int7 or uint8 do not, nor does the session option "
-                            "session.x64quantprecision = 1"});
+    findings.push_back(onnxruntime::overflow(overflowing, "int7 or uint8"));
   }
   for (std::size_t i = 0; i < wirings.size(); ++i) {
     lintMoves(form.edit.parts()[i], wirings[i], findings);

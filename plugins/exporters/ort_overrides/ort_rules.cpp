@@ -11,12 +11,13 @@ namespace halfstep::ort {
 namespace {
 
 constexpr auto kTypes = std::to_array<TypeName>({
-    {NumberFormat::int8, "QInt8", "qint8", "int8"},
-    {NumberFormat::uint8, "QUInt8", "quint8", "uint8"},
-    {NumberFormat::int16, "QInt16", "qint16", "int16"},
-    {NumberFormat::uint16, "QUInt16", "quint16", "uint16"},
-    {NumberFormat::int4, "QInt4", "qint4", "int8"}, // NumPy has no 4-bit type; the values fit
-    {NumberFormat::uint4, "QUInt4", "quint4", "uint8"},
+    {NumberFormat::int8, ElementType::int8, "QInt8", "qint8", "int8"},
+    {NumberFormat::uint8, ElementType::uint8, "QUInt8", "quint8", "uint8"},
+    {NumberFormat::int16, ElementType::int16, "QInt16", "qint16", "int16"},
+    {NumberFormat::uint16, ElementType::uint16, "QUInt16", "quint16", "uint16"},
+    {NumberFormat::int4, ElementType::int4, "QInt4", "qint4",
+     "int8"}, // NumPy has no 4-bit type; the values fit
+    {NumberFormat::uint4, ElementType::uint4, "QUInt4", "quint4", "uint8"},
 });
 
 /// The operators whose constant weights its QDQ quantizer quantizes, and whether per channel.

@@ -16,6 +16,7 @@ inline constexpr const char* kVersion = "1.24.1";
 /// type.
 struct TypeName {
   NumberFormat format;
+  ElementType element;
   const char* quantType;
   const char* option;
   const char* numpy;
