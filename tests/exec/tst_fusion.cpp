@@ -354,6 +354,22 @@ private slots:
     QVERIFY2(ratio < 3.0, qPrintable(QString::number(ratio)));
   }
 
+  /// What follows a sum is not done before it, in whatever form the convolution is.
+  void convolutionsOfFewChannelsAreSummed() {
+    for (const std::int64_t kernel : {7, 13}) {
+      Node conv = node("Conv", {"x", "w"}, "conv");
+      conv.attributes["pads"] = std::vector<std::int64_t>{1, kernel / 2, 1, kernel / 2};
+      const auto model = modelOf({conv, node("Add", {"conv", "x"}, "sum"), node("Relu", {"sum"}, "y")},
+                                 {{"w", numbers({3, 3, 3, kernel}, 1)}});
+      const Executor executor = Executor::create(model).value();
+      const std::map<std::string, Value> inputs{{"x", numbers({1, 3, 160, 160}, 2)}};
+      const auto together = executor.run(inputs, {});
+      const auto apart = executor.run(inputs, {}, watched());
+      QVERIFY(together.has_value() && apart.has_value());
+      QVERIFY(isClose(valuesOf(together->at("y")), valuesOf(apart->at("y"))));
+    }
+  }
+
   /// Convolutions of few channels compute several positions as channels.
   void convolutionsOfFewChannels_data() {
     QTest::addColumn<int>("channels");

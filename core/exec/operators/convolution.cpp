@@ -105,7 +105,7 @@ struct Recipe {
   Dims offsets;               ///< where the input begins within zeros around it; empty without
 };
 
-/// How a convolution is put to oneDNN.
+/// How a convolution is put to oneDNN; or how it may be, where there is code for it.
 struct Form {
   std::int64_t side = 1;  ///< sideBySide()
   bool surrounds = false; ///< zeros around the input are made first, and the primitive has no padding
@@ -120,12 +120,18 @@ public:
       , m_inside(inside) {}
 
   bool isWanted() const { return !m_whole.is_zero(); }
-  /// A copy of `source` with zeros around it, which `owner` keeps.
+  /// A copy of `source` with zeros around it, which `owner` keeps. Keeps the primitive for the next time.
   dnnl::memory operator()(const dnnl::memory& source, std::shared_ptr<std::byte>& owner) {
     onednn::OwnedMemory made = onednn::newMemory(m_whole);
     std::memset(made.owner.get(), 0, m_whole.get_size());
-    dnnl::memory inside(m_inside, onednn::engine(), made.owner.get());
-    dnnl::reorder(source, inside).execute(onednn::stream(), const_cast<dnnl::memory&>(source), inside);
+    if (const dnnl::memory::desc layout = source.get_desc(); m_from != layout) {
+      m_fill = onednn::Execution(
+          dnnl::reorder(dnnl::reorder::primitive_desc(onednn::engine(), layout, onednn::engine(), m_inside)));
+      m_from = layout;
+    }
+    m_fill.set(DNNL_ARG_FROM, source);
+    m_fill.set(DNNL_ARG_TO, dnnl::memory(m_inside, onednn::engine(), made.owner.get()));
+    m_fill();
     owner = std::move(made.owner);
     return made.memory;
   }
@@ -133,6 +139,8 @@ public:
 private:
   dnnl::memory::desc m_whole;
   dnnl::memory::desc m_inside;
+  dnnl::memory::desc m_from;
+  onednn::Execution m_fill;
 };
 
 /// Multiplications from which on a convolution is worth two threads: some ten microseconds' worth.
@@ -193,32 +201,70 @@ bool isSlow(const Description& description) {
   return std::string_view(description.impl_info_str()).find("ref") != std::string_view::npos;
 }
 
-/// What oneDNN has for `recipe` with what follows in `made`.
 enum class Code { none, reference, matrixProduct, direct };
+
+/// What oneDNN has for a recipe with what follows, but for the residual sum.
 template <class Primitive>
-Code codeFor(const Prepared<Primitive>& made, const Recipe<Primitive>& recipe) {
-  const typename Primitive::primitive_desc description(recipe.description, made.tail.attributes(nullptr),
-                                                       onednn::engine(), true); // empty: it cannot
-  if (!description) {
-    return Code::none;
+struct Offer {
+  Recipe<Primitive> recipe;
+  typename Primitive::primitive_desc description; ///< empty: nothing
+  Code code = Code::none;
+};
+
+template <class Primitive>
+Offer<Primitive> offerFor(Recipe<Primitive> recipe, const PrimitiveTail& tail) {
+  using Description = typename Primitive::primitive_desc;
+  Description description(recipe.description, tail.attributes(nullptr), onednn::engine(), true);
+  Code code = Code::none;
+  if (description && isSlow(description)) {
+    code = Code::reference;
+  } else if (description) {
+    code = std::string_view(description.impl_info_str()).find("gemm") != std::string_view::npos
+               ? Code::matrixProduct
+               : Code::direct;
   }
-  if (!recipe.offsets.empty() &&
-      description.src_desc().submemory_desc(made.inputShape, recipe.offsets, true).is_zero()) {
-    return Code::none; // a layout that does not let its inside be filled
+  return {std::move(recipe), std::move(description), code};
+}
+
+/// The form that this CPU has code for. On AVX2 there is none for many positions as channels in rows, and
+/// none that reads padding as wide as its registers, so that the input is unrolled for a product of matrices:
+/// two to four times as slow as zeros around the input. `possible`: what may be tried.
+template <class Primitive, class MakeRecipe>
+Offer<Primitive> bestOffer(const Prepared<Primitive>& made, const Form& possible,
+                           const MakeRecipe& makeRecipe) {
+  PrimitiveTail alone = made.tail; // no form but the plain one takes a residual sum
+  alone.dropResidual();
+  if (possible.side > 1) {
+    auto offer = offerFor<Primitive>(makeRecipe(made.hasBias(), Form{possible.side, false}), alone);
+    if (offer.code >= Code::matrixProduct) {
+      return offer;
+    }
   }
-  if (isSlow(description)) {
-    return Code::reference;
+  auto offer = offerFor<Primitive>(makeRecipe(made.hasBias(), Form{}), made.tail);
+  if (possible.surrounds && !made.isSmall && offer.code != Code::direct) {
+    auto within = offerFor<Primitive>(makeRecipe(made.hasBias(), Form{1, true}), alone);
+    if (within.code == Code::direct && // and a layout that lets its inside be filled
+        !within.description.src_desc()
+             .submemory_desc(made.inputShape, within.recipe.offsets, true)
+             .is_zero()) {
+      return within;
+    }
   }
-  return std::string_view(description.impl_info_str()).find("gemm") != std::string_view::npos
-             ? Code::matrixProduct
-             : Code::direct;
+  return offer;
 }
 
 /// Makes the primitive, with the residual sum if oneDNN has fast code for it.
 template <class Primitive>
-void describe(Prepared<Primitive>& made, const Recipe<Primitive>& recipe) {
+void describe(Prepared<Primitive>& made, const Offer<Primitive>& offer) {
   using Description = typename Primitive::primitive_desc;
-  made.description = Description(recipe.description, made.tail.attributes(nullptr), onednn::engine());
+  const Recipe<Primitive>& recipe = offer.recipe;
+  if (recipe.side > 1 || !recipe.offsets.empty()) {
+    made.tail.dropResidual();
+  }
+  // Made again where there is nothing to offer: that says why.
+  made.description = offer.description
+                         ? offer.description
+                         : Description(recipe.description, made.tail.attributes(nullptr), onednn::engine());
   if (made.tail.residual()) {
     const dnnl::memory::desc layout = made.description.dst_desc();
     const dnnl::primitive_attr attributes = made.tail.attributes(&layout);
@@ -375,32 +421,11 @@ std::optional<OpResult> repeated(const OpCall& call) {
   return OpResult(std::vector<Value>{std::move(result)});
 }
 
-/// The recipe that this CPU has code for. On AVX2 there is none for many positions as channels in rows, and
-/// none that reads padding as wide as its registers, so that the input is unrolled for a product of matrices:
-/// two to four times as slow as zeros around the input.
-template <class Primitive, class MakeRecipe>
-Recipe<Primitive> chosenRecipe(const Prepared<Primitive>& made, std::int64_t side, bool hasPadding,
-                               const MakeRecipe& makeRecipe) {
-  if (side > 1) {
-    Recipe<Primitive> recipe = makeRecipe(made.hasBias(), Form{side, false});
-    if (codeFor(made, recipe) >= Code::matrixProduct) {
-      return recipe;
-    }
-  }
-  Recipe<Primitive> recipe = makeRecipe(made.hasBias(), Form{});
-  if (hasPadding && codeFor(made, recipe) != Code::direct) {
-    Recipe<Primitive> within = makeRecipe(made.hasBias(), Form{1, true});
-    if (codeFor(made, within) == Code::direct) {
-      return within;
-    }
-  }
-  return recipe;
-}
-
-/// Runs the primitive that `makeRecipe(with a bias, Form)` describes, and keeps it. `side`: sideBySide().
+/// Runs the primitive that `makeRecipe(with a bias, Form)` describes, in the best of the `possible` forms,
+/// and keeps it.
 template <class Primitive, class MakeRecipe>
 OpResult execute(const OpCall& call, const Operands& all, const Shape& shape, bool transpose,
-                 std::int64_t side, bool hasPadding, const MakeRecipe& makeRecipe) {
+                 const Form& possible, const MakeRecipe& makeRecipe) {
   NodeMemory own;
   NodeMemory& memory = call.memory() != nullptr ? *call.memory() : own;
   const std::lock_guard lock(memory.mutex); // the primitive's scratchpad serves one call at a time
@@ -409,12 +434,9 @@ OpResult execute(const OpCall& call, const Operands& all, const Shape& shape, bo
     memory.content.reset();
     auto made = std::make_shared<Prepared<Primitive>>(all, call.tail(), shape);
     const OneThread few(made->isSmall);
-    const Recipe<Primitive> recipe = chosenRecipe(*made, side, hasPadding, makeRecipe);
-    if (recipe.side > 1 || !recipe.offsets.empty()) {
-      made->tail.dropResidual();
-    }
-    describe(*made, recipe);
-    takeWeights(*made, all, recipe.weights, transpose);
+    const Offer<Primitive> offer = bestOffer(*made, possible, makeRecipe);
+    describe(*made, offer);
+    takeWeights(*made, all, offer.recipe.weights, transpose);
     memory.content = made;
     result = executed(*made, call, all.input);
   }));
@@ -454,12 +476,12 @@ OpResult convolution(const OpCall& call) {
     weightDims[0] /= all.groups;
     weightDims.insert(weightDims.begin(), all.groups);
   }
-  const std::int64_t wanted = sideBySide(all, windows, shape);
   const auto [leastBefore, mostBefore] = std::minmax_element(windows.before.begin(), windows.before.end());
   const auto [leastAfter, mostAfter] = std::minmax_element(windows.after.begin(), windows.after.end());
-  const bool hasPadding = std::min(*leastBefore, *leastAfter) >= 0 && std::max(*mostBefore, *mostAfter) > 0;
+  const bool isPadded = std::min(*leastBefore, *leastAfter) >= 0 && std::max(*mostBefore, *mostAfter) > 0;
+  const Form possible{sideBySide(all, windows, shape), isPadded};
   return execute<dnnl::convolution_forward>(
-      call, all, shape, false, wanted, hasPadding, [&](bool withBias, const Form& form) {
+      call, all, shape, false, possible, [&](bool withBias, const Form& form) {
         using Convolution = dnnl::convolution_forward;
         const auto kind = dnnl::prop_kind::forward_inference;
         const auto algorithm = dnnl::algorithm::convolution_direct;
@@ -574,7 +596,7 @@ OpResult convolutionTranspose(const OpCall& call) {
     strides.erase(strides.begin());
   }
   return execute<dnnl::deconvolution_forward>(
-      call, all, shape, true, 1, false, [&](bool withBias, const Form&) {
+      call, all, shape, true, Form{}, [&](bool withBias, const Form&) {
         using Deconvolution = dnnl::deconvolution_forward;
         const auto kind = dnnl::prop_kind::forward_inference;
         const auto algorithm = dnnl::algorithm::deconvolution_direct;
