@@ -9,7 +9,7 @@ namespace halfstep {
 
 namespace {
 
-constexpr const char* kThinSpace = "\u2009";
+constexpr const char* kThinNoBreakSpace = "\u202f";
 constexpr const char* kMinus = "\u2212";
 
 std::string withTrueMinus(std::string text) {
@@ -42,7 +42,7 @@ std::string formatCount(std::int64_t count) {
   const std::size_t first = count < 0 ? 1 : 0;
   for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(digits.size()) - 3;
        at > static_cast<std::ptrdiff_t>(first); at -= 3) {
-    digits.insert(static_cast<std::size_t>(at), kThinSpace);
+    digits.insert(static_cast<std::size_t>(at), kThinNoBreakSpace);
   }
   return withTrueMinus(digits);
 }
@@ -85,9 +85,9 @@ std::string formatReal(double value, int digits) {
 
 std::string formatShare(double share) {
   if (share == 0.0) {
-    return "0" + std::string(kThinSpace) + "%";
+    return "0" + std::string(kThinNoBreakSpace) + "%";
   }
-  return formatReal(share * 100.0) + kThinSpace + "%";
+  return formatReal(share * 100.0) + kThinNoBreakSpace + "%";
 }
 
 } // namespace halfstep

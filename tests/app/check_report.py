@@ -186,7 +186,7 @@ class Reports(unittest.TestCase):
     def test_an_interval_without_width_is_explained(self):
         self.report("html", "--weights", "int16", name="fine")
         text = Page((self.folder / "fine.html").read_text(encoding="utf-8")).text
-        self.assertIn("With 12 samples up to about 25.0\u2009% of others may fail", text)
+        self.assertIn("With 12 samples up to about 25.0\u202f% of others may fail", text)
         single = self.folder / "single.html"
         cli("report", self.model, "--weights", "int4", "--data", self.data, "--samples", "1", "--out", single)
         self.assertIn("– (one sample)", Page(single.read_text(encoding="utf-8")).text)
@@ -307,7 +307,7 @@ class Reports(unittest.TestCase):
         self.assertEqual(page.problems, [])
         self.assertLess(out.stat().st_size, 4 << 20)
         self.assertEqual(len([1 for section, _ in page.rows if section == "layers"]), 1001)
-        self.assertIn("The 50 layers with the lowest SQNR, of 1\u2009000", page.text)
+        self.assertIn("The 50 layers with the lowest SQNR, of 1\u202f000", page.text)
 
     def test_layers_without_figures_do_not_stop_it(self):
         """A table looked up by position, and an LSTM whose first output nobody uses."""

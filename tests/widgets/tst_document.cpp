@@ -128,8 +128,8 @@ private slots:
     before.errors.squaredErrors = 10.0;
     const auto rows = figureRows(&now, &before, nullptr, 16);
     QCOMPARE(rows[0].name, QStringLiteral("sqnr"));
-    QCOMPARE(rows[0].value, QStringLiteral("20.0\u2009dB"));
-    QCOMPARE(rows[0].was, QStringLiteral("was 10.0\u2009dB"));
+    QCOMPARE(rows[0].value, QStringLiteral("20.0\u202fdB"));
+    QCOMPARE(rows[0].was, QStringLiteral("was 10.0\u202fdB"));
     QCOMPARE(figureRows(nullptr, nullptr, nullptr, 16)[0].value, QStringLiteral("…"));
     for (const FigureRow& row : rows) {
       QVERIFY2(!row.explanation.isEmpty(), qPrintable(row.name));

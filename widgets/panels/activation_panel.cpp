@@ -235,8 +235,8 @@ void ActivationPanel::showCurrent() {
   m_message->setText(!calibration
                          ? tr("Calibrate runs samples through the float network and learns every value's "
                               "range and distribution. Static activation schemes need it.")
-                         : tr("Calibration did not see this value: it lies inside a subgraph, or comes from "
-                              "constants alone."));
+                         : tr("Calibration did not see this value: it has integers (such as token ids), lies "
+                              "inside a subgraph, or comes from constants alone."));
   m_histogram->setStatistics(calibration, own, clip);
   std::vector<ValueRange> samples;
   if (own != nullptr) {

@@ -177,7 +177,7 @@ void SchemeControls::makeControls() {
   m_percentile->setStepType(QAbstractSpinBox::DefaultStepType);
   m_percentile->setSingleStep(0.1);
   m_percentile->setValue(99.9);
-  m_percentile->setSuffix(QStringLiteral("\u2009%"));
+  m_percentile->setSuffix(QStringLiteral("\u202f%"));
   auto* fixedRow = new QHBoxLayout(m_fixed);
   fixedRow->setContentsMargins(0, 0, 0, 0);
   for (const auto& [box, name, title] :

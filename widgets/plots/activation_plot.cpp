@@ -57,8 +57,11 @@ void ActivationPlot::setStatistics(std::shared_ptr<const void> owner, const Acti
     line->point1->setCoords(static_cast<double>(value), 1.0);
     line->point2->setCoords(static_cast<double>(value), 10.0);
   }
-  setEmptyText(m_statistics == nullptr ? tr("Not calibrated yet")
-                                       : (!hasValues() ? tr("Nothing but zeros") : QString()));
+  if (m_statistics == nullptr) {
+    setEmptyText(m_owner ? tr("Not seen in calibration") : tr("Not calibrated yet"));
+  } else {
+    setEmptyText(hasValues() ? QString() : tr("Nothing but zeros"));
+  }
   if (other) {
     showAll();
   } else {

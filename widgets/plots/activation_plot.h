@@ -17,8 +17,8 @@ class ActivationPlot : public Plot {
 
 public:
   explicit ActivationPlot(QWidget* parent = nullptr);
-  /// `owner` keeps `statistics` alive; null shows nothing. `clip`: equal ends for a scheme that does not
-  /// clip.
+  /// `owner`, the calibration, keeps `statistics` alive; null shows nothing, and says which of the two is not
+  /// there. `clip`: equal ends for a scheme that does not clip.
   void setStatistics(std::shared_ptr<const void> owner, const ActivationStatistics* statistics,
                      ValueRange clip);
   PlotTable table() const override;

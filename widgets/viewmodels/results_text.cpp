@@ -15,7 +15,7 @@ QString text(const std::string& utf8) {
 }
 
 QString decibel(double value) {
-  return text(formatReal(value)) + QStringLiteral("\u2009dB");
+  return text(formatReal(value)) + QStringLiteral("\u202fdB");
 }
 
 /// Sizes follow from the scheme alone.
