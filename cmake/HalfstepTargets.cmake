@@ -22,6 +22,9 @@ if(HALFSTEP_CCACHE)
       CCACHE_SLOPPINESS=pch_defines,time_macros "${HALFSTEP_CCACHE}")
 endif()
 
+# What a person runs: both programs and their plug-ins, without tests and benchmarks.
+add_custom_target(halfstep_programs)
+
 # Linked by every target of this project.
 add_library(halfstep_settings INTERFACE)
 target_compile_features(halfstep_settings INTERFACE cxx_std_20)
@@ -75,5 +78,6 @@ function(halfstep_plugin name)
     set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PLUGIN_FOLDER}")
   else()
     install(TARGETS ${name} LIBRARY DESTINATION "${HALFSTEP_INSTALL_PLUGIN_DIR}")
+    add_dependencies(halfstep_programs ${name})
   endif()
 endfunction()
