@@ -51,6 +51,24 @@ struct Wiring {
     return found != producers.end() && found->second->op_type() == "DequantizeLinear" ? found->second
                                                                                       : nullptr;
   }
+  /// The DequantizeLinear whose values reach input `index` of `node` through a Transpose; null if none.
+  const onnx::NodeProto* transposedDequantize(const onnx::NodeProto& node, int index) const {
+    bool isTransposed = false;
+    auto found = index < node.input_size() ? producers.find(node.input(index)) : producers.end();
+    while (found != producers.end()) {
+      const onnx::NodeProto& producer = *found->second;
+      const std::string& op = producer.op_type();
+      if (op == "DequantizeLinear") {
+        return isTransposed ? &producer : nullptr;
+      }
+      if (op != "Transpose" && op != "Reshape" && op != "Cast") {
+        return nullptr;
+      }
+      isTransposed = isTransposed || op == "Transpose";
+      found = producers.find(producer.input(0));
+    }
+    return nullptr;
+  }
   /// The element type of the codes that a QuantizeLinear gives or a DequantizeLinear takes.
   std::int32_t codeType(const onnx::NodeProto& node) const {
     for (const int index : {2, 0}) {
@@ -77,6 +95,11 @@ constexpr auto kInt8 = static_cast<std::int32_t>(ElementType::int8);
 bool isFloat8(std::int32_t type) {
   return type == static_cast<std::int32_t>(ElementType::float8e4m3fn) ||
          type == static_cast<std::int32_t>(ElementType::float8e5m2);
+}
+
+bool hasTwoBits(std::int32_t type) {
+  return type == static_cast<std::int32_t>(ElementType::uint2) ||
+         type == static_cast<std::int32_t>(ElementType::int2);
 }
 
 /// Whether the zero point of a QuantizeLinear is its smallest code, so that it does what a Relu does.
@@ -170,6 +193,14 @@ public:
 
   void visit(const onnx::NodeProto& node, const Wiring& wiring) {
     const std::string& op = node.op_type();
+    if (const onnx::NodeProto* codes = wiring.transposedDequantize(node, 1);
+        codes != nullptr && hasTwoBits(wiring.codeType(*codes))) {
+      say("keeps ONNX Runtime from loading the model",
+          "it moves the Transpose of the weight in front of DequantizeLinear and has none of 2-bit codes; "
+          "load "
+          "with graph_optimization_level ORT_DISABLE_ALL, or take 3 bits and more");
+      return;
+    }
     if (op != "Conv" && op != "MatMul" && op != "Gemm") {
       say("is computed in float", op == "ConvTranspose"
                                       ? onnxruntime::kNoTransposedConvolution
