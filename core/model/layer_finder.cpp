@@ -5,6 +5,7 @@
 #include "core/model/weight_slots.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <unordered_map>
 
@@ -97,6 +98,10 @@ private:
       }
       walk(body, prefix + nodeLabel(node, index) + "/", depth + 1, &node, called->second);
     }
+    if (slots.empty() && !node.domain.empty() && node.domain != "ai.onnx" &&
+        !m_functions.contains(node.domain + "\n" + node.opType + "\n" + node.overload)) {
+      warnOfUnknown(scope, node);
+    }
     for (const auto& [name, attribute] : node.attributes) {
       const auto inner = [&] { return prefix + nodeLabel(node, index) + "/" + name; };
       if (const auto* graph = std::get_if<std::shared_ptr<const Graph>>(&attribute)) {
@@ -133,6 +138,39 @@ private:
       }
     } else if (constant) {
       use(scope, node, slot, *constant, prefix, {});
+    } else if (takesWeights(node) && isComputed(scope, value, 0)) {
+      warn("Weight " + value + " of " + node.opType + " " + node.name +
+           " is left out: " + scope.producer(value)->opType + " computes it from constants.");
+    }
+  }
+
+  static bool takesWeights(const Node& node) {
+    static constexpr auto kTaking =
+        std::to_array<std::string_view>({"Conv", "ConvTranspose", "Gemm", "MatMul"});
+    return node.domain.empty() && std::find(kTaking.begin(), kTaking.end(), node.opType) != kTaking.end();
+  }
+
+  /// Whether a node makes `value` of nothing but constants.
+  static bool isComputed(const GraphScope& scope, const std::string& value, int depth) {
+    constexpr int kDeepest = 8;
+    const Node* producer = scope.producer(value);
+    if (producer == nullptr || producer->inputs.empty() || depth == kDeepest) {
+      return false;
+    }
+    return std::all_of(producer->inputs.begin(), producer->inputs.end(), [&](const std::string& input) {
+      return input.empty() || traceConstant(scope, input) || isComputed(scope, input, depth + 1);
+    });
+  }
+
+  /// Constants that could be weights of an operator whose slots are not known.
+  void warnOfUnknown(const GraphScope& scope, const Node& node) {
+    constexpr std::size_t kLeastBytes = 1024; // below that: scales, shapes, biases
+    for (const std::string& input : node.inputs) {
+      const auto constant = traceConstant(scope, input);
+      if (constant && constant->tensor->bytes().size() >= kLeastBytes) {
+        warn("Constant " + constant->name + " of " + node.domain + " " + node.opType + " " + node.name +
+             " is no layer: what that operator does with it is not known.");
+      }
     }
   }
 

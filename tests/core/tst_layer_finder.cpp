@@ -220,6 +220,26 @@ private slots:
     QCOMPARE(names, (std::vector<std::string>{"n", "n (2)", "n (3)", "w4"}));
   }
 
+  void whatIsLeftOutIsSaid() {
+    Model model;
+    Graph& graph = model.graph;
+    graph.addInitializer("codes", zeros(ElementType::int8, {4, 8}));
+    graph.addInitializer("scale", floats({}));
+    graph.addInitializer("packed", zeros(ElementType::uint8, {2048}));
+    graph.addInitializer("few", zeros(ElementType::uint8, {16}));
+    graph.nodes.push_back(node("Cast", {"codes"}, {"real"}, {{"to", std::int64_t{1}}}));
+    graph.nodes.push_back(node("Mul", {"real", "scale"}, {"w"}));
+    graph.nodes.push_back(node("MatMul", {"x", "w"}, {"a"}, {}, "by_hand"));
+    graph.nodes.push_back(node("MatMul", {"x", "a"}, {"b"}, {}, "no_weight"));
+    graph.nodes.push_back(node("MatMulBnb4", {"x", "packed", "few"}, {"c"}, {}, "four", "com.microsoft"));
+    const Found found = find(model);
+    QCOMPARE(found.layers.size(), std::size_t{0});
+    QCOMPARE(found.warnings, (std::vector<std::string>{
+                                 "Weight w of MatMul by_hand is left out: Mul computes it from constants.",
+                                 "Constant packed of com.microsoft MatMulBnb4 four is no layer: what that "
+                                 "operator does with it is not known."}));
+  }
+
   void dequantizedWeights() {
     Model model;
     Graph& graph = model.graph;
