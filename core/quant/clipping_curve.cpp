@@ -3,12 +3,13 @@
 // miss, the clipping part comes from the profile's histogram, whose bins carry their moments.
 #include "core/kernels/value_range.h"
 #include "core/quant/distribution.h"
+#include "core/quant/estimate.h"
 #include "core/quant/format_grids.h"
 #include "core/quant/mse_search.h"
 #include "core/quant/pieces.h"
 #include "core/quant/range_estimator.h"
-#include "core/quant/range_rules.h"
 #include "core/quant/sample_runs.h"
+#include "core/quant/scheme_grammar.h"
 
 #include <algorithm>
 #include <cmath>
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::size_t kCurvePoints = 80;
 constexpr std::size_t kCurveSample = std::size_t{1} << 17;
+constexpr std::size_t kExactMarks = std::size_t{1} << 18; ///< values up to which the marks are exact
 
 SegmentRange shapedRange(float lo, float hi, Mapping mapping) {
   const float magnitude = std::max(std::abs(lo), std::abs(hi));
@@ -100,70 +102,65 @@ double histogramClipping(const Histogram& histogram, std::int64_t count, double 
   return count > 0 ? std::max(sum, 0.0) / static_cast<double>(count) : 0.0;
 }
 
-double interpolated(const ClippingCurve& curve, double ratio) {
-  const auto total = [&](std::size_t i) { return curve.rounding[i] + curve.clipping[i]; };
-  const double place = ratio * static_cast<double>(kCurvePoints) - 1.0;
-  const double last = static_cast<double>(kCurvePoints - 1);
-  const double low = std::floor(std::clamp(place, 0.0, last));
-  const auto i = static_cast<std::size_t>(low);
-  const std::size_t j = std::min(i + 1, kCurvePoints - 1);
-  const double share = std::clamp(place - low, 0.0, 1.0);
-  return total(i) * (1.0 - share) + total(j) * share;
+std::vector<RangeRule> estimators(const Scheme& scheme) {
+  RangeRule percentile{RangeRule::Kind::percentile, 99.9, 0.0, 0.0};
+  if (scheme.range.kind == RangeRule::Kind::percentile) {
+    percentile = scheme.range;
+  }
+  return {RangeRule{},
+          {RangeRule::Kind::mse, 0.0, 0.0, 0.0},
+          percentile,
+          {RangeRule::Kind::kl, 0.0, 0.0, 0.0},
+          {RangeRule::Kind::aciq, 0.0, 0.0, 0.0}};
 }
 
-/// |x| / its segment's magnitude of the sampled values, sorted.
-std::vector<float> pooledMagnitudes(const WeightMatrix& matrix, const std::vector<Run>& runs,
-                                    const Segmentation& segmentation) {
-  std::vector<float> pooled;
-  for (const Run& run : runs) {
-    const std::span<const float> values =
-        matrix.row(run.piece.channel).subspan(run.piece.first, run.piece.count);
-    const std::size_t length =
-        segmentation.kind == Granularity::Kind::group ? segmentation.segmentLength : values.size();
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      const ValueRange& range = run.ranges[i / length].range;
-      const float magnitude = std::max(std::abs(range.lo), std::abs(range.hi));
-      if (std::isfinite(values[i]) && magnitude > 0.0f) {
-        pooled.push_back(std::abs(values[i]) / magnitude);
-      }
+/// How wide `ranges` are, as a mean share of `full`; 1 where all are empty.
+double meanShare(const std::vector<ValueRange>& ranges, const std::vector<ValueRange>& full) {
+  double sum = 0.0;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < std::min(ranges.size(), full.size()); ++i) {
+    const double whole = static_cast<double>(full[i].hi) - static_cast<double>(full[i].lo);
+    if (whole > 0.0) {
+      sum += (static_cast<double>(ranges[i].hi) - static_cast<double>(ranges[i].lo)) / whole;
+      ++count;
     }
   }
-  return pooled;
+  return count > 0 ? std::clamp(sum / static_cast<double>(count), 0.0, 1.0) : 1.0;
 }
 
-void addMark(ClippingCurve& curve, std::string estimator, double ratio) {
-  const double kept = std::clamp(ratio, 0.0, 1.0);
-  curve.marks.push_back({std::move(estimator), kept, interpolated(curve, kept)});
-}
-
-/// Where the other estimators stand, from the pooled sample.
-void addMarks(ClippingCurve& curve, std::vector<float> pooled, int bits) {
-  addMark(curve, "minmax", 1.0);
-  addMark(curve, "mse", curve.ratio[curve.best]);
-  if (pooled.empty()) {
-    return;
+/// Where each estimator stands: the ranges that it finds and the error of the layer with them. Of large
+/// matrices both are those of a sample.
+Result<void> addMarks(ClippingCurve& curve, const WeightMatrix& matrix, const WeightProfile& profile,
+                      const Scheme& scheme, const JobContext& context) {
+  const bool isSampled = matrix.count() > kExactMarks;
+  std::shared_ptr<const WeightMatrix> sample;
+  if (isSampled) {
+    HALFSTEP_TRY(sample, thinned(matrix, scheme.granularity, context));
   }
-  constexpr std::size_t kBins = 2048;
-  std::vector<std::int64_t> histogram(kBins);
-  double sum = 0.0;
-  double squares = 0.0;
-  for (const float u : pooled) {
-    ++histogram[std::min(kBins - 1, static_cast<std::size_t>(static_cast<double>(u) * kBins))];
-    sum += static_cast<double>(u);
-    squares += static_cast<double>(u) * static_cast<double>(u);
+  std::span<const ValueRange> channelRanges;
+  if (profile.moments.nan == 0 && profile.moments.infinite == 0 && profile.moments.count > 0) {
+    channelRanges = profile.channelRanges;
   }
-  const auto count = static_cast<double>(pooled.size());
-  const auto rank = static_cast<std::ptrdiff_t>(percentileRank(99.9, pooled.size()));
-  std::nth_element(pooled.begin(), pooled.begin() + rank - 1, pooled.end());
-  addMark(curve, "pct99.9", static_cast<double>(pooled[static_cast<std::size_t>(rank - 1)]));
-  addMark(curve, "kl",
-          static_cast<double>(klBins(histogram, std::size_t{1} << (bits - 1), 128)) /
-              static_cast<double>(kBins));
-  // Around 0, where weights are centred: b = mean |u|, σ² = mean u².
-  const double b = sum / count;
-  const double sigma = std::sqrt(squares / count);
-  addMark(curve, "aciq",
-          b <= 0.76017345053314 * sigma ? aciqLaplaceRatio(bits) * b : aciqGaussRatio(bits) * sigma);
+  std::vector<ValueRange> full;
+  for (const RangeRule& rule : estimators(scheme)) {
+    Scheme own = scheme;
+    own.range = rule;
+    HALFSTEP_TRY(const LayerQuantization found,
+                 isSampled ? estimateLayer(matrix, *sample, own, context, channelRanges)
+                           : quantizeLayer(matrix, own, context, channelRanges));
+    const std::vector<ValueRange>& ranges = found.parameters.ranges;
+    if (rule.kind == RangeRule::Kind::minmax) {
+      full = ranges;
+    }
+    double mse = found.total.mse();
+    if (isSampled && scheme.granularity.kind == Granularity::Kind::tensor && !ranges.empty()) {
+      mse = found.total.mseRounding() + histogramClipping(profile.histogram, profile.moments.count,
+                                                          static_cast<double>(ranges.front().lo),
+                                                          static_cast<double>(ranges.front().hi));
+    }
+    curve.marks.push_back({rangeName(rule), meanShare(ranges, full), mse});
+  }
+  return {};
 }
 
 } // namespace
@@ -204,7 +201,7 @@ Result<ClippingCurve> clippingCurve(const WeightMatrix& matrix, const WeightProf
       curve.best = i;
     }
   }
-  addMarks(curve, pooledMagnitudes(matrix, runs, segmentation), formatFacts(scheme.format).bits);
+  HALFSTEP_CHECK(addMarks(curve, matrix, profile, scheme, context));
   return curve;
 }
 

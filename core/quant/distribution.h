@@ -74,9 +74,9 @@ struct ClippingCurve {
   std::vector<double> rounding; ///< mean squared error from values inside
   std::vector<double> clipping; ///< from values outside
   struct Mark {
-    std::string estimator; ///< "minmax", "pct99.9", "mse", "kl", "aciq"
-    double ratio = 0.0;
-    double mse = 0.0; ///< of the layer with that estimator, from the curve
+    std::string estimator; ///< "minmax", "pct99.9" (or the scheme's own percentile), "mse", "kl", "aciq"
+    double ratio = 0.0;    ///< width of its ranges / those of `minmax`, the mean over the segments
+    double mse = 0.0;      ///< of the layer with its ranges: not on the curve, which narrows all ranges alike
   };
   std::vector<Mark> marks;
   std::size_t best = 0; ///< index of the smallest total

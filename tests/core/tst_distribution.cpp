@@ -187,6 +187,34 @@ private slots:
     QVERIFY(std::abs(curve.clipping[39] - clipped.total.mseClipping()) < 1e-4 * clipped.total.mseClipping());
   }
 
+  void marksAreWhatTheEstimatorsDo() {
+    const auto base = laplaceMatrix(16, 2048);
+    std::vector<float> values(base->values().begin(), base->values().end());
+    for (float& value : values) { // lopsided: the two ends of a range are not alike
+      value = value > 0.0f ? 3.0f * value : value;
+    }
+    const auto matrix = WeightMatrix::fromRows(std::move(values), 16);
+    const WeightProfile profile = profileWeights(*matrix, {}).value();
+    for (const std::string text : {"uint4:tensor", "uint4", "int4:group64", "int8"}) {
+      const ClippingCurve curve =
+          clippingCurve(*matrix, profile, scheme((text + ":pct99").c_str()), {}).value();
+      const auto full = quantizeLayer(*matrix, scheme(text.c_str()), {}).value().parameters.ranges;
+      QCOMPARE(curve.marks.size(), std::size_t{5});
+      for (const ClippingCurve::Mark& mark : curve.marks) {
+        const LayerQuantization own =
+            quantizeLayer(*matrix, scheme((text + ':' + mark.estimator).c_str()), {}).value();
+        QCOMPARE(mark.mse, own.total.mse());
+        double share = 0.0;
+        for (std::size_t i = 0; i < full.size(); ++i) {
+          share += static_cast<double>(own.parameters.ranges[i].hi - own.parameters.ranges[i].lo) /
+                   static_cast<double>(full[i].hi - full[i].lo) / static_cast<double>(full.size());
+        }
+        QVERIFY2(std::abs(mark.ratio - share) < 1e-5, mark.estimator.c_str());
+      }
+      QCOMPARE(curve.marks[2].estimator, std::string("pct99"));
+    }
+  }
+
   void curveOfALargeTensorSeesRareExtremes() {
     auto base = laplaceMatrix(200, 1000);
     std::vector<float> values(base->values().begin(), base->values().end());

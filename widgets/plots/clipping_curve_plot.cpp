@@ -33,8 +33,10 @@ ClippingCurvePlot::ClippingCurvePlot(QWidget* parent)
   yAxis->setTicker(QSharedPointer<QCPAxisTickerLog>(new QCPAxisTickerLog));
   yAxis->setNumberFormat(QStringLiteral("eb"));
   yAxis->setNumberPrecision(0);
-  setToolTip(tr("Narrowing the range makes the steps smaller (less rounding error) and cuts off more values\n"
-                "(more clipping error). The dots show where each range estimator stands."));
+  setToolTip(
+      tr("Narrowing the range makes the steps smaller (less rounding error) and cuts off more values\n"
+         "(more clipping error). The circles show each range estimator's own ranges (mean width) and error:\n"
+         "it may do better than the curve, which narrows all ranges alike."));
   // Rows of labels are as high as their text, whatever the size that the layout gives the plot.
   connect(this, &QCustomPlot::afterLayout, this, &ClippingCurvePlot::placeMarks);
   setCurve(nullptr);
@@ -82,7 +84,9 @@ void ClippingCurvePlot::setCurve(std::shared_ptr<const ClippingCurve> curve) {
   m_labels.clear();
   if (drawable) {
     for (const ClippingCurve::Mark& mark : m_curve->marks) {
-      m_marks->addData(mark.ratio, totalAt(mark.ratio));
+      if (mark.mse > 0.0) {
+        m_marks->addData(mark.ratio, mark.mse);
+      }
       auto* label = new QCPItemText(this);
       label->setText(QString::fromStdString(mark.estimator));
       label->setSelectable(false);
@@ -104,14 +108,6 @@ QString ClippingCurvePlot::legendText() const {
   return tr("Error: %1, %2, %3")
       .arg(word(tr("rounding"), theme().accent), word(tr("clipping"), theme().clipping),
            word(tr("total"), theme().text));
-}
-
-double ClippingCurvePlot::totalAt(double ratio) const {
-  const auto& ratios = m_curve->ratio;
-  const auto after = std::lower_bound(ratios.begin(), ratios.end(), ratio);
-  const auto i = static_cast<std::size_t>(
-      std::min<std::ptrdiff_t>(after - ratios.begin(), static_cast<std::ptrdiff_t>(ratios.size()) - 1));
-  return m_curve->rounding[i] + m_curve->clipping[i];
 }
 
 void ClippingCurvePlot::placeMarks() {
@@ -179,7 +175,8 @@ QString ClippingCurvePlot::describe(double key, double) const {
                      .arg(number(m_curve->ratio[i]), number(m_curve->rounding[i] + m_curve->clipping[i]),
                           number(m_curve->rounding[i]), number(m_curve->clipping[i]));
   for (const ClippingCurve::Mark& mark : m_curve->marks) {
-    text += QStringLiteral("\n%1 × %2").arg(QString::fromStdString(mark.estimator), number(mark.ratio));
+    text += tr("\n%1: × %2, MSE %3")
+                .arg(QString::fromStdString(mark.estimator), number(mark.ratio), number(mark.mse));
   }
   return text;
 }

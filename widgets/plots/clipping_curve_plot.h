@@ -24,7 +24,6 @@ protected:
 
 private:
   void placeMarks();
-  double totalAt(double ratio) const;
 
   std::shared_ptr<const ClippingCurve> m_curve;
   QCPGraph* m_rounding;

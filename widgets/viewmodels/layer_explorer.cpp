@@ -12,9 +12,11 @@ namespace {
 constexpr int kShapeBins = 512; // more than the plot has pixel columns on most screens
 constexpr int kTellAfterMilliseconds = 200;
 
-/// The scheme as far as the error curve depends on it.
+/// The scheme as far as the error curve depends on it: of the ranges, a percentile is among its marks.
 Scheme withoutRange(Scheme scheme) {
-  scheme.range = {};
+  if (scheme.range.kind != RangeRule::Kind::percentile) {
+    scheme.range = {};
+  }
   return scheme;
 }
 
