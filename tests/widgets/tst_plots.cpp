@@ -9,8 +9,10 @@
 #include "widgets/plots/rounding_error_plot.h"
 #include "widgets/plots/transfer_plot.h"
 
+#include <QHelpEvent>
 #include <QSignalSpy>
 #include <QSvgRenderer>
+#include <QToolTip>
 
 #include <algorithm>
 #include <numeric>
@@ -203,6 +205,35 @@ private slots:
     QVERIFY(histogram.xAxis->range().size() < 0.5 * whole.size());
     QTest::keyClick(&histogram, Qt::Key_Escape);
     QCOMPARE(histogram.xAxis->range().size(), whole.size());
+  }
+
+  void aFlatRectangleZoomsAlongTheValuesOnly() {
+    Scene scene("int8");
+    HistogramPlot histogram;
+    QVERIFY(isShown(histogram, scene));
+    const QCPRange whole = histogram.xAxis->range();
+    const QCPRange counts = histogram.yAxis->range();
+    const QPoint center = histogram.axisRect()->center();
+    QTest::mousePress(&histogram, Qt::LeftButton, {}, center - QPoint(60, 2));
+    QTest::mouseMove(&histogram, center);
+    QTest::mouseRelease(&histogram, Qt::LeftButton, {}, center + QPoint(40, 1));
+    QVERIFY(histogram.xAxis->range().size() < 0.5 * whole.size());
+    QCOMPARE(histogram.yAxis->range().lower, counts.lower);
+    QCOMPARE(histogram.yAxis->range().upper, counts.upper);
+  }
+
+  void aRestingMouseKeepsTheValues() {
+    Scene scene("int4");
+    ClippingCurvePlot curve;
+    curve.resize(300, 200);
+    curve.setCurve(scene.explorer.curve());
+    curve.replot();
+    const QPoint inside = curve.axisRect()->center();
+    QHelpEvent rest(QEvent::ToolTip, inside, curve.mapToGlobal(inside));
+    QToolTip::showText(curve.mapToGlobal(inside), "values", &curve);
+    QCoreApplication::sendEvent(&curve, &rest);
+    QCOMPARE(QToolTip::text(), QStringLiteral("values"));
+    QToolTip::hideText();
   }
 
   void goesBackThroughTheViews() {

@@ -6,6 +6,7 @@
 #include <QClipboard>
 #include <QFileDialog>
 #include <QGuiApplication>
+#include <QHelpEvent>
 #include <QMenu>
 #include <QSvgGenerator>
 #include <QToolTip>
@@ -210,10 +211,7 @@ void Plot::mousePressEvent(QMouseEvent* event) {
 void Plot::mouseMoveEvent(QMouseEvent* event) {
   QCustomPlot::mouseMoveEvent(event);
   if (event->buttons() == Qt::NoButton) {
-    const QString text =
-        axisRect()->rect().contains(event->pos())
-            ? describe(xAxis->pixelToCoord(event->pos().x()), yAxis->pixelToCoord(event->pos().y()))
-            : QString();
+    const QString text = describeAt(event->pos());
     if (text.isEmpty()) {
       QToolTip::hideText();
     } else {
@@ -223,7 +221,13 @@ void Plot::mouseMoveEvent(QMouseEvent* event) {
 }
 
 void Plot::mouseReleaseEvent(QMouseEvent* event) {
+  // A rectangle as flat as a hand that only moves sideways: of that axis it says nothing.
+  constexpr int kFlat = 12;
+  const QPoint moved = event->pos() - m_pressed;
+  axisRect()->setRangeZoomAxes(std::abs(moved.x()) >= kFlat || std::abs(moved.y()) < kFlat ? xAxis : nullptr,
+                               std::abs(moved.y()) >= kFlat ? yAxis : nullptr);
   QCustomPlot::mouseReleaseEvent(event);
+  axisRect()->setRangeZoomAxes(xAxis, yAxis);
   if (m_atPress.keys != xAxis->range() || m_atPress.values != yAxis->range()) {
     m_zoomed = true;
     remember(m_atPress);
@@ -296,6 +300,21 @@ void Plot::contextMenuEvent(QContextMenuEvent* event) {
     menu->addAction(text, this, [this, suffix = QString::fromLatin1(suffix)] { saveByDialog(suffix); });
   }
   menu->popup(event->globalPos());
+}
+
+bool Plot::event(QEvent* event) {
+  if (event->type() == QEvent::ToolTip) { // where a value is told, the explanation would take its place
+    const QPoint at = static_cast<QHelpEvent*>(event)->pos();
+    if (!describeAt(at).isEmpty()) {
+      return true;
+    }
+  }
+  return QCustomPlot::event(event);
+}
+
+QString Plot::describeAt(const QPoint& at) const {
+  return axisRect()->rect().contains(at) ? describe(xAxis->pixelToCoord(at.x()), yAxis->pixelToCoord(at.y()))
+                                         : QString();
 }
 
 void Plot::leaveEvent(QEvent* event) {

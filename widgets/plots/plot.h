@@ -73,6 +73,7 @@ protected:
   void wheelEvent(QWheelEvent* event) override;
   void keyPressEvent(QKeyEvent* event) override;
   void contextMenuEvent(QContextMenuEvent* event) override;
+  bool event(QEvent* event) override;
   void leaveEvent(QEvent* event) override;
   void paintEvent(QPaintEvent* event) override;
 
@@ -88,6 +89,8 @@ private:
   /// A person asks to see everything; Backspace undoes that too.
   void zoomOut();
   void goBack();
+  /// What describe() says of the place under the pixel; empty outside the axes.
+  QString describeAt(const QPoint& at) const;
   Result<void> savePicture(const QString& path, const QString& suffix);
 
   const Theme* m_theme;
