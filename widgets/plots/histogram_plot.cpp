@@ -10,7 +10,6 @@ namespace halfstep {
 
 namespace {
 
-constexpr int kGrabPixels = 7;
 constexpr double kMostColumns = 256;
 constexpr double kLogFloor = 0.7; // below one value per bin, so that single values still show
 
@@ -38,19 +37,9 @@ void columns(const Histogram& histogram, int perColumn, QVector<double>& keys, Q
 
 HistogramPlot::HistogramPlot(QWidget* parent)
     : Plot(QStringLiteral("weight_histogram"), tr("weight value"), tr("count"), parent)
+    , m_handles(*this)
     , m_linearTicker(yAxis->ticker()) {
   setMinimumHeight(150);
-  for (int side = 0; side < 2; ++side) {
-    m_zones[side] = new QCPItemRect(this);
-    m_zones[side]->setLayer(QStringLiteral("background"));
-    m_zones[side]->setPen(Qt::NoPen);
-    m_zones[side]->setSelectable(false);
-    // One side at the handle, the other at the plot's edge.
-    m_zones[side]->topLeft->setType(QCPItemPosition::ptAxisRectRatio);
-    m_zones[side]->bottomRight->setType(QCPItemPosition::ptAxisRectRatio);
-    (side == 0 ? m_zones[side]->bottomRight : m_zones[side]->topLeft)
-        ->setTypeX(QCPItemPosition::ptPlotCoords);
-  }
   const auto graph = [this](QCPGraph::LineStyle style) {
     QCPGraph* made = addGraph();
     made->setLineStyle(style);
@@ -63,37 +52,12 @@ HistogramPlot::HistogramPlot(QWidget* parent)
   m_fill = new StepFill(m_floats, nullptr);
   m_quantized = graph(QCPGraph::lsStepLeft);
   m_levels = graph(QCPGraph::lsImpulse);
-  for (int side = 0; side < 2; ++side) {
-    m_lines[side] = new QCPItemLine(this);
-    for (QCPItemPosition* end : {m_lines[side]->start, m_lines[side]->end}) {
-      end->setTypeX(QCPItemPosition::ptPlotCoords);
-      end->setTypeY(QCPItemPosition::ptAxisRectRatio);
-    }
-    m_grips[side] = new QCPItemText(this);
-    m_grips[side]->setText(QStringLiteral("  "));
-    m_values[side] = new QCPItemText(this);
-    for (QCPItemText* text : {m_grips[side], m_values[side]}) {
-      text->position->setTypeX(QCPItemPosition::ptPlotCoords);
-      text->position->setTypeY(QCPItemPosition::ptAxisRectRatio);
-      text->setSelectable(false);
-    }
-    m_grips[side]->setPositionAlignment(Qt::AlignHCenter | Qt::AlignTop);
-    m_values[side]->setPositionAlignment((side == 0 ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignTop);
-    m_values[side]->setPadding(QMargins(8, 1, 8, 1));
-    m_lines[side]->setSelectable(false);
-  }
-  m_clippedShare = new QCPItemText(this);
-  m_clippedShare->position->setType(QCPItemPosition::ptAxisRectRatio);
-  m_clippedShare->position->setCoords(0.0, 0.16);
-  m_clippedShare->setPositionAlignment(Qt::AlignLeft | Qt::AlignTop);
-  m_clippedShare->setPadding(QMargins(6, 2, 6, 2));
-  m_clippedShare->setSelectable(false);
   connect(xAxis, qOverload<const QCPRange&>(&QCPAxis::rangeChanged), this, [this] {
-    if (m_view && m_dragged == Handle::none) {
+    if (m_view && !m_handles.isDragged()) {
       rebuild();
     }
   });
-  connect(this, &QCustomPlot::afterLayout, this, &HistogramPlot::placeHandles);
+  connect(this, &QCustomPlot::afterLayout, this, [this] { m_handles.place(); });
   setLogScale(true);
   setView(nullptr);
   recolor();
@@ -105,18 +69,7 @@ void HistogramPlot::applyColors(const Theme& theme) {
   m_quantized->setPen(QPen(theme.accent));
   m_levels->setPen(QPen(theme.accent, 1));
   m_levels->setScatterStyle(QCPScatterStyle(QCPScatterStyle::ssDisc, theme.accent, theme.accent, 5));
-  QColor zone = theme.clipping;
-  zone.setAlpha(theme.dark ? 28 : 26);
-  for (int side = 0; side < 2; ++side) {
-    m_zones[side]->setBrush(zone);
-    m_lines[side]->setPen(QPen(theme.clipping, 1.5, Qt::DashLine));
-    m_grips[side]->setBrush(theme.clipping);
-    m_grips[side]->setPen(QPen(theme.clipping));
-    m_values[side]->setColor(theme.clipping);
-    m_values[side]->setFont(xAxis->tickLabelFont());
-  }
-  m_clippedShare->setColor(theme.clipping);
-  m_clippedShare->setFont(xAxis->tickLabelFont());
+  m_handles.applyColors(theme);
 }
 
 void HistogramPlot::setLogScale(bool logarithmic) {
@@ -136,11 +89,11 @@ void HistogramPlot::setLogScale(bool logarithmic) {
 void HistogramPlot::setView(std::shared_ptr<const LayerView> view) {
   const bool otherLayer = !m_view || !view || m_view->layer != view->layer;
   m_view = std::move(view);
-  setEmptyText(m_view ? QString() : tr("Select a layer to see its weights"));
+  setEmptyText(m_view ? QString() : tr("No weights to show"));
   rebuild();
   if (otherLayer) {
     showAll();
-  } else if (m_dragged == Handle::none && !showsHandles()) {
+  } else if (!m_handles.isDragged() && !m_handles.areShown()) {
     dataChanged();
   } else {
     replot(QCustomPlot::rpQueuedReplot); // the axes stay under the hand that drags
@@ -152,7 +105,7 @@ void HistogramPlot::rebuild() {
   m_quantized->data()->clear();
   m_levels->data()->clear();
   if (!m_view) {
-    placeHandles();
+    showClipping();
     return;
   }
   const Histogram& histogram = m_view->profile->histogram;
@@ -209,58 +162,17 @@ void HistogramPlot::rebuild() {
       m_levels->setData(keys, counts);
     }
   }
-  placeHandles();
+  showClipping();
 }
 
-void HistogramPlot::placeHandles() {
-  const bool visible = canClip();
-  for (int side = 0; side < 2; ++side) {
-    for (QCPAbstractItem* item : std::initializer_list<QCPAbstractItem*>{m_zones[side], m_lines[side],
-                                                                         m_grips[side], m_values[side]}) {
-      item->setVisible(visible);
-    }
-    if (!visible) {
-      continue;
-    }
-    const double at =
-        side == 0 ? static_cast<double>(m_view->clipping.lo) : static_cast<double>(m_view->clipping.hi);
-    m_lines[side]->start->setCoords(at, 1.0);
-    m_lines[side]->end->setCoords(at, 0.0);
-    m_grips[side]->position->setCoords(at, 0.0);
-    m_values[side]->position->setCoords(at, 0.0);
-    m_values[side]->setText(number(at));
-    // Outside the range where there is room for it, otherwise inside.
-    const int room = QFontMetrics(m_values[side]->font()).horizontalAdvance(number(at)) + 18;
-    const double pixel = xAxis->coordToPixel(at);
-    const bool outside = side == 0 ? pixel - axisRect()->left() > room : axisRect()->right() - pixel > room;
-    m_values[side]->setPositionAlignment(((side == 0) == outside ? Qt::AlignRight : Qt::AlignLeft) |
-                                         Qt::AlignTop);
-    m_zones[side]->topLeft->setCoords(side == 0 ? 0.0 : at, 0.0);
-    m_zones[side]->bottomRight->setCoords(side == 0 ? at : 1.0, 1.0);
+void HistogramPlot::showClipping() {
+  std::optional<ClippingHandles::Clipping> clipping;
+  if (m_view && formatFacts(m_view->scheme.format).family != FormatFamily::floating) {
+    const Histogram& histogram = m_view->profile->histogram;
+    clipping = {m_view->clipping, m_view->scheme.mapping != Mapping::asymmetric, histogram.hi - histogram.lo,
+                m_view->quantization->total.clippedShare()};
   }
-  const bool anything = visible && m_view->quantization->total.clipped > 0;
-  m_clippedShare->setVisible(anything);
-  if (anything) {
-    m_clippedShare->setText(
-        tr("%1 clipped")
-            .arg(QString::fromStdString(formatShare(m_view->quantization->total.clippedShare()))));
-    // At the left edge, but not across the handle's line: behind that where the zone is too narrow.
-    const int needed = QFontMetrics(m_clippedShare->font()).horizontalAdvance(m_clippedShare->text()) + 12;
-    const double zone =
-        xAxis->coordToPixel(static_cast<double>(m_view->clipping.lo)) - axisRect()->left();
-    const bool isCrossed = zone > 0.0 && zone < needed;
-    m_clippedShare->position->setCoords(isCrossed ? zone / std::max(1, axisRect()->width()) : 0.0, 0.16);
-  }
-}
-
-bool HistogramPlot::showsHandles() const {
-  const QCPRange shown = xAxis->range();
-  return canClip() && shown.contains(static_cast<double>(m_view->clipping.lo)) &&
-         shown.contains(static_cast<double>(m_view->clipping.hi));
-}
-
-bool HistogramPlot::canClip() const {
-  return m_view && formatFacts(m_view->scheme.format).family != FormatFamily::floating;
+  m_handles.set(clipping);
 }
 
 void HistogramPlot::fitAxes() {
@@ -272,7 +184,7 @@ void HistogramPlot::fitAxes() {
   const Histogram& histogram = m_view->profile->histogram;
   double lo = histogram.lo;
   double hi = histogram.hi;
-  if (canClip()) { // a range beyond the values is shown too, but does not shrink them to a line
+  if (m_handles.canClip()) { // a range beyond the values is shown too, but does not shrink them to a line
     const double reach = hi - lo; // enough for the mirrored range of values on one side of zero
     lo = std::min(lo, std::max(static_cast<double>(m_view->clipping.lo), lo - reach));
     hi = std::max(hi, std::min(static_cast<double>(m_view->clipping.hi), hi + reach));
@@ -312,93 +224,55 @@ QString HistogramPlot::describe(double key, double) const {
   return text;
 }
 
-HistogramPlot::Handle HistogramPlot::handleAt(const QPoint& position) const {
-  if (!canClip()) {
-    return Handle::none;
-  }
-  const double high = std::abs(xAxis->coordToPixel(static_cast<double>(m_view->clipping.hi)) - position.x());
-  const double low = std::abs(xAxis->coordToPixel(static_cast<double>(m_view->clipping.lo)) - position.x());
-  if (std::min(high, low) > kGrabPixels) {
-    return Handle::none;
-  }
-  return high <= low ? Handle::high : Handle::low;
-}
-
 bool HistogramPlot::takesPress(const QPoint& position) {
-  m_dragged = handleAt(position);
-  return m_dragged != Handle::none;
+  return m_handles.press(position);
 }
 
 bool HistogramPlot::takesDoubleClick(const QPoint& position) {
-  m_dragged = Handle::none;
-  if (handleAt(position) == Handle::none) {
+  m_handles.release();
+  if (m_handles.endAt(position) == ClippingHandles::End::none) {
     return false;
   }
   emit clippingReset();
   return true;
 }
 
-void HistogramPlot::dragTo(double key, bool finished) {
-  // The clipping range always holds zero, which must stay representable.
-  const double least = 1e-4 * std::max(m_view->profile->histogram.hi - m_view->profile->histogram.lo, 1e-30);
-  ValueRange range = m_view->clipping;
-  double lo = static_cast<double>(range.lo);
-  double hi = static_cast<double>(range.hi);
-  if (m_view->scheme.mapping != Mapping::asymmetric) {
-    hi = std::max(least, m_dragged == Handle::high ? key : -key);
-    lo = -hi;
-  } else if (m_dragged == Handle::high) {
-    hi = std::max(key, lo < 0.0 ? 0.0 : least);
-  } else {
-    lo = std::min(key, hi > 0.0 ? 0.0 : -least);
-  }
-  const auto rounded = [](double value) { return QString::number(value, 'g', 5).toDouble(); };
-  if (rounded(lo) < rounded(hi)) {
-    emit clippingDragged(rounded(lo), rounded(hi), finished);
-  }
-}
-
 void HistogramPlot::mouseMoveEvent(QMouseEvent* event) {
-  if (m_dragged != Handle::none && m_view) {
-    dragTo(xAxis->pixelToCoord(event->pos().x()), false);
+  if (m_handles.isDragged()) {
+    if (const auto range = m_handles.draggedTo(xAxis->pixelToCoord(event->pos().x()))) {
+      emit clippingDragged(range->first, range->second, false);
+    }
     return;
   }
-  setCursor(event->buttons() == Qt::NoButton && handleAt(event->pos()) != Handle::none ? Qt::SizeHorCursor
-                                                                                       : Qt::ArrowCursor);
+  const bool grabs =
+      event->buttons() == Qt::NoButton && m_handles.endAt(event->pos()) != ClippingHandles::End::none;
+  setCursor(grabs ? Qt::SizeHorCursor : Qt::ArrowCursor);
   Plot::mouseMoveEvent(event);
 }
 
 void HistogramPlot::mouseReleaseEvent(QMouseEvent* event) {
-  if (m_dragged != Handle::none && m_view) {
-    dragTo(xAxis->pixelToCoord(event->pos().x()), true);
-    m_dragged = Handle::none;
+  if (m_handles.isDragged()) {
+    if (const auto range = m_handles.draggedTo(xAxis->pixelToCoord(event->pos().x()))) {
+      emit clippingDragged(range->first, range->second, true);
+    }
+    m_handles.release();
     return;
   }
-  m_dragged = Handle::none;
   Plot::mouseReleaseEvent(event);
 }
 
 void HistogramPlot::keyPressEvent(QKeyEvent* event) {
   // Arrow keys narrow and widen the clipping range by one percent; with Shift only its low end (asymmetric
   // mappings).
-  if (canClip() && (event->key() == Qt::Key_Left || event->key() == Qt::Key_Right)) {
+  if (m_handles.canClip() && (event->key() == Qt::Key_Left || event->key() == Qt::Key_Right)) {
     const bool lowEnd = event->modifiers().testFlag(Qt::ShiftModifier);
-    m_dragged = lowEnd ? Handle::low : Handle::high;
-    const double at = static_cast<double>(lowEnd ? m_view->clipping.lo : m_view->clipping.hi);
-    const double step = 0.01 * std::max(std::abs(at), 1e-3 * xAxis->range().size());
-    dragTo(at + (event->key() == Qt::Key_Right ? step : -step), true);
-    m_dragged = Handle::none;
+    if (const auto range = m_handles.stepped(lowEnd ? ClippingHandles::End::low : ClippingHandles::End::high,
+                                             event->key() == Qt::Key_Right)) {
+      emit clippingDragged(range->first, range->second, true);
+    }
     return;
   }
   Plot::keyPressEvent(event);
-}
-
-QPoint HistogramPlot::handlePosition(bool high) const {
-  if (!m_view) {
-    return {};
-  }
-  const double at = static_cast<double>(high ? m_view->clipping.hi : m_view->clipping.lo);
-  return {static_cast<int>(std::lround(xAxis->coordToPixel(at))), axisRect()->center().y()};
 }
 
 PlotTable HistogramPlot::table() const {

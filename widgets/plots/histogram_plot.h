@@ -2,6 +2,7 @@
 // thread.
 #pragma once
 
+#include "widgets/plots/clipping_handles.h"
 #include "widgets/plots/plot.h"
 #include "widgets/viewmodels/layer_explorer.h"
 
@@ -24,7 +25,7 @@ public:
   PlotTable table() const override;
 
   /// The handles' positions in pixels of this widget, for tests that drag them.
-  QPoint handlePosition(bool high) const;
+  QPoint handlePosition(bool high) const { return m_handles.position(high); }
 
 signals:
   /// A handle is at a new place. `finished`: the drag ended there.
@@ -43,28 +44,18 @@ protected:
   void keyPressEvent(QKeyEvent* event) override;
 
 private:
-  enum class Handle { none, low, high };
-  Handle handleAt(const QPoint& position) const;
-  bool canClip() const;
-  bool showsHandles() const;
   void rebuild();
-  void placeHandles();
-  void dragTo(double key, bool finished);
+  void showClipping();
 
   std::shared_ptr<const LayerView> m_view;
   StepFill* m_fill;
   QCPGraph* m_floats;
   QCPGraph* m_quantized;
   QCPGraph* m_levels;
-  QCPItemRect* m_zones[2];
-  QCPItemLine* m_lines[2];
-  QCPItemText* m_grips[2];
-  QCPItemText* m_values[2];
-  QCPItemText* m_clippedShare;
+  ClippingHandles m_handles;
   QSharedPointer<QCPAxisTicker> m_linearTicker;
   bool m_logarithmic = true;
   int m_binsPerColumn = 8;
-  Handle m_dragged = Handle::none;
 };
 
 } // namespace halfstep

@@ -57,7 +57,7 @@ void TransferPlot::setView(std::shared_ptr<const LayerView> view) {
     m_identity->addData(-m_reach, -m_reach);
     m_identity->addData(m_reach, m_reach);
   }
-  setEmptyText(m_view ? QString() : tr("No layer selected"));
+  setEmptyText(m_view ? QString() : tr("Nothing to show"));
   m_transfer->setData(keys, values, true);
   dataChanged();
 }
