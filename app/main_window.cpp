@@ -268,7 +268,7 @@ void MainWindow::showModel() {
     facts << tr("opset %1").arg(opset->second);
   }
   facts << tr("%1 parameters").arg(QString::fromStdString(formatShortCount(model->parameters)))
-        << tr("%1 layers").arg(model->layers.size());
+        << (model->layers.size() == 1 ? tr("1 layer") : tr("%1 layers").arg(model->layers.size()));
   if (!plan.isEmpty()) {
     facts << QFileInfo(plan).fileName();
   }

@@ -9,6 +9,18 @@
 
 using namespace halfstep;
 
+namespace {
+
+std::pair<int, LayerSummary> figures(const Document& document, int layer, double noise) {
+  LayerSummary summary{document.scheme(layer), {}, 100, 8.0};
+  summary.errors.count = 1;
+  summary.errors.squares = 1.0;
+  summary.errors.squaredErrors = noise;
+  return {layer, summary};
+}
+
+} // namespace
+
 class LayersModelTest : public test::TestCase {
   Q_OBJECT
 private slots:
@@ -71,16 +83,33 @@ private slots:
     LayersProxyModel proxy(document, model);
     document.open(test::exampleModel(), test::int8Plan());
     document.setSchemes({1}, parseScheme("int4:group32").value());
-    const auto figures = [&](int layer, double noise) {
-      LayerSummary summary{document.scheme(layer), {}, 100, 8.0};
-      summary.errors.count = 1;
-      summary.errors.squares = 1.0;
-      summary.errors.squaredErrors = noise;
-      return std::pair(layer, summary);
-    };
-    document.setSummaries({figures(0, 1e-4), figures(1, 0.1)});
+    document.setSummaries({figures(document, 0, 1e-4), figures(document, 1, 0.1)});
     VERIFY_OK(proxy.setFilterText(text));
     QCOMPARE(proxy.shownLayers(), shown);
+  }
+
+  void rowsComeWithTheirFigures() {
+    Document document;
+    LayersModel model(document);
+    LayersProxyModel proxy(document, model);
+    QSignalSpy refiltered(&proxy, &LayersProxyModel::refiltered);
+    document.open(test::exampleModel(), test::int8Plan());
+    VERIFY_OK(proxy.setFilterText("sqnr<20"));
+    QCOMPARE(proxy.shownLayers(), std::vector<int>{});
+    document.setSummaries({figures(document, 0, 1e-4), figures(document, 1, 0.1)});
+    QVERIFY(refiltered.wait(10000));
+    QCOMPARE(proxy.shownLayers(), std::vector<int>{1});
+    // What an edit makes of a row that is there does not take it away…
+    document.setSchemes({1}, parseScheme("int16").value());
+    document.setSummaries({figures(document, 1, 1e-9), figures(document, 2, 0.1)});
+    QVERIFY(refiltered.wait(10000));
+    QCOMPARE(proxy.shownLayers(), (std::vector<int>{1, 2}));
+    // … and the same model again begins anew.
+    document.open(test::exampleModel(), test::int8Plan());
+    QCOMPARE(proxy.shownLayers(), std::vector<int>{});
+    document.setSummaries({figures(document, 0, 0.1), figures(document, 1, 1e-4)});
+    QVERIFY(refiltered.wait(10000));
+    QCOMPARE(proxy.shownLayers(), std::vector<int>{0});
   }
 
   void filterNamesWhatItDoesNotUnderstand() {

@@ -96,6 +96,10 @@ LayersPanel::LayersPanel(Document& document, Selection& selection, QWidget* pare
     layOutColumns();
     updateCount();
   });
+  connect(&m_proxy, &LayersProxyModel::refiltered, this, [this] {
+    updateCount();
+    readSelection();
+  });
   updateCount();
 }
 
@@ -143,13 +147,9 @@ void LayersPanel::applyFilter(const QString& text) {
 void LayersPanel::updateCount() {
   const int shown = m_proxy.rowCount();
   const int all = m_model.rowCount();
-  m_count->setText(shown == all ? tr("%n layer(s)", nullptr, all)
-                                : tr("%1 of %2 layers").arg(shown).arg(all));
-  if (shown == all && all == 1) {
-    m_count->setText(tr("1 layer"));
-  } else if (shown == all) {
-    m_count->setText(tr("%1 layers").arg(all));
-  }
+  m_count->setText(shown != all ? tr("%1 of %2 layers").arg(shown).arg(all)
+                   : all == 1   ? tr("1 layer")
+                                : tr("%1 layers").arg(all));
 }
 
 void LayersPanel::writeSelection() {

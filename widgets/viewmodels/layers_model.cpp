@@ -9,6 +9,20 @@
 
 namespace halfstep {
 
+namespace {
+
+/// Names come from files: a line break in one would take the next line of its cell.
+QString onOneLine(QString text) {
+  for (QChar& character : text) {
+    if (character.category() == QChar::Other_Control) {
+      character = QChar(QChar::ReplacementCharacter);
+    }
+  }
+  return text;
+}
+
+} // namespace
+
 QString operatorText(const Layer& layer) {
   QString text = QString::fromStdString(layer.op);
   const Shape& shape = layer.weight.shape();
@@ -115,7 +129,7 @@ QVariant LayersModel::textOf(int row, int column) const {
   const LayerSummary* figures = m_document.summary(row);
   switch (column) {
   case layerColumn:
-    return QString::fromStdString(layer.name);
+    return onOneLine(QString::fromStdString(layer.name));
   case sizeColumn:
     return QString::fromStdString(formatShortCount(static_cast<std::int64_t>(layer.parameters())));
   case schemeColumn:
@@ -263,10 +277,34 @@ LayersProxyModel::LayersProxyModel(Document& document, LayersModel& layers, QObj
   // Rows do not jump away while a person edits them; filter and order are renewed by setFilterText and
   // sort().
   setDynamicSortFilter(false);
+  constexpr int kTogether = 100; // milliseconds
+  m_judge.setSingleShot(true);
+  m_judge.setInterval(kTogether);
+  connect(&m_judge, &QTimer::timeout, this, &LayersProxyModel::judgeAgain);
+  connect(&layers, &QAbstractItemModel::modelAboutToBeReset, this, &LayersProxyModel::forget);
+  connect(&m_document, &Document::summariesChanged, this, [this](const std::vector<int>& changed) {
+    const bool isAwaited = std::any_of(changed.begin(), changed.end(), [this](int layer) {
+      const auto at = static_cast<std::size_t>(layer);
+      return at < m_verdicts.size() && m_verdicts[at] == Verdict::open;
+    });
+    if (isAwaited && !m_filter.isEmpty() && !m_judge.isActive()) {
+      m_judge.start();
+    }
+  });
+}
+
+void LayersProxyModel::judgeAgain() {
+  invalidateFilter();
+  emit refiltered();
+}
+
+void LayersProxyModel::forget() {
+  m_verdicts.clear();
 }
 
 Result<void> LayersProxyModel::setFilterText(const QString& text) {
   HALFSTEP_TRY(m_filter, LayerFilter::parse(text));
+  forget();
   invalidate();
   return {};
 }
@@ -280,7 +318,21 @@ std::vector<int> LayersProxyModel::shownLayers() const {
 }
 
 bool LayersProxyModel::filterAcceptsRow(int sourceRow, const QModelIndex&) const {
-  return m_filter.matches(m_document, sourceRow);
+  const auto row = static_cast<std::size_t>(sourceRow);
+  if (row >= m_verdicts.size()) {
+    m_verdicts.resize(static_cast<std::size_t>(m_document.layerCount()), Verdict::open);
+  }
+  if (row >= m_verdicts.size()) {
+    return false; // between two models
+  }
+  if (m_verdicts[row] == Verdict::open) {
+    const bool matches = m_filter.matches(m_document, sourceRow);
+    if (m_document.summary(sourceRow) == nullptr) {
+      return matches;
+    }
+    m_verdicts[row] = matches ? Verdict::shown : Verdict::hidden;
+  }
+  return m_verdicts[row] == Verdict::shown;
 }
 
 } // namespace halfstep

@@ -7,6 +7,7 @@
 
 #include <QAbstractTableModel>
 #include <QSortFilterProxyModel>
+#include <QTimer>
 
 namespace halfstep {
 
@@ -68,17 +69,30 @@ class LayersProxyModel : public QSortFilterProxyModel {
 public:
   LayersProxyModel(Document& document, LayersModel& layers, QObject* parent = nullptr);
 
-  /// An error leaves the filter as it was.
+  /// An error leaves the filter as it was. A row that was judged by its figures stays or stays away until the
+  /// next filter, whatever an edit makes of them; one whose figures are to come is judged when they are
+  /// there.
   Result<void> setFilterText(const QString& text);
   /// The layers that are shown, in the shown order.
   std::vector<int> shownLayers() const;
+
+signals:
+  /// Rows came or went because their figures did.
+  void refiltered();
 
 protected:
   bool filterAcceptsRow(int sourceRow, const QModelIndex& sourceParent) const override;
 
 private:
+  enum class Verdict : std::uint8_t { open, shown, hidden };
+
+  void judgeAgain();
+  void forget();
+
   Document& m_document;
   LayerFilter m_filter;
+  mutable std::vector<Verdict> m_verdicts; ///< of every layer
+  QTimer m_judge;                          ///< figures come in by the dozen
 };
 
 /// "Conv 3×3", "Gemm", "LSTM": the operator with the kernel's size where it has one.
