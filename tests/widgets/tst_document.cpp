@@ -51,6 +51,32 @@ private slots:
     QVERIFY(document.scheme(1) == scheme("int8"));
   }
 
+  void aDragIsComparedWithWhatWasBefore() {
+    Document document;
+    document.open(test::exampleModel(), test::int8Plan());
+    const auto compute = [&](double squaredErrors) {
+      LayerSummary summary{document.scheme(1), {}, 100, 8.0};
+      summary.errors.squaredErrors = squaredErrors;
+      document.setSummaries({{1, summary}});
+    };
+    compute(1.0);
+    for (int i = 1; i <= 3; ++i) {
+      Scheme dragged = scheme("int8");
+      dragged.range = {RangeRule::Kind::fixed, 0.0, -0.01 * i, 0.01 * i};
+      document.setSchemes({1}, dragged, 7);
+      QCOMPARE(document.previousSummary(1)->errors.squaredErrors, 1.0); // while it is computed, too
+      compute(1.0 + i);
+      QCOMPARE(document.previousSummary(1)->errors.squaredErrors, 1.0);
+    }
+    document.setSchemes({1}, scheme("int4"));
+    QCOMPARE(document.previousSummary(1)->errors.squaredErrors, 4.0);
+    compute(9.0);
+    QCOMPARE(document.previousSummary(1)->errors.squaredErrors, 4.0);
+    document.undoStack().undo();
+    compute(4.0);
+    QCOMPARE(document.previousSummary(1)->errors.squaredErrors, 9.0);
+  }
+
   void plansComeAndGo() {
     Document document;
     document.open(test::exampleModel(), test::int8Plan());

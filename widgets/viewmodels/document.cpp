@@ -148,14 +148,17 @@ void Document::setSchemes(const std::vector<int>& layers, const Scheme& scheme, 
   const QString text = changed.size() == 1
                            ? tr("%1 for %2").arg(what, QString::fromStdString(layer(changed.front()).name))
                            : tr("%1 for %2 layers").arg(what).arg(changed.size());
+  m_gesture = gesture;
   m_undo.push(new PlanEdit(*this, std::move(changed), std::move(after), gesture, text));
+  m_gesture = -1;
 }
 
-void Document::setActivations(const std::vector<int>& layers, const ActivationScheme& activations) {
+void Document::setActivations(const std::vector<int>& layers, const ActivationScheme& activations,
+                              int gesture) {
   std::vector<int> changed;
   std::vector<LayerPlan> after;
   for (const int layer : layers) {
-    if (layerPlan(layer).activations != activations) {
+    if (layerPlan(layer).activations != activations || gesture >= 0) {
       changed.push_back(layer);
       after.push_back({scheme(layer), activations});
     }
@@ -167,7 +170,7 @@ void Document::setActivations(const std::vector<int>& layers, const ActivationSc
   const QString text = changed.size() == 1
                            ? tr("%1 into %2").arg(what, QString::fromStdString(layer(changed.front()).name))
                            : tr("%1 into %2 layers").arg(what).arg(changed.size());
-  m_undo.push(new PlanEdit(*this, std::move(changed), std::move(after), -1, text));
+  m_undo.push(new PlanEdit(*this, std::move(changed), std::move(after), gesture, text));
 }
 
 void Document::setPlan(const Plan& plan, const QString& undoText) {
@@ -272,6 +275,11 @@ void Document::applyVersions(const std::vector<PlanVersion>& versions) {
 void Document::applyPlans(const std::vector<int>& layers, const std::vector<LayerPlan>& plans) {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     m_plans[static_cast<std::size_t>(layers[i])] = plans[i];
+    Figures& figures = m_figures[static_cast<std::size_t>(layers[i])];
+    if (m_gesture >= 0 && figures.gesture != m_gesture && figures.current) {
+      figures.previous = figures.current;
+    }
+    figures.gesture = m_gesture;
   }
   emit plansChanged(layers);
 }
@@ -291,7 +299,8 @@ const LayerSummary* Document::summary(int index) const {
 const LayerSummary* Document::previousSummary(int index) const {
   const Figures& figures = m_figures[static_cast<std::size_t>(index)];
   // While the present scheme is being computed, the newest figures there are belong to the one before.
-  const auto& candidate = summary(index) != nullptr ? figures.previous : figures.current;
+  const bool isPresent = summary(index) != nullptr || figures.gesture >= 0;
+  const auto& candidate = isPresent ? figures.previous : figures.current;
   return candidate ? &*candidate : nullptr;
 }
 
@@ -299,7 +308,7 @@ void Document::setSummaries(std::vector<std::pair<int, LayerSummary>> summaries)
   std::vector<int> layers;
   for (auto& [index, summary] : summaries) {
     Figures& figures = m_figures[static_cast<std::size_t>(index)];
-    if (figures.current && figures.current->scheme != summary.scheme) {
+    if (figures.current && figures.current->scheme != summary.scheme && figures.gesture < 0) {
       figures.previous = std::move(figures.current);
     }
     figures.current = std::move(summary);

@@ -57,8 +57,8 @@ public:
   QUndoStack& undoStack() { return m_undo; }
   /// One undo step. Consecutive calls with the same `gesture` ≥ 0 (a drag) become one step.
   void setSchemes(const std::vector<int>& layers, const Scheme& scheme, int gesture = -1);
-  /// One undo step: what the layers' inputs are quantized to.
-  void setActivations(const std::vector<int>& layers, const ActivationScheme& activations);
+  /// One undo step: what the layers' inputs are quantized to. Calls with the same `gesture` ≥ 0 become one.
+  void setActivations(const std::vector<int>& layers, const ActivationScheme& activations, int gesture = -1);
   /// One undo step; layers that the plan does not name get its fallback.
   void setPlan(const Plan& plan, const QString& undoText);
   /// The same with the plan's versions in place of the present ones: one undo step.
@@ -96,7 +96,7 @@ public:
 
   /// Figures for the layer's present scheme; nothing while they are not computed.
   const LayerSummary* summary(int index) const;
-  /// Older figures that the present ones can be compared with.
+  /// Older figures that the present ones can be compared with: of a drag, those from before it.
   const LayerSummary* previousSummary(int index) const;
   /// Figures of some layers, by index; announced together.
   void setSummaries(std::vector<std::pair<int, LayerSummary>> figures);
@@ -121,6 +121,7 @@ private:
   struct Figures {
     std::optional<LayerSummary> current;
     std::optional<LayerSummary> previous;
+    int gesture = -1; ///< the drag that `current` is of; `previous` stays what was there before it
   };
 
   std::shared_ptr<const Model> m_model;
@@ -128,6 +129,7 @@ private:
   LayerPlan m_fallback;
   std::vector<LayerPlan> m_plans;
   std::vector<Figures> m_figures;
+  int m_gesture = -1; ///< of the edit that is being applied
   QUndoStack m_undo;
   QString m_planPath;
   std::optional<DataSettings> m_data;

@@ -132,10 +132,16 @@ void PlanQuantizer::startIfNeeded() {
 }
 
 void PlanQuantizer::take(quint64 run, const std::vector<std::pair<int, LayerSummary>>& figures) {
-  if (run < m_oldestRun || figures.empty()) {
+  if (run < m_oldestRun) {
     return;
   }
-  m_document.setSummaries(figures);
+  auto present = figures;
+  std::erase_if(present, [&](const auto& layer) { // of a scheme that was replaced while the run was cancelled
+    return layer.second.scheme != m_document.scheme(layer.first);
+  });
+  if (!present.empty()) {
+    m_document.setSummaries(std::move(present));
+  }
 }
 
 } // namespace halfstep
