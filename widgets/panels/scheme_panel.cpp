@@ -12,6 +12,7 @@
 #include <QMenu>
 #include <QPushButton>
 #include <QScrollArea>
+#include <QScrollBar>
 #include <QVBoxLayout>
 
 #include <cmath>
@@ -25,6 +26,28 @@ namespace {
 LayerSummary summaryOf(const LayerView& view) {
   return {view.scheme, view.quantization->total, view.quantization->bytes, view.quantization->bitsPerWeight};
 }
+
+/// Scrolls up and down only: never narrower than what it holds, in whatever font.
+class ColumnArea : public QScrollArea {
+public:
+  using QScrollArea::QScrollArea;
+
+  QSize minimumSizeHint() const override {
+    QSize size = QScrollArea::minimumSizeHint();
+    if (widget() != nullptr) {
+      size.setWidth(widget()->minimumSizeHint().width() + verticalScrollBar()->sizeHint().width());
+    }
+    return size;
+  }
+
+protected:
+  bool eventFilter(QObject* watched, QEvent* event) override {
+    if (event->type() == QEvent::LayoutRequest) {
+      updateGeometry();
+    }
+    return QScrollArea::eventFilter(watched, event);
+  }
+};
 
 } // namespace
 
@@ -95,7 +118,7 @@ void SchemePanel::layOut() {
   layout->addWidget(m_figures);
   layout->addStretch(1);
 
-  auto* scroll = new QScrollArea(this);
+  auto* scroll = new ColumnArea(this);
   scroll->setWidgetResizable(true);
   scroll->setFrameShape(QFrame::NoFrame);
   scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
@@ -104,7 +127,6 @@ void SchemePanel::layOut() {
   auto* outer = new QVBoxLayout(this);
   outer->setContentsMargins(0, 0, 0, 0);
   outer->addWidget(scroll);
-  setMinimumWidth(276);
 }
 
 void SchemePanel::applyChange(const std::function<Scheme(Scheme)>& change) {
@@ -112,7 +134,10 @@ void SchemePanel::applyChange(const std::function<Scheme(Scheme)>& change) {
   std::map<std::string, std::pair<Scheme, std::vector<int>>> edits;
   QString refused;
   for (const int layer : m_selection.layers()) {
-    const Scheme scheme = change(m_document.scheme(layer));
+    Scheme scheme = change(m_document.scheme(layer));
+    if (!scheme.method.empty() && !checkSupported(scheme)) { // of a plan made elsewhere; no control shows it
+      scheme.method.clear();
+    }
     if (const auto supported = checkSupported(scheme); !supported) {
       refused = QString::fromStdString(supported.error().message());
       continue;

@@ -35,7 +35,6 @@ void SegmentedControl::setChoices(const std::vector<Choice>& choices) {
     made->setProperty("role", "segment");
     made->setProperty(kValue, choice.value);
     made->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
-    made->setMinimumWidth(fontMetrics().horizontalAdvance(choice.text) + 4); // the style would ask for more
     made->installEventFilter(this);
     connect(made, &QToolButton::clicked, this, [this, value = choice.value] {
       setCurrentValue(value); // a second click leaves it chosen
@@ -44,6 +43,27 @@ void SegmentedControl::setChoices(const std::vector<Choice>& choices) {
     const int index = static_cast<int>(m_buttons.size());
     m_grid->addWidget(made, index / m_columns, index % m_columns);
     m_buttons.push_back(made);
+  }
+  fitButtons();
+}
+
+void SegmentedControl::fitButtons() {
+  for (QToolButton* button : m_buttons) {
+    button->ensurePolished(); // before, it has the desktop's font
+    button->setMinimumWidth(button->fontMetrics().horizontalAdvance(button->text()) +
+                            4); // the style asks more
+  }
+}
+
+void SegmentedControl::showEvent(QShowEvent* event) {
+  fitButtons();
+  QWidget::showEvent(event);
+}
+
+void SegmentedControl::changeEvent(QEvent* event) {
+  QWidget::changeEvent(event);
+  if (event->type() == QEvent::FontChange || event->type() == QEvent::StyleChange) {
+    fitButtons();
   }
 }
 

@@ -37,9 +37,13 @@ signals:
 
 protected:
   bool eventFilter(QObject* watched, QEvent* event) override;
+  void showEvent(QShowEvent* event) override;
+  void changeEvent(QEvent* event) override;
 
 private:
   void moveFocus(int from, int step);
+  /// As wide as the text at least, in the font that the style gives the buttons.
+  void fitButtons();
 
   QGridLayout* m_grid;
   int m_columns;
