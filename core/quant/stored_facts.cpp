@@ -58,18 +58,27 @@ Result<StoredFacts> storedFacts(const StoredQuantization& stored, const JobConte
     facts.lowestCode = piece == 0 ? ranges[0].lo : std::min(facts.lowestCode, ranges[piece].lo);
     facts.highestCode = piece == 0 ? ranges[0].hi : std::max(facts.highestCode, ranges[piece].hi);
   }
-  HALFSTEP_TRY(const std::vector<float> scales, toFloats(stored.scales, context));
+  HALFSTEP_TRY(std::vector<float> scales, toFloats(stored.scales, context));
   facts.scales = scales.size();
   const Range scaleRange = rangeOf(scales);
   facts.smallestScale = scaleRange.lo;
   facts.largestScale = scaleRange.hi;
+  facts.scaleValues = std::move(scales);
   if (stored.zeroPoints) {
-    HALFSTEP_TRY(const std::vector<float> zeroPoints, toFloats(*stored.zeroPoints, context));
+    HALFSTEP_TRY(std::vector<float> zeroPoints, toFloats(*stored.zeroPoints, context));
     const Range zeroPointRange = rangeOf(zeroPoints);
     facts.smallestZeroPoint = zeroPointRange.lo;
     facts.largestZeroPoint = zeroPointRange.hi;
+    facts.zeroPointValues = std::move(zeroPoints);
   }
   return facts;
+}
+
+std::optional<std::size_t> StoredFacts::scaleOf(std::size_t channel, std::size_t channels) const {
+  if (scaleValues.size() == 1) {
+    return 0;
+  }
+  return scaleValues.size() == channels ? std::optional(channel) : std::nullopt;
 }
 
 std::string storedText(const StoredFacts& facts) {

@@ -5,7 +5,9 @@
 #include "core/model/model.h"
 #include "core/support/job_context.h"
 
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace halfstep {
 
@@ -18,9 +20,14 @@ struct StoredFacts {
   double largestScale = 0.0;
   double smallestZeroPoint = 0.0; ///< 0 where the file has none
   double largestZeroPoint = 0.0;
+  std::vector<float> scaleValues;     ///< all, in the file's order
+  std::vector<float> zeroPointValues; ///< as many; empty where the file has none
+
+  /// The scale's number in `scaleValues` for one of `channels` channels, where each has one or all share one.
+  std::optional<std::size_t> scaleOf(std::size_t channel, std::size_t channels) const;
 };
 
-/// Reads all codes once. Peak memory: 4 bytes a scale. Errors (`unsupported`): codes without numbers;
+/// Reads all codes once. Memory: 8 bytes a scale. Errors (`unsupported`): codes without numbers;
 /// cancelled.
 Result<StoredFacts> storedFacts(const StoredQuantization& stored, const JobContext& context);
 

@@ -4,6 +4,8 @@
 #include "widgets/plots/step_fill.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace halfstep {
 
@@ -58,7 +60,7 @@ int ChannelRangePlot::channelCount() const {
 void ChannelRangePlot::setView(std::shared_ptr<const LayerView> view) {
   const bool otherLayer = !m_view || !view || m_view->layer != view->layer;
   m_view = std::move(view);
-  setEmptyText(m_view ? QString() : tr("No layer selected"));
+  setEmptyText(m_view ? QString() : tr("Nothing to show"));
   rebuild();
   if (otherLayer) {
     showAll();
@@ -136,10 +138,27 @@ QString ChannelRangePlot::describe(double key, double) const {
   const auto index = static_cast<std::size_t>(channel);
   const ValueRange& range = m_view->profile->channelRanges[index];
   const ErrorSums& errors = m_view->quantization->channels[index];
-  return tr("channel %1: %2 to %3\nSQNR %4 dB, %5 clipped")
-      .arg(channel)
-      .arg(number(range.lo), number(range.hi), QString::fromStdString(formatReal(errors.sqnrDb())),
-           QString::fromStdString(formatShare(errors.clippedShare())));
+  const QString text =
+      tr("channel %1: %2 to %3\nSQNR %4 dB, %5 clipped")
+          .arg(channel)
+          .arg(number(range.lo), number(range.hi), QString::fromStdString(formatReal(errors.sqnrDb())),
+               QString::fromStdString(formatShare(errors.clippedShare())));
+  const auto [scale, zeroPoint] = inTheFile(index);
+  return std::isnan(scale) ? text
+                           : text + tr("\nin the file: scale %1, zero point %2")
+                                        .arg(QString::fromStdString(formatReal(scale)),
+                                             QString::fromStdString(formatReal(zeroPoint)));
+}
+
+std::pair<double, double> ChannelRangePlot::inTheFile(std::size_t channel) const {
+  const StoredFacts* stored = m_view->stored.get();
+  const auto at = stored ? stored->scaleOf(channel, static_cast<std::size_t>(channelCount())) : std::nullopt;
+  if (!at) {
+    constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+    return {kNone, kNone};
+  }
+  return {static_cast<double>(stored->scaleValues[*at]),
+          *at < stored->zeroPointValues.size() ? static_cast<double>(stored->zeroPointValues[*at]) : 0.0};
 }
 
 void ChannelRangePlot::clicked(const QPoint& at) {
@@ -160,7 +179,11 @@ PlotTable ChannelRangePlot::table() const {
   PlotTable table;
   table.headers = QStringList{tr("channel"),   tr("smallest"), tr("largest"), tr("standard deviation"),
                               tr("clip from"), tr("clip to"),  tr("MSE"),     tr("SQNR dB")};
-  table.columns.resize(8);
+  const bool isStored = channelCount() > 0 && !std::isnan(inTheFile(0).first);
+  if (isStored) {
+    table.headers << tr("scale in the file") << tr("zero point in the file");
+  }
+  table.columns.resize(static_cast<std::size_t>(table.headers.size()));
   for (std::size_t i = 0; i < static_cast<std::size_t>(channelCount()); ++i) {
     const ValueRange& clip = m_view->channelClipping[std::min(i, m_view->channelClipping.size() - 1)];
     const ErrorSums& errors = m_view->quantization->channels[i];
@@ -171,7 +194,9 @@ PlotTable ChannelRangePlot::table() const {
                           static_cast<double>(clip.lo),
                           static_cast<double>(clip.hi),
                           errors.mse(),
-                          errors.sqnrDb()};
+                          errors.sqnrDb(),
+                          isStored ? inTheFile(i).first : 0.0,
+                          isStored ? inTheFile(i).second : 0.0};
     for (std::size_t column = 0; column < table.columns.size(); ++column) {
       table.columns[column].push_back(row[column]);
     }

@@ -30,6 +30,9 @@ protected:
 private:
   void rebuild();
   int channelCount() const;
+  /// Scale and zero point of a channel of a weight that the file holds quantized; NaN where it is none, or
+  /// where its channels have several.
+  std::pair<double, double> inTheFile(std::size_t channel) const;
 
   std::shared_ptr<const LayerView> m_view;
   StepFill* m_fill;
