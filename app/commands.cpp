@@ -42,6 +42,26 @@ QString fewLines(const QStringList& lines) {
              : lines.mid(0, kMost).join('\n') + QObject::tr("\n… and %1 more").arg(lines.size() - kMost);
 }
 
+/// "input=N,3,H,W; state=2,N,128": the inputs whose shapes the model leaves open; empty where there are none.
+QString openShapes(const Model& model) {
+  QStringList open;
+  for (const ValueInfo& input : model.graph.inputs) {
+    QStringList dimensions;
+    bool isOpen = !input.hasShape;
+    for (const Dimension& dimension : input.shape) {
+      isOpen = isOpen || dimension.value < 0;
+      dimensions << (dimension.value >= 0      ? QString::number(dimension.value)
+                     : !dimension.name.empty() ? QString::fromStdString(dimension.name)
+                                               : QStringLiteral("?"));
+    }
+    if (isOpen && input.container.empty()) {
+      open << QString::fromStdString(input.name) + '=' +
+                  (input.hasShape ? dimensions.join(',') : QStringLiteral("…"));
+    }
+  }
+  return open.join(QStringLiteral("; "));
+}
+
 } // namespace
 
 Commands::Commands(Session& session, QWidget& window)
@@ -141,10 +161,14 @@ void Commands::makeActions() {
                    [this] { m_session.drawSamples(); });
   m_saveCalibration =
       add("save_calibration", tr("&Save calibration…"), {}, tr("Write the activations' statistics as HDF5"),
-          [this] { calibrationDialog(true); });
-  m_openCalibration =
-      add("open_calibration", tr("Open &calibration…"), {},
-          tr("Use a saved calibration instead of measuring"), [this] { calibrationDialog(false); });
+          [this] { calibrationDialog(CalibrationUse::save); });
+  m_openCalibration = add("open_calibration", tr("Open &calibration…"), {},
+                          tr("Use a saved calibration instead of measuring"),
+                          [this] { calibrationDialog(CalibrationUse::open); });
+  m_compareCalibration = add("compare_calibration", tr("Co&mpare calibration with…"), {},
+                             tr("How much the values of another set of samples, saved as a calibration, "
+                                "differ from the present ones"),
+                             [this] { calibrationDialog(CalibrationUse::compare); });
   m_savePng = add("save_plot_png", tr("Save plot as &PNG…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_E),
                   tr("Save the plot that has the focus, or the page's first, as a picture"),
                   [this] { emit plotSaveRequested(QStringLiteral("png")); });
@@ -166,7 +190,7 @@ void Commands::fillMenuBar(QMenuBar& bar, const QList<QAction*>& panels) {
   file->addActions({m_openPlan, m_savePlan, m_savePlanAs});
   m_data->addActions({m_openData, m_drawData});
   m_data->addSeparator();
-  m_data->addActions({m_openCalibration, m_saveCalibration});
+  m_data->addActions({m_openCalibration, m_saveCalibration, m_compareCalibration});
   file->addMenu(m_data);
   file->addMenu(m_export);
   file->addActions({m_savePng, m_saveSvg});
@@ -239,7 +263,9 @@ void Commands::updateActions() {
   }
   m_export->setEnabled(any);
   m_openCalibration->setEnabled(any);
-  m_saveCalibration->setEnabled(any && m_session.analysis().calibration());
+  for (QAction* action : {m_saveCalibration, m_compareCalibration}) {
+    action->setEnabled(any && m_session.analysis().calibration());
+  }
 }
 
 void Commands::fillRecent() {
@@ -268,15 +294,30 @@ void Commands::fillExports() {
   m_export->setToolTipsVisible(true);
 }
 
-void Commands::calibrationDialog(bool save) {
-  auto* dialog = new QFileDialog(&m_window, save ? tr("Save calibration") : tr("Open calibration"), {},
-                                 tr("Calibrations (*.h5 *.hdf5)"));
+void Commands::calibrationDialog(CalibrationUse use) {
+  const bool save = use == CalibrationUse::save;
+  auto* dialog = new QFileDialog(&m_window,
+                                 save                             ? tr("Save calibration")
+                                 : use == CalibrationUse::compare ? tr("Compare calibration with")
+                                                                  : tr("Open calibration"),
+                                 {}, tr("Calibrations (*.h5 *.hdf5)"));
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setAcceptMode(save ? QFileDialog::AcceptSave : QFileDialog::AcceptOpen);
   dialog->setFileMode(save ? QFileDialog::AnyFile : QFileDialog::ExistingFile);
   dialog->setDefaultSuffix(QStringLiteral("h5"));
-  connect(dialog, &QFileDialog::fileSelected, this, [this, save](const QString& path) {
-    save ? m_session.saveCalibration(path) : m_session.openCalibration(path);
+  connect(dialog, &QFileDialog::fileSelected, this, [this, use](const QString& path) {
+    switch (use) {
+    case CalibrationUse::save:
+      m_session.saveCalibration(path);
+      break;
+    case CalibrationUse::open:
+      m_session.openCalibration(path);
+      break;
+    case CalibrationUse::compare:
+      m_session.compareCalibration(path);
+      emit pageRequested(QStringLiteral("activations"));
+      break;
+    }
   });
   dialog->open();
 }
@@ -287,7 +328,7 @@ void Commands::openDataDialog() {
       [this](const DataSettings& settings, std::function<void(Result<DataPreview>)> done) {
         m_session.openData(settings, std::move(done));
       },
-      &m_window);
+      openShapes(*m_session.document().model()), &m_window);
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   connect(dialog, &DataDialog::chosen, this,
           [this](const DataSettings& settings, const DataPreview& preview) {

@@ -63,7 +63,8 @@ private:
   void saveLogDialog();
   void showAbout();
   void openDataDialog();
-  void calibrationDialog(bool save);
+  enum class CalibrationUse { save, open, compare };
+  void calibrationDialog(CalibrationUse use);
 
   Session& m_session;
   QWidget& m_window;
@@ -94,6 +95,7 @@ private:
   QAction* m_drawData = nullptr;
   QAction* m_saveCalibration = nullptr;
   QAction* m_openCalibration = nullptr;
+  QAction* m_compareCalibration = nullptr;
 };
 
 } // namespace halfstep

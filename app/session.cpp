@@ -1,5 +1,6 @@
 #include "app/session.h"
 
+#include "core/analysis/synthetic_samples.h"
 #include "core/io/atomic_file.h"
 #include "core/io/data_set.h"
 #include "core/io/plan_file.h"
@@ -35,6 +36,22 @@ Result<void> readPlan(const std::string& reference, Opened& opened) {
   HALFSTEP_TRY(opened.plan, loadPlan(wanted.file));
   opened.version = wanted.version;
   return {};
+}
+
+/// What the plan says of this model that cannot be done, a line each.
+std::vector<std::string> mismatches(const Plan& plan, const Model& model, const std::string& sha256) {
+  std::vector<std::string> found = planMismatches(plan, model, sha256);
+  for (const Layer& layer : model.layers) {
+    const LayerPlan& own = plan.forLayer(layer.name);
+    for (const auto& checked :
+         {checkSupported(own.weights),
+          checkSupportedForActivations(own.activations.scheme, own.activations.dynamic)}) {
+      if (!checked) {
+        found.push_back("Layer " + layer.name + ": " + checked.error().what + ".");
+      }
+    }
+  }
+  return found;
 }
 
 QStringList lines(const std::vector<std::string>& texts) {
@@ -121,10 +138,7 @@ void Session::openModel(const QString& path, const QString& planPath) {
                    .empty()) { // an edit of the plan that was opened: the file still holds the other
             static_cast<void>(m_document.restoreVersion(QString::fromStdString(opened->version)));
           }
-          if (const auto mismatches = planMismatches(*opened->plan, *opened->model, {});
-              !mismatches.empty()) {
-            emit planMismatched(lines(mismatches));
-          }
+          tellMismatches(mismatches(*opened->plan, *opened->model, {}));
         }
         rememberFile(QFileInfo(path).absoluteFilePath());
         emit this->opened();
@@ -134,6 +148,11 @@ void Session::openModel(const QString& path, const QString& planPath) {
 void Session::takeModel(std::shared_ptr<const Model> model, const std::optional<Plan>& plan) {
   Plan start;
   start.fallback.weights = defaultScheme(NumberFormat::int8);
+  for (const Layer& layer : model->layers) {
+    if (layer.stored) { // quantized in the file: stays as it is until somebody wants it otherwise
+      start.layers[layer.name] = {};
+    }
+  }
   std::optional<std::size_t> stays; // the layer in view, where the same file is read again
   if (const auto& before = m_document.model();
       before && before->path == model->path && m_selection.currentLayer() >= 0) {
@@ -164,8 +183,30 @@ void Session::hashInBackground() {
       [this, model = m_document.model()](Result<std::string> hash) {
         if (hash && m_document.model() == model) {
           m_document.setModelHash(*hash);
+          warnOfAnotherFile();
         }
       });
+}
+
+void Session::warnOfAnotherFile() {
+  const auto& plan = m_document.savedPlan();
+  if (!plan) {
+    return;
+  }
+  // Layers that the model has not were told when the plan was opened; the hash is known since now.
+  std::vector<std::string> found = planMismatches(*plan, *m_document.model(), m_document.modelHash());
+  const std::vector<std::string> told = planMismatches(*plan, *m_document.model(), {});
+  found.resize(found.size() - told.size()); // what the hash says comes first
+  tellMismatches(found);
+}
+
+void Session::tellMismatches(const std::vector<std::string>& found) {
+  for (const QString& line : lines(found)) {
+    m_log.add(LogModel::Level::warning, line);
+  }
+  if (!found.empty()) {
+    emit planMismatched(lines(found));
+  }
 }
 
 void Session::openData(const DataSettings& settings, std::function<void(const Result<DataPreview>&)> done) {
@@ -181,6 +222,10 @@ void Session::openData(const DataSettings& settings, std::function<void(const Re
   m_jobs.start<DataPreview>(
       {Lane::batch, tr("Open data"), QStringLiteral("data"), true},
       [model, settings, readers](const JobContext& context) -> Result<DataPreview> {
+        if (settings.source.empty()) {
+          HALFSTEP_TRY(auto drawn, SyntheticSamples::create(*model, syntheticSettings(settings)));
+          return previewOf(std::move(drawn), *model, kShown, context);
+        }
         HALFSTEP_TRY(auto samples,
                      openDataSet(settings.source, *model, settings, readers, context.part(0.0, 0.5)));
         return previewOf(std::move(samples), *model, kShown, context.part(0.5, 1.0));
@@ -225,6 +270,19 @@ void Session::saveCalibration(const QString& path) {
 }
 
 void Session::openCalibration(const QString& path) {
+  readCalibration(path, [this](std::shared_ptr<const Calibration> calibration) {
+    m_analysis.setCalibration(std::move(calibration));
+  });
+}
+
+void Session::compareCalibration(const QString& path) {
+  readCalibration(path, [this, path](std::shared_ptr<const Calibration> calibration) {
+    m_analysis.compareCalibration(std::move(calibration), QFileInfo(path).fileName());
+  });
+}
+
+void Session::readCalibration(const QString& path,
+                              std::function<void(std::shared_ptr<const Calibration>)> take) {
   const CalibrationStore* store = m_plugins.calibrationStore();
   const auto model = m_document.model();
   if (store == nullptr || !model) {
@@ -236,7 +294,7 @@ void Session::openCalibration(const QString& path) {
         return store->load(source, context);
       },
       this,
-      [this, model](const Result<StoredCalibration>& stored) {
+      [this, model, take = std::move(take)](const Result<StoredCalibration>& stored) {
         if (!stored) {
           emit failed(QString::fromStdString(stored.error().message()));
         } else if (m_document.model() == model) {
@@ -246,7 +304,7 @@ void Session::openCalibration(const QString& path) {
                 LogModel::Level::warning,
                 tr("The calibration is of another file, %1").arg(QString::fromStdString(stored->modelFile)));
           }
-          m_analysis.setCalibration(stored->calibration);
+          take(stored->calibration);
         }
       });
 }
@@ -321,13 +379,7 @@ void Session::takePlan(const QString& path, const Plan& plan) {
     openPlansData();
   }
   m_log.add(LogModel::Level::information, tr("Opened the plan %1").arg(path));
-  const auto mismatches = planMismatches(plan, *m_document.model(), m_document.modelHash());
-  if (!mismatches.empty()) {
-    for (const QString& line : lines(mismatches)) {
-      m_log.add(LogModel::Level::warning, line);
-    }
-    emit planMismatched(lines(mismatches));
-  }
+  tellMismatches(mismatches(plan, *m_document.model(), m_document.modelHash()));
   emit planOpened(path);
 }
 

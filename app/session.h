@@ -58,6 +58,8 @@ public:
   /// Writes the calibration, or reads one in its place; ends in calibrationSaved() or failed().
   void saveCalibration(const QString& path);
   void openCalibration(const QString& path);
+  /// Lays the values of a saved calibration over the present one's.
+  void compareCalibration(const QString& path);
   /// Back to samples drawn at random.
   void drawSamples();
   /// Reads a plan in the background for the open model: one undo step. What does not match is told by
@@ -92,8 +94,14 @@ signals:
   void recentFilesChanged();
 
 private:
+  /// Reads a calibration in the background, says where it is of another model, and hands it over.
+  void readCalibration(const QString& path, std::function<void(std::shared_ptr<const Calibration>)> take);
   void takeModel(std::shared_ptr<const Model> model, const std::optional<Plan>& plan);
   void hashInBackground();
+  /// Once the file's hash is known: that the plan was made for another one.
+  void warnOfAnotherFile();
+  /// Says them, if there are any.
+  void tellMismatches(const std::vector<std::string>& found);
   void openPlansData();
   void openPlansModel(const QString& path, const Plan& plan);
   void takePlan(const QString& path, const Plan& plan);

@@ -24,29 +24,6 @@ Result<void> set(const char* option, const std::string& text, Parse parse, Membe
   return {};
 }
 
-/// "NAME=1,3,224,224".
-Result<void> addShape(const std::string& text, DataSettings& settings) {
-  const Error wrong{ErrorKind::usage, "--shape " + text + ": expected NAME=1,3,224,224"};
-  const std::size_t equals = text.rfind('=');
-  if (equals == std::string::npos || equals == 0) {
-    return wrong;
-  }
-  std::vector<std::int64_t> shape;
-  const char* at = text.data() + equals + 1;
-  const char* end = text.data() + text.size();
-  while (at < end) {
-    std::int64_t dimension = 0;
-    const auto [next, error] = std::from_chars(at, end, dimension);
-    if (error != std::errc() || (next != end && (*next != ',' || next + 1 == end))) {
-      return wrong;
-    }
-    shape.push_back(dimension);
-    at = next == end ? end : next + 1;
-  }
-  settings.shapes[text.substr(0, equals)] = std::move(shape);
-  return {};
-}
-
 } // namespace
 
 void addDataOptions(const CommandParser& parser, DataOptions& options) {
@@ -94,7 +71,12 @@ Result<DataSettings> dataSettingsFor(const DataOptions& options, const std::opti
     settings.tokenizer = options.tokenizer;
   }
   for (const std::string& shape : options.shapes) {
-    HALFSTEP_CHECK(addShape(shape, settings));
+    auto parsed = parseInputShape(shape);
+    if (!parsed) {
+      parsed.error().what = "--shape: " + parsed.error().what;
+      return parsed.error();
+    }
+    settings.shapes.insert_or_assign(std::move(parsed->first), std::move(parsed->second));
   }
   if (auto checked = checkDataSettings(settings); !checked) {
     checked.error().what = "--" + checked.error().what;
@@ -107,11 +89,7 @@ Result<std::shared_ptr<const SampleSource>> samplesFor(Environment& environment,
                                                        const DataSettings& settings,
                                                        const JobContext& context) {
   if (settings.source.empty()) {
-    SyntheticSettings drawn;
-    drawn.count = static_cast<std::size_t>(settings.samples.value_or(drawn.count));
-    drawn.seed = settings.shuffle.value_or(drawn.seed);
-    drawn.shapes = settings.shapes;
-    HALFSTEP_TRY(auto samples, SyntheticSamples::create(model, drawn));
+    HALFSTEP_TRY(auto samples, SyntheticSamples::create(model, syntheticSettings(settings)));
     printWarning("no --data: inputs are drawn at random, and say little about real ones");
     return samples;
   }
@@ -128,9 +106,8 @@ Result<std::map<std::string, Value>> oneInput(Environment& environment, const Mo
                                               const DataSettings& settings, const JobContext& context) {
   std::shared_ptr<const SampleSource> samples;
   if (settings.source.empty()) {
-    SyntheticSettings drawn;
+    SyntheticSettings drawn = syntheticSettings(settings);
     drawn.count = 1;
-    drawn.shapes = settings.shapes;
     HALFSTEP_TRY(samples, SyntheticSamples::create(model, drawn));
   } else {
     HALFSTEP_TRY(samples, samplesFor(environment, model, settings, context));

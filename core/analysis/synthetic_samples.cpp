@@ -38,6 +38,14 @@ Result<Shape> sampleShape(const ValueInfo& input, const Shape* given) {
   return *given;
 }
 
+SyntheticSettings syntheticSettings(const DataSettings& settings) {
+  SyntheticSettings drawn;
+  drawn.count = static_cast<std::size_t>(settings.samples.value_or(drawn.count));
+  drawn.seed = settings.shuffle.value_or(drawn.seed);
+  drawn.shapes = settings.shapes;
+  return drawn;
+}
+
 Result<std::shared_ptr<const SampleSource>> SyntheticSamples::create(const Model& model,
                                                                      const SyntheticSettings& settings) {
   std::vector<Input> inputs;

@@ -3,6 +3,7 @@
 
 #include "core/analysis/samples.h"
 #include "core/model/model.h"
+#include "core/quant/data_settings.h"
 
 #include <memory>
 
@@ -14,6 +15,9 @@ struct SyntheticSettings {
   std::map<std::string, Shape> shapes; ///< of inputs by name, where the model leaves dimensions open
   bool operator==(const SyntheticSettings&) const = default;
 };
+
+/// What data settings without a source ask for.
+SyntheticSettings syntheticSettings(const DataSettings& settings);
 
 /// Values of one tensor from `shape` on: floating-point elements standard normal; booleans 0 or 1; integers
 /// uniform in 0…rows − 1 where the input picks rows from a table of the graph, otherwise in 0…9. Every sample

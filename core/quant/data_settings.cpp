@@ -126,6 +126,35 @@ Result<std::vector<double>> parseChannelValues(std::string_view text) {
   return values;
 }
 
+Result<std::pair<std::string, std::vector<std::int64_t>>> parseInputShape(std::string_view text) {
+  const Error wrong = expected(text, "an input and its shape, like input=1,3,224,224");
+  const std::size_t equals = text.rfind('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    return wrong;
+  }
+  std::vector<std::int64_t> shape;
+  const char* at = text.data() + equals + 1;
+  const char* end = text.data() + text.size();
+  while (at < end) {
+    std::int64_t dimension = 0;
+    const auto [next, error] = std::from_chars(at, end, dimension);
+    if (error != std::errc() || (next != end && (*next != ',' || next + 1 == end))) {
+      return wrong;
+    }
+    shape.push_back(dimension);
+    at = next == end ? end : next + 1;
+  }
+  return std::pair(std::string(text.substr(0, equals)), std::move(shape));
+}
+
+std::string printInputShape(std::string_view name, const std::vector<std::int64_t>& shape) {
+  std::string text = std::string(name) + '=';
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    text += (i > 0 ? "," : "") + std::to_string(shape[i]);
+  }
+  return text;
+}
+
 Result<PixelLayout> parseLayout(std::string_view text) {
   if (text == "nchw") {
     return PixelLayout::nchw;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace halfstep {
@@ -72,6 +73,10 @@ std::string_view printLayout(PixelLayout layout);
 /// "rgb", "bgr", "grey" ("gray").
 Result<PixelChannels> parseChannels(std::string_view text);
 std::string_view printChannels(PixelChannels channels);
+
+/// "NAME=1,3,224,224": an input's name, which may hold "=", and its shape.
+Result<std::pair<std::string, std::vector<std::int64_t>>> parseInputShape(std::string_view text);
+std::string printInputShape(std::string_view name, const std::vector<std::int64_t>& shape);
 
 /// What no reader could work with, whoever wrote it: sides, scale, mean, std or shapes beyond their bounds
 /// (std: not 0; shapes: dimensions 1…2^31 − 1, at most 8 of them). Error (kind `usage`): names the member.

@@ -1,4 +1,5 @@
 // Activation statistics: streaming, merging, the range rules; and calibration on a running network.
+#include "core/analysis/activation_figures.h"
 #include "core/analysis/calibration.h"
 #include "core/quant/scheme_grammar.h"
 #include "tests/analysis/small_network.h"
@@ -6,6 +7,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <random>
 
 using namespace halfstep;
 using test::randomTensor;
@@ -34,6 +36,56 @@ class CalibrationTest : public test::TestCase {
   Q_OBJECT
 
 private slots:
+  /// From the histogram, against the quantizer on the very values.
+  void figuresAreTheQuantizers_data() {
+    QTest::addColumn<QString>("scheme");
+    QTest::addColumn<bool>("positive");
+    for (const char* scheme :
+         {"uint8:tensor", "int8:tensor:fixed(-1.5,1.5)", "uint4:tensor:fixed(-0.5,2)", "uint8:tensor:pct99",
+          "int4:tensor:full", "int8:tensor:pow2:mse", "int16:tensor"}) {
+      QTest::newRow(scheme) << scheme << false;
+      QTest::newRow((std::string(scheme) + " behind a Relu").c_str()) << scheme << true;
+    }
+  }
+  void figuresAreTheQuantizers() {
+    QFETCH(QString, scheme);
+    QFETCH(bool, positive);
+    std::mt19937 random(7);
+    std::normal_distribution<float> normal(0.2f, 0.8f);
+    std::vector<float> values(200000);
+    for (float& value : values) {
+      value = positive ? std::max(normal(random), 0.0f) : normal(random);
+    }
+    const ActivationStatistics statistics = statisticsOf({values});
+    const Scheme own = parseScheme(scheme.toStdString()).value();
+    const ValueRange range = activationRange(statistics, own);
+    Scheme fixed = own;
+    fixed.range = {RangeRule::Kind::fixed, 0.0, static_cast<double>(range.lo), static_cast<double>(range.hi)};
+    const auto matrix = WeightMatrix::fromRows(std::vector<float>(values), 1);
+    const LayerQuantization exact = quantizeLayer(*matrix, fixed, {}).value();
+    const ActivationFigures figures = activationFigures(statistics, own, range);
+    const auto isNear = [](double found, double expected, double tolerance) {
+      return std::abs(found - expected) <= tolerance * std::abs(expected) + 1e-12;
+    };
+    QVERIFY2(isNear(figures.rounding, exact.total.mseRounding(), 0.02),
+             qPrintable(QStringLiteral("%1 %2").arg(figures.rounding).arg(exact.total.mseRounding())));
+    QVERIFY2(isNear(figures.clipping, exact.total.mseClipping(), 0.02),
+             qPrintable(QStringLiteral("%1 %2").arg(figures.clipping).arg(exact.total.mseClipping())));
+    QVERIFY(std::abs(figures.sqnrDb - exact.total.sqnrDb()) < 0.1);
+    QVERIFY(std::abs(figures.clippedShare - exact.total.clippedShare()) < 1e-3);
+    const auto& counts = figures.levelCounts;
+    QCOMPARE(counts.empty(), own.format == NumberFormat::int16);
+    if (!counts.empty()) {
+      QVERIFY(isNear(std::accumulate(counts.begin(), counts.end(), 0.0), 200000.0, 1e-9));
+      QVERIFY(std::is_sorted(figures.levels.begin(), figures.levels.end()));
+    }
+    const ClippingCurve curve = activationCurve(statistics, own);
+    QCOMPARE(curve.marks.size(), std::size_t{6});
+    const double best = curve.rounding[curve.best] + curve.clipping[curve.best];
+    QVERIFY(best <= curve.rounding.back() + curve.clipping.back());
+    QVERIFY(isNear(curve.marks[3].mse, best, 0.1) || curve.marks[3].mse < best); // mse
+  }
+
   void histogramPutsEveryValueIntoItsBin() {
     BinaryHistogram histogram;
     const std::vector<float> values = {0.0f, 1.0f, -1.0f, 0.999f, -1e-30f, NAN, INFINITY};

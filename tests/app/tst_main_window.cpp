@@ -3,6 +3,7 @@
 #include "core/io/plan_file.h"
 #include "core/quant/scheme_grammar.h"
 #include "tests/app/program.h"
+#include "tests/support/onnx_models.h"
 #include "tests/support/test_case.h"
 #include "widgets/panels/distribution_panel.h"
 #include "widgets/panels/figures_table.h"
@@ -254,6 +255,83 @@ private slots:
     QTest::mouseClick(program.child<QToolButton>("bits_4"), Qt::LeftButton);
     QVERIFY(program.settle());
     QVERIFY2(facts->text().contains("kurtosis"), qPrintable(facts->text()));
+  }
+
+  void aMethodThatIsNotThereYetGivesWay() {
+    Program program;
+    const QString plan = program.folder.filePath("later.halfstep.json");
+    Plan written;
+    written.fallback.weights = parseScheme("int4:gptq").value();
+    VERIFY_OK(savePlan(written, plan.toStdString()));
+    QSignalSpy mismatched(&program.session, &Session::planMismatched);
+    QVERIFY(program.open(kSamples + "digits_mlp.onnx", plan));
+    QVERIFY(!mismatched.isEmpty());
+    const QString told = mismatched.first().at(0).toStringList().join('\n');
+    QVERIFY2(told.contains("Layer fc1") && told.contains("'gptq'"), qPrintable(told));
+    QTest::mouseClick(program.child<QToolButton>("bits_8"), Qt::LeftButton);
+    QVERIFY(program.settle());
+    QCOMPARE(program.schemeOf(0), std::string("int8"));
+    QCOMPARE(program.schemeOf(1), std::string("int4:gptq"));
+  }
+
+  void aPlanForAnotherFileIsSaid() {
+    Program program;
+    const QString plan = program.folder.filePath("other.halfstep.json");
+    Plan written;
+    written.modelFile = "other.onnx";
+    written.modelSha256 = std::string(64, 'a');
+    written.layers["fc1"].weights = parseScheme("int4").value();
+    VERIFY_OK(savePlan(written, plan.toStdString()));
+    QSignalSpy mismatched(&program.session, &Session::planMismatched);
+    QVERIFY(program.open(kSamples + "digits_mlp.onnx", plan)); // before the file's hash is known
+    QCOMPARE(mismatched.size(), 1);
+    QVERIFY(mismatched.first().at(0).toStringList().join('\n').contains("other.onnx"));
+  }
+
+  void theSchemePanelIsAsWideAsItsText() {
+    const QFont before = qApp->font();
+    QFont large = before;
+    large.setPointSizeF(before.pointSizeF() * 1.5);
+    qApp->setFont(large);
+    {
+      Program program;
+      QVERIFY(program.open(kSamples + "digits_mlp.onnx"));
+      auto* panel = program.child<QWidget>("scheme_panel");
+      QCoreApplication::processEvents();
+      const QRect inside(panel->mapToGlobal(QPoint()), panel->size());
+      for (const QToolButton* button : panel->findChildren<QToolButton*>()) {
+        if (button->isVisible()) {
+          const QRect place(button->mapToGlobal(QPoint()), button->size());
+          QVERIFY2(place.right() <= inside.right(), qPrintable(button->objectName()));
+          QVERIFY2(button->fontMetrics().horizontalAdvance(button->text()) <= button->width(),
+                   qPrintable(button->objectName()));
+        }
+      }
+    }
+    qApp->setFont(before);
+  }
+
+  void whatTheFileHoldsQuantizedStaysSo() {
+    Program program;
+    const std::string model = program.folder.filePath("stored.onnx").toStdString();
+    test::writeFile(model, test::quantizedModel());
+    QVERIFY(program.open(QString::fromStdString(model)));
+    const Document& document = program.session.document();
+    QVERIFY(document.layerCount() > 0);
+    for (int i = 0; i < document.layerCount(); ++i) {
+      QCOMPARE(program.schemeOf(i), std::string(document.layer(i).stored ? "fp32" : "int8"));
+    }
+    QCOMPARE(document.totals().bytesAfter, document.totals().bytesBefore);
+    // The scales of its channels are there to read.
+    const auto perAxis = document.model()->layerIndex("per_axis");
+    QVERIFY(perAxis);
+    program.session.selection().select({static_cast<int>(*perAxis)}, static_cast<int>(*perAxis));
+    QVERIFY(program.settle());
+    const PlotTable channels = program.child<Plot>("channel_ranges")->table();
+    const auto column = channels.headers.indexOf("scale in the file");
+    QVERIFY(column > 0);
+    QCOMPARE(channels.columns[static_cast<std::size_t>(column)].size(), std::size_t{4});
+    QCOMPARE(channels.columns[static_cast<std::size_t>(column)].back(), 1.0);
   }
 
   void reloadingKeepsThePlanAndTheLayer() {

@@ -6,6 +6,7 @@
 #include "widgets/panels/data_dialog.h"
 #include "widgets/panels/export_dialog.h"
 #include "widgets/panels/page_stack.h"
+#include "widgets/plots/activation_plot.h"
 #include "widgets/plots/latency_plot.h"
 #include "widgets/plots/trade_off_plot.h"
 #include "widgets/style/theme.h"
@@ -31,6 +32,9 @@
 #include <QTableView>
 #include <QTableWidget>
 #include <QToolButton>
+
+#include <limits>
+#include <numeric>
 
 using namespace halfstep;
 using test::kPatience;
@@ -194,6 +198,34 @@ private slots:
     QVERIFY(program.child<QLabel>("error_origin")->text().contains("edited"));
   }
 
+  void errorsOfStaticActivationsAreThePlans() {
+    Program program("digits_mlp.onnx");
+    const auto measure = [&] {
+      program.window.pages().setCurrentPage("error");
+      program.child<QSpinBox>("error_samples")->setValue(4);
+      program.press("error_measure");
+      if (!program.settle() || !program.session.analysis().errors()) {
+        return std::numeric_limits<double>::quiet_NaN();
+      }
+      for (const auto& [metric, estimate] : program.session.analysis().errors()->output) {
+        if (metric == OutputMetric::sqnr) {
+          return estimate.value;
+        }
+      }
+      return std::numeric_limits<double>::quiet_NaN();
+    };
+    const double weightsOnly = measure();
+    Document& document = program.session.document();
+    std::vector<int> all(static_cast<std::size_t>(document.layerCount()));
+    std::iota(all.begin(), all.end(), 0);
+    document.setActivations(all, parseActivationScheme("uint3:tensor").value());
+    const double both = measure(); // nothing was calibrated before
+    QVERIFY2(both < weightsOnly - 10.0, qPrintable(QStringLiteral("%1 %2").arg(both).arg(weightsOnly)));
+    for (const std::string& left : program.session.analysis().errors()->errors->left) {
+      QCOMPARE(left, std::string());
+    }
+  }
+
   void calibratesAndQuantizesActivations() {
     Program program("digits_cnn.onnx");
     QVERIFY(program.useData(kSamples + "data/digits_cnn"));
@@ -230,6 +262,42 @@ private slots:
              std::string("uint8:tensor:pct99.9"));
     program.session.document().undoStack().undo();
     QCOMPARE(printActivationScheme(program.session.document().layerPlan(0).activations), std::string("fp32"));
+    program.session.document().undoStack().redo();
+    // Its range is dragged as a weight's is, in one undo step, and goes back to its estimator.
+    auto* plot = program.child<ActivationPlot>("activation_histogram");
+    QVERIFY(program.settle());
+    QTRY_VERIFY(plot->handlePosition(true).x() > plot->axisRect()->left());
+    const QString facts = program.child<QLabel>("activation_facts")->text();
+    QVERIFY2(facts.startsWith("As uint8:tensor:pct99.9: SQNR"), qPrintable(facts));
+    const int steps = program.session.document().undoStack().count();
+    const QPoint from = plot->handlePosition(true);
+    QTest::mousePress(plot, Qt::LeftButton, {}, from);
+    for (int i = 1; i <= 10; ++i) {
+      QTest::mouseMove(plot, from - QPoint(4 * i, 0));
+      QCoreApplication::processEvents();
+    }
+    QTest::mouseRelease(plot, Qt::LeftButton, {}, from - QPoint(40, 0));
+    const auto& dragged = program.session.document().layerPlan(0).activations.scheme.range;
+    QVERIFY(dragged.kind == RangeRule::Kind::fixed);
+    QCOMPARE(program.session.document().undoStack().count(), steps + 1);
+    QVERIFY(program.child<Plot>("activation_curve")->table().columns.size() > 3);
+    QTest::mouseDClick(plot, Qt::LeftButton, {}, plot->handlePosition(true));
+    QCOMPARE(printActivationScheme(program.session.document().layerPlan(0).activations),
+             std::string("uint8:tensor:pct99.9"));
+    // One sample, and another set, over all samples.
+    auto* ranges = program.child<Plot>("activation_samples");
+    const QPoint third(static_cast<int>(ranges->xAxis->coordToPixel(2)), ranges->axisRect()->center().y());
+    QTest::mouseClick(ranges, Qt::LeftButton, {}, third);
+    QTRY_VERIFY(program.session.analysis().other().calibration);
+    QCOMPARE(program.session.analysis().other().sample, 2);
+    const auto* one = program.session.analysis().other().calibration->find(reopened->values[1].name);
+    QVERIFY(one != nullptr);
+    QCOMPARE(one->samples.front().max, reopened->values[1].samples[2].max);
+    program.session.compareCalibration(file);
+    QTRY_VERIFY(!program.session.analysis().other().drifts.empty());
+    QCOMPARE(program.session.analysis().other().drifts.front().distance, 0.0); // the same samples
+    const QString caption = program.child<QLabel>("activation_caption")->text();
+    QVERIFY2(caption.contains("c.h5") && caption.contains("distance 0"), qPrintable(caption));
   }
 
   void measuresLatency() {

@@ -1,10 +1,12 @@
 #include "widgets/panels/activation_panel.h"
 
+#include "core/analysis/activation_figures.h"
 #include "core/quant/scheme_grammar.h"
 #include "core/support/units.h"
 #include "widgets/panels/card.h"
 #include "widgets/panels/segmented_control.h"
 #include "widgets/plots/activation_plot.h"
+#include "widgets/plots/clipping_curve_plot.h"
 #include "widgets/plots/range_band_plot.h"
 #include "widgets/style/theme.h"
 
@@ -13,6 +15,8 @@
 #include <QPushButton>
 #include <QSpinBox>
 #include <QVBoxLayout>
+
+#include <algorithm>
 
 namespace halfstep {
 
@@ -43,6 +47,9 @@ ActivationPanel::ActivationPanel(Document& document, Selection& selection, Netwo
     , m_histogram(new ActivationPlot)
     , m_channels(new RangeBandPlot(QStringLiteral("activation_channels"), tr("channel")))
     , m_ranges(new RangeBandPlot(QStringLiteral("activation_samples"), tr("sample")))
+    , m_curve(new ClippingCurvePlot)
+    , m_caption(makeCaption({}))
+    , m_curveCaption(makeCaption({}))
     , m_origin(new QLabel) {
   setObjectName(QStringLiteral("activation_panel"));
   layOut();
@@ -81,6 +88,10 @@ void ActivationPanel::layOut() {
   m_facts->setObjectName(QStringLiteral("activation_facts"));
   m_message->setObjectName(QStringLiteral("activation_message"));
   m_origin->setObjectName(QStringLiteral("activation_origin"));
+  m_caption->setObjectName(QStringLiteral("activation_caption"));
+  m_curve->setObjectName(QStringLiteral("activation_curve"));
+  m_ranges->setToolTip(tr("The smallest and largest value of each sample. A click lays the sample's own "
+                          "distribution over all samples'."));
   auto* top = new QHBoxLayout;
   top->setSpacing(kSpace);
   top->addWidget(m_side);
@@ -97,13 +108,14 @@ void ActivationPanel::layOut() {
   row->setSpacing(kSpace);
   row->addWidget(makeCard(makeCaption(tr("Range of each channel")), m_channels), 1);
   row->addWidget(makeCard(makeCaption(tr("Range of each sample")), m_ranges), 1);
+  row->addWidget(makeCard(m_curveCaption, m_curve), 1);
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(kSpaceLarge, kSpace, kSpaceLarge, kSpace);
   layout->setSpacing(kSpace);
   layout->addWidget(m_title);
   layout->addLayout(top);
   layout->addWidget(m_message);
-  layout->addWidget(makeCard(makeCaption(tr("Distribution over all samples (log counts)")), m_histogram), 5);
+  layout->addWidget(makeCard(m_caption, m_histogram), 5);
   layout->addLayout(row, 4);
   layout->addWidget(m_facts);
   layout->addWidget(m_origin);
@@ -119,7 +131,10 @@ void ActivationPanel::connectParts() {
       measure();
     }
   });
-  connect(&m_analysis, &NetworkAnalysis::calibrationChanged, this, &ActivationPanel::showCurrent);
+  connect(&m_analysis, &NetworkAnalysis::calibrationChanged, this, [this] {
+    m_curveOf = {nullptr, {}};
+    showCurrent();
+  });
   connect(&m_analysis, &NetworkAnalysis::samplesChanged, this, &ActivationPanel::showCurrent);
   connect(&m_selection, &Selection::currentLayerChanged, this, &ActivationPanel::showCurrent);
   connect(&m_document, &Document::plansChanged, this,
@@ -130,7 +145,18 @@ void ActivationPanel::connectParts() {
               showCurrent();
             }
           });
-  for (Plot* plot : std::initializer_list<Plot*>{m_histogram, m_channels, m_ranges}) {
+  connect(m_histogram, &ActivationPlot::clippingDragged, this, &ActivationPanel::takeRange);
+  connect(m_histogram, &ActivationPlot::clippingReset, this, &ActivationPanel::resetRange);
+  connect(m_ranges, &RangeBandPlot::picked, this, [this](int index) {
+    const ActivationStatistics* own = statistics();
+    if (own != nullptr && static_cast<std::size_t>(index) < own->samples.size()) {
+      const auto sample = own->samples[static_cast<std::size_t>(index)].sample;
+      m_analysis.other().sample == static_cast<int>(sample) ? m_analysis.dropOther()
+                                                            : m_analysis.showSample(sample);
+    }
+  });
+  connect(&m_analysis, &NetworkAnalysis::otherChanged, this, &ActivationPanel::showOther);
+  for (Plot* plot : std::initializer_list<Plot*>{m_histogram, m_channels, m_ranges, m_curve}) {
     connect(plot, &Plot::saveFailed, this, &ActivationPanel::failed);
   }
 }
@@ -166,6 +192,84 @@ void ActivationPanel::takeScheme() {
   const auto& selected = m_selection.layers();
   m_document.setActivations(selected.empty() ? std::vector<int>{layer} : selected, *activations);
   showCurrent();
+}
+
+void ActivationPanel::takeRange(double lo, double hi, bool finished) {
+  const int layer = m_selection.currentLayer();
+  if (layer < 0) {
+    return;
+  }
+  ActivationScheme activations = m_document.layerPlan(layer).activations;
+  if (activations.scheme.range.kind != RangeRule::Kind::fixed) {
+    m_lastEstimator = activations.scheme.range;
+  }
+  activations.scheme.range = {RangeRule::Kind::fixed, 0.0, lo, hi};
+  m_document.setActivations({layer}, activations, m_gesture);
+  if (finished) {
+    ++m_gesture;
+  }
+}
+
+void ActivationPanel::resetRange() {
+  const int layer = m_selection.currentLayer();
+  if (layer >= 0) {
+    ActivationScheme activations = m_document.layerPlan(layer).activations;
+    activations.scheme.range = m_lastEstimator;
+    m_document.setActivations({layer}, activations);
+  }
+}
+
+void ActivationPanel::showOther() {
+  const OtherValues& other = m_analysis.other();
+  const ActivationStatistics* own = statistics();
+  const ActivationStatistics* theirs =
+      other.calibration && own != nullptr ? other.calibration->find(own->name) : nullptr;
+  m_histogram->setOther(other.calibration, theirs);
+  QString caption = tr("Distribution over all samples (log counts)");
+  if (theirs != nullptr) {
+    caption = tr("Distribution over all samples (grey, log counts), %1 (line)").arg(other.name);
+  }
+  const auto drift = std::find_if(other.drifts.begin(), other.drifts.end(),
+                                  [&](const Drift& one) { return own != nullptr && one.value == own->name; });
+  if (drift != other.drifts.end()) {
+    caption += tr(": mean shifted by %1 σ, %2 outside the range, distance %3")
+                   .arg(real(drift->meanShift), QString::fromStdString(formatShare(drift->outside)),
+                        real(drift->distance));
+  }
+  m_caption->setText(caption);
+  QStringList largest;
+  for (std::size_t i = 0; i < std::min<std::size_t>(other.drifts.size(), 12); ++i) {
+    largest << tr("%1: %2").arg(QString::fromStdString(other.drifts[i].value),
+                                real(other.drifts[i].distance));
+  }
+  m_caption->setToolTip(
+      largest.isEmpty() ? QString()
+                        : tr("The largest distances (total variation, 0 to 1) beside %1:\n").arg(other.name) +
+                              largest.join('\n'));
+  int marked = -1;
+  for (std::size_t i = 0; own != nullptr && other.sample >= 0 && i < own->samples.size(); ++i) {
+    marked = static_cast<int>(own->samples[i].sample) == other.sample ? static_cast<int>(i) : marked;
+  }
+  m_ranges->setCurrent(marked);
+}
+
+void ActivationPanel::showCurve(const ActivationStatistics* statistics, const ActivationScheme& activations) {
+  const bool isStatic = activations.needsCalibration() && hasActivationFigures(activations.scheme);
+  if (statistics == nullptr || !isStatic) {
+    m_curveOf = {nullptr, {}};
+    m_curve->setCurve(nullptr);
+    m_curveCaption->setText(tr("Error against clipping"));
+    return;
+  }
+  Scheme scheme = activations.scheme;
+  if (scheme.range.kind != RangeRule::Kind::percentile) {
+    scheme.range = {};
+  }
+  if (m_curveOf != std::pair(statistics, scheme)) {
+    m_curveOf = {statistics, scheme};
+    m_curve->setCurve(std::make_shared<const ClippingCurve>(activationCurve(*statistics, scheme)));
+    m_curveCaption->setText(m_curve->legendText());
+  }
 }
 
 QString ActivationPanel::facts(const ActivationStatistics& statistics) const {
@@ -217,6 +321,8 @@ void ActivationPanel::showCurrent() {
   m_scheme->setEnabled(any);
   m_title->setText(any ? QString::fromStdString(m_document.layer(layer).name) : tr("No layer selected"));
   ValueRange clip;
+  std::optional<ActivationPlot::Quantized> quantized;
+  ActivationScheme curveScheme;
   const ActivationStatistics* own = statistics();
   const bool input = m_side->currentValue() != QLatin1String("output");
   if (any) {
@@ -228,7 +334,12 @@ void ActivationPanel::showCurrent() {
     if (own != nullptr && input && !scheme.dynamic &&
         formatFacts(scheme.scheme.format).family != FormatFamily::floating) {
       clip = activationRange(*own, scheme.scheme);
+      if (hasActivationFigures(scheme.scheme) && clip.lo < clip.hi) {
+        quantized = {clip, scheme.scheme.mapping != Mapping::asymmetric,
+                     activationFigures(*own, scheme.scheme, clip)};
+      }
     }
+    curveScheme = input ? scheme : ActivationScheme();
   }
   const auto& calibration = m_analysis.calibration();
   m_message->setVisible(!calibration || own == nullptr);
@@ -237,7 +348,15 @@ void ActivationPanel::showCurrent() {
                               "range and distribution. Static activation schemes need it.")
                          : tr("Calibration did not see this value: it has integers (such as token ids), lies "
                               "inside a subgraph, or comes from constants alone."));
-  m_histogram->setStatistics(calibration, own, clip);
+  QString figures;
+  if (quantized) {
+    figures = tr("As %1: SQNR %2 dB, squared error %3 by rounding and %4 by clipping, %5 clipped")
+                  .arg(QString::fromStdString(printActivationScheme(m_shownScheme)),
+                       real(quantized->figures.sqnrDb), real(quantized->figures.rounding),
+                       real(quantized->figures.clipping),
+                       QString::fromStdString(formatShare(quantized->figures.clippedShare)));
+  }
+  m_histogram->setStatistics(calibration, own, std::move(quantized));
   std::vector<ValueRange> samples;
   if (own != nullptr) {
     for (const SampleRange& range : own->samples) {
@@ -248,7 +367,11 @@ void ActivationPanel::showCurrent() {
   m_ranges->setRanges(std::move(samples), clip, [calibration, own](std::size_t index) {
     return QString::fromStdString(calibration->sampleNames.at(own->samples[index].sample));
   });
-  m_facts->setText(own != nullptr ? facts(*own) : QString());
+  showCurve(own, curveScheme);
+  showOther();
+  m_facts->setText(own == nullptr      ? QString()
+                   : figures.isEmpty() ? facts(*own)
+                                       : figures + QStringLiteral(" · ") + facts(*own));
   m_facts->setVisible(own != nullptr);
   QStringList words;
   if (calibration) {

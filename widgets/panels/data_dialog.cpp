@@ -38,6 +38,14 @@ QString joined(const std::vector<double>& values) {
   return parts.join(',');
 }
 
+QString joinedShapes(const std::map<std::string, std::vector<std::int64_t>>& shapes) {
+  QStringList parts;
+  for (const auto& [name, shape] : shapes) {
+    parts << QString::fromStdString(printInputShape(name, shape));
+  }
+  return parts.join(QStringLiteral("; "));
+}
+
 /// A square with the picture in its middle, enlarged in whole steps where it is small.
 QIcon thumbnail(const QImage& picture) {
   QPixmap pixmap(kThumbnail, kThumbnail);
@@ -51,12 +59,12 @@ QIcon thumbnail(const QImage& picture) {
 
 } // namespace
 
-DataDialog::DataDialog(const DataSettings& settings, Opener opener, QWidget* parent)
+DataDialog::DataDialog(const DataSettings& settings, Opener opener, const QString& openShapes,
+                       QWidget* parent)
     : QDialog(parent)
     , m_opener(std::move(opener))
-    , m_shuffle(settings.shuffle)
-    , m_shapes(settings.shapes)
-    , m_source(field("data_source", tr("folder or file"),
+    , m_hasOpenShapes(!openShapes.isEmpty() || !settings.shapes.empty())
+    , m_source(field("data_source", tr("folder or file; nothing: drawn at random"),
                      tr("A folder of pictures, arrays or ONNX test data, an "
                         "IDX or .npz file, a text"),
                      QString::fromStdString(settings.source)))
@@ -78,6 +86,13 @@ DataDialog::DataDialog(const DataSettings& settings, Opener opener, QWidget* par
     , m_tokenizer(field("data_tokenizer", tr("for texts: bytes, or a file"),
                         tr("bytes, a tokenizer.bin of llama2.c, or a file with one token per line"),
                         QString::fromStdString(settings.tokenizer)))
+    , m_shuffle(field("data_shuffle", tr("in their order"),
+                      tr("A number: the samples are taken in an order drawn with it, always the same one"),
+                      settings.shuffle ? QString::number(*settings.shuffle) : QString()))
+    , m_shapes(field("data_shapes", openShapes,
+                     tr("The shapes of inputs that the model leaves open, one sample's: input=1,3,224,224;\n"
+                        "several are told apart by semicolons. Open dimensions are 1 where nothing is said."),
+                     joinedShapes(settings.shapes)))
     , m_message(new QLabel)
     , m_list(new QListWidget)
     , m_buttons(new QDialogButtonBox(QDialogButtonBox::Ok | QDialogButtonBox::Cancel)) {
@@ -102,7 +117,7 @@ DataDialog::DataDialog(const DataSettings& settings, Opener opener, QWidget* par
     m_channels->setCurrentText(QString::fromUtf8(printChannels(*settings.channels).data()));
   }
   layOut();
-  if (!settings.source.empty()) {
+  if (!settings.source.empty() || !settings.shapes.empty()) {
     preview();
   } else {
     m_message->setText(tr("Choose a folder or a file. Nothing leaves this computer."));
@@ -123,6 +138,7 @@ void DataDialog::layOut() {
   source->addWidget(file);
   auto* left = new QFormLayout;
   left->addRow(tr("Samples"), m_samples);
+  left->addRow(tr("Shuffle"), m_shuffle);
   left->addRow(tr("Resize"), m_resize);
   left->addRow(tr("Crop"), m_crop);
   left->addRow(tr("Tokenizer"), m_tokenizer);
@@ -138,6 +154,9 @@ void DataDialog::layOut() {
   forms->setSpacing(2 * kSpaceLarge);
   forms->addLayout(left, 1);
   forms->addLayout(right, 1);
+  auto* shapes = new QFormLayout;
+  shapes->addRow(tr("Input shapes"), m_shapes);
+  shapes->setRowVisible(m_shapes, m_hasOpenShapes);
   m_message->setObjectName(QStringLiteral("data_message"));
   m_message->setWordWrap(true);
   m_list->setObjectName(QStringLiteral("data_preview"));
@@ -155,12 +174,14 @@ void DataDialog::layOut() {
   layout->setSpacing(kSpaceLarge);
   layout->addLayout(source);
   layout->addLayout(forms);
+  layout->addLayout(shapes);
   layout->addWidget(m_message);
   layout->addWidget(m_list, 1);
   layout->addWidget(m_buttons);
   connect(folder, &QPushButton::clicked, this, [this] { choosePath(true); });
   connect(file, &QPushButton::clicked, this, [this] { choosePath(false); });
-  for (QLineEdit* edit : {m_source, m_resize, m_crop, m_scale, m_mean, m_std, m_tokenizer}) {
+  for (QLineEdit* edit :
+       {m_source, m_resize, m_crop, m_scale, m_mean, m_std, m_tokenizer, m_shuffle, m_shapes}) {
     connect(edit, &QLineEdit::editingFinished, this, &DataDialog::preview);
   }
   connect(m_samples, &QSpinBox::editingFinished, this, &DataDialog::preview);
@@ -187,8 +208,6 @@ void DataDialog::choosePath(bool folder) {
 Result<DataSettings> DataDialog::settings() const {
   DataSettings made;
   made.source = m_source->text().trimmed().toStdString();
-  made.shuffle = m_shuffle;
-  made.shapes = m_shapes;
   if (m_samples->value() > 0) {
     made.samples = static_cast<std::uint64_t>(m_samples->value());
   }
@@ -215,6 +234,19 @@ Result<DataSettings> DataDialog::settings() const {
     HALFSTEP_TRY(made.channels, parseChannels(m_channels->currentText().toStdString()));
   }
   made.tokenizer = text(m_tokenizer);
+  if (!text(m_shuffle).empty()) {
+    bool isNumber = false;
+    made.shuffle = m_shuffle->text().trimmed().toULongLong(&isNumber);
+    if (!isNumber) {
+      return Error{ErrorKind::usage, "'" + text(m_shuffle) + "': shuffle wants a whole number, or nothing"};
+    }
+  }
+  for (const QString& part : m_shapes->text().split(';', Qt::SkipEmptyParts)) {
+    if (!part.trimmed().isEmpty()) {
+      HALFSTEP_TRY(auto shape, parseInputShape(part.trimmed().toStdString()));
+      made.shapes.insert_or_assign(std::move(shape.first), std::move(shape.second));
+    }
+  }
   HALFSTEP_CHECK(checkDataSettings(made));
   return made;
 }
@@ -226,7 +258,9 @@ void DataDialog::preview() {
     m_message->setText(QString::fromStdString(wanted.error().message()));
     return;
   }
-  if (wanted->source.empty()) {
+  if (wanted->source.empty() && wanted->shapes.empty()) {
+    m_list->clear();
+    m_message->setText(tr("Choose a folder or a file. Nothing leaves this computer."));
     return;
   }
   m_message->setText(tr("Reading …"));

@@ -25,8 +25,10 @@ public:
   /// Opens a data set in the background and calls back with the preview, or the error.
   using Opener = std::function<void(const DataSettings&, std::function<void(Result<DataPreview>)>)>;
 
-  /// `settings`: what to start from.
-  DataDialog(const DataSettings& settings, Opener opener, QWidget* parent = nullptr);
+  /// `settings`: what to start from. `openShapes`: the inputs whose shapes the model leaves open, as a hint;
+  /// empty where there are none.
+  DataDialog(const DataSettings& settings, Opener opener, const QString& openShapes,
+             QWidget* parent = nullptr);
 
 signals:
   /// A person took what the preview shows.
@@ -40,8 +42,7 @@ private:
   void show(const Result<DataPreview>& result);
 
   Opener m_opener;
-  std::optional<std::uint64_t> m_shuffle;
-  std::map<std::string, std::vector<std::int64_t>> m_shapes;
+  bool m_hasOpenShapes;
   QLineEdit* m_source;
   QSpinBox* m_samples;
   QLineEdit* m_resize;
@@ -52,6 +53,8 @@ private:
   QComboBox* m_layout;
   QComboBox* m_channels;
   QLineEdit* m_tokenizer;
+  QLineEdit* m_shuffle;
+  QLineEdit* m_shapes;
   QLabel* m_message;
   QListWidget* m_list;
   QDialogButtonBox* m_buttons;

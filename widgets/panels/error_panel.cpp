@@ -148,9 +148,15 @@ void ErrorPanel::showErrors() {
 void ErrorPanel::showSummary() {
   const auto& view = m_analysis.errors();
   if (!view || !view->evaluation) {
+    const QString problem = m_analysis.problem(NetworkAnalysis::errorsKey());
     m_summary->setText(
-        m_analysis.samples() == nullptr
-            ? m_analysis.samplesProblem().toHtmlEscaped()
+        view ? (m_analysis.errorsRun()
+                    ? tr("The layers on %1 samples so far; the network's output comes after them.")
+                    : tr("Stopped: the layers on %1 samples, without the network's output."))
+                   .arg(view->errors->samples)
+        : m_analysis.samples() == nullptr ? m_analysis.samplesProblem().toHtmlEscaped()
+        : !problem.isEmpty()
+            ? problem.toHtmlEscaped()
             : tr("Runs the network in float and with the whole plan, and compares the outputs of "
                  "every layer and of the network."));
     m_origin->clear();

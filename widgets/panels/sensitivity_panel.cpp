@@ -251,6 +251,9 @@ void SensitivityPanel::showCost() {
     m_cost->setText(m_analysis.samplesProblem());
     return;
   }
+  if (!m_analysis.sweep()) {
+    showSweep(); // its place says why there can be none
+  }
   const QString origin = QString::fromStdString(m_analysis.samples()->origin().description);
   m_cost->setText(
       !cost ? tr("On %1.").arg(origin)
@@ -276,8 +279,10 @@ void SensitivityPanel::showSweep() {
     m_table->sortByColumn(m_model.scheme() + 1, Qt::DescendingOrder);
   }
   m_content->setCurrentWidget(view ? static_cast<QWidget*>(m_table) : m_empty);
+  const QString problem = m_analysis.problem(NetworkAnalysis::sweepKey());
   m_empty->setText(
-      m_analysis.sweepRuns()
+      !problem.isEmpty() ? problem
+      : m_analysis.sweepRuns()
           ? tr("The float network runs first …")
           : tr("Measure quantizes every layer alone, by every scheme above, and compares the "
                "network's output with the float one.\nThe result says which layers hurt, and from "

@@ -1,11 +1,13 @@
-// The histogram of an activation over all calibration samples, with the levels that a scheme gives and where
-// it clips. UI thread.
+// The histogram of an activation over all calibration samples, with the levels that a scheme gives, the
+// handles of its clipping range, and another distribution to compare with. UI thread.
 #pragma once
 
-#include "core/analysis/activation_statistics.h"
+#include "core/analysis/activation_figures.h"
+#include "widgets/plots/clipping_handles.h"
 #include "widgets/plots/plot.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace halfstep {
@@ -17,21 +19,44 @@ class ActivationPlot : public Plot {
 
 public:
   explicit ActivationPlot(QWidget* parent = nullptr);
+  /// What a static scheme makes of the values.
+  struct Quantized {
+    ValueRange clip;
+    bool isMirrored = false; ///< a symmetric mapping
+    ActivationFigures figures;
+  };
+
   /// `owner`, the calibration, keeps `statistics` alive; null shows nothing, and says which of the two is not
-  /// there. `clip`: equal ends for a scheme that does not clip.
+  /// there. `quantized`: nothing for a scheme without levels and range.
   void setStatistics(std::shared_ptr<const void> owner, const ActivationStatistics* statistics,
-                     ValueRange clip);
+                     std::optional<Quantized> quantized);
+  /// Of other samples, as a line, its counts brought to the same number of values; null for none.
+  void setOther(std::shared_ptr<const void> owner, const ActivationStatistics* other);
+  /// The handles' positions in pixels of this widget, for tests that drag them.
+  QPoint handlePosition(bool high) const { return m_handles.position(high); }
   PlotTable table() const override;
+
+signals:
+  /// A handle is at a new place. `finished`: the drag ended there.
+  void clippingDragged(double lo, double hi, bool finished);
+  /// A handle was double-clicked: back to the computed range.
+  void clippingReset();
 
 protected:
   void applyColors(const Theme& theme) override;
   void fitAxes() override;
   QString describe(double key, double value) const override;
+  bool takesPress(const QPoint& position) override { return m_handles.press(position); }
+  bool takesDoubleClick(const QPoint& position) override;
+  void mouseMoveEvent(QMouseEvent* event) override;
+  void mouseReleaseEvent(QMouseEvent* event) override;
 
 private:
   bool hasValues() const { return m_statistics != nullptr && !m_statistics->histogram.empty(); }
   /// The first bin that is not empty, and the one behind the last.
-  std::pair<std::size_t, std::size_t> usedBins() const;
+  static std::pair<std::size_t, std::size_t> usedBins(const BinaryHistogram& histogram);
+  void rebuildOther();
+  void rebuildLevels();
   /// The value at which a bin begins.
   double edgeOf(std::size_t bin) const;
   /// Joins bins to columns that fit the shown range.
@@ -41,12 +66,15 @@ private:
 
   std::shared_ptr<const void> m_owner;
   const ActivationStatistics* m_statistics = nullptr;
-  ValueRange m_clip;
+  std::optional<Quantized> m_quantized;
+  std::shared_ptr<const void> m_otherOwner;
+  const ActivationStatistics* m_other = nullptr;
   std::size_t m_binsPerColumn = 1;
   QCPGraph* m_counts;
   StepFill* m_fill;
-  QCPItemStraightLine* m_clipLow;
-  QCPItemStraightLine* m_clipHigh;
+  QCPGraph* m_levels;
+  QCPGraph* m_others;
+  ClippingHandles m_handles;
 };
 
 } // namespace halfstep

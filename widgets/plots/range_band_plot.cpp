@@ -24,7 +24,8 @@ RangeBandPlot::RangeBandPlot(const QString& name, const QString& keyTitle, QWidg
     , m_low(addGraph())
     , m_fill(nullptr)
     , m_clipHigh(new QCPItemStraightLine(this))
-    , m_clipLow(new QCPItemStraightLine(this)) {
+    , m_clipLow(new QCPItemStraightLine(this))
+    , m_marker(new QCPItemStraightLine(this)) {
   for (QCPGraph* graph : {m_high, m_low}) {
     graph->setLineStyle(QCPGraph::lsStepCenter);
     graph->setAntialiased(false);
@@ -33,7 +34,10 @@ RangeBandPlot::RangeBandPlot(const QString& name, const QString& keyTitle, QWidg
   m_fill = new StepFill(m_high, m_low);
   yAxis->ticker()->setTickCount(3);
   xAxis->setTicker(QSharedPointer<IndexTicker>::create());
-  setRanges({}, {});
+  m_marker->setSelectable(false);
+  m_marker->setVisible(false);
+  setEmptyText(tr("Nothing to show"));
+  showAll();
   recolor();
 }
 
@@ -43,10 +47,12 @@ void RangeBandPlot::applyColors(const Theme& theme) {
   m_fill->setColor(mixed(theme.accent, theme.panel, theme.dark ? 0.45 : 0.35));
   m_clipHigh->setPen(QPen(theme.clipping, 1));
   m_clipLow->setPen(QPen(theme.clipping, 1));
+  m_marker->setPen(QPen(theme.text, 1.2));
 }
 
 void RangeBandPlot::setRanges(std::vector<ValueRange> ranges, ValueRange clip,
                               std::function<QString(std::size_t)> nameOf) {
+  const bool others = m_ranges != ranges;
   m_ranges = std::move(ranges);
   m_clip = clip;
   m_nameOf = std::move(nameOf);
@@ -79,7 +85,34 @@ void RangeBandPlot::setRanges(std::vector<ValueRange> ranges, ValueRange clip,
     line->point2->setCoords(1.0, static_cast<double>(value));
   }
   setEmptyText(m_ranges.empty() ? tr("Nothing to show") : QString());
-  showAll();
+  if (others) {
+    showAll();
+  } else {
+    dataChanged();
+  }
+}
+
+void RangeBandPlot::setCurrent(int index) {
+  m_current = index;
+  m_marker->setVisible(index >= 0);
+  m_marker->point1->setCoords(index, 0.0);
+  m_marker->point2->setCoords(index, 1.0);
+  replot(QCustomPlot::rpQueuedReplot);
+}
+
+void RangeBandPlot::clicked(const QPoint& at) {
+  const int index = static_cast<int>(std::lround(xAxis->pixelToCoord(at.x())));
+  if (index >= 0 && index < static_cast<int>(m_ranges.size())) {
+    emit picked(index);
+  }
+}
+
+bool RangeBandPlot::stepped(int step) {
+  if (m_current < 0 || m_ranges.empty()) {
+    return false;
+  }
+  emit picked(std::clamp(m_current + step, 0, static_cast<int>(m_ranges.size()) - 1));
+  return true;
 }
 
 void RangeBandPlot::fitAxes() {

@@ -22,9 +22,16 @@ public:
   /// entry under the mouse; empty for its number.
   void setRanges(std::vector<ValueRange> ranges, ValueRange clip,
                  std::function<QString(std::size_t)> nameOf = {});
+  /// The entry that is looked at, as a line; −1 for none.
+  void setCurrent(int index);
   PlotTable table() const override;
 
+signals:
+  void picked(int index);
+
 protected:
+  void clicked(const QPoint& at) override;
+  bool stepped(int step) override;
   void applyColors(const Theme& theme) override;
   void fitAxes() override;
   QString describe(double key, double value) const override;
@@ -39,6 +46,8 @@ private:
   StepFill* m_fill;
   QCPItemStraightLine* m_clipHigh;
   QCPItemStraightLine* m_clipLow;
+  QCPItemStraightLine* m_marker;
+  int m_current = -1;
 };
 
 } // namespace halfstep

@@ -27,7 +27,7 @@ QString text(const std::string& words) {
 
 /// " --data PATH --mean …" for settings; empty for samples drawn at random.
 QString dataWords(const std::optional<DataSettings>& data) {
-  if (!data || data->source.empty()) {
+  if (!data) {
     return {};
   }
   QString words;
@@ -41,6 +41,15 @@ QString dataWords(const std::optional<DataSettings>& data) {
     }
     return parts.join(',');
   };
+  for (const auto& [name, shape] : data->shapes) {
+    add("--shape", text(printInputShape(name, shape)));
+  }
+  if (data->source.empty()) { // drawn at random
+    if (data->shuffle) {
+      add("--shuffle", QString::number(*data->shuffle));
+    }
+    return words;
+  }
   add("--data", text(data->source));
   if (data->shuffle) {
     add("--shuffle", QString::number(*data->shuffle));
@@ -169,7 +178,7 @@ QString pageCommand(const QString& page, const Document& document, const Network
     return start("calibrate", document) + data +
            sampleWords(calibration ? calibration->sampleNames.size() : 0);
   }
-  return page == QLatin1String("latency") ? start("latency", document) : quantizeCommand(document);
+  return page == QLatin1String("latency") ? start("latency", document) + data : quantizeCommand(document);
 }
 
 QString searchCommand(const Document& document, const NetworkAnalysis& analysis, const TradeOff& tradeOff) {

@@ -40,6 +40,37 @@ private:
   SteadyClock::time_point m_last{};
 };
 
+/// One of the samples of a set; to be outlived by it.
+class OneSample : public SampleSource {
+public:
+  OneSample(const SampleSource& set, std::size_t index)
+      : m_set(set)
+      , m_index(index) {}
+
+  std::size_t count() const override { return 1; }
+  Result<std::map<std::string, Value>> inputs(std::size_t) const override { return m_set.inputs(m_index); }
+  std::string name(std::size_t) const override { return m_set.name(m_index); }
+  std::vector<std::int64_t> targets(std::size_t) const override { return m_set.targets(m_index); }
+  SampleOrigin origin() const override { return m_set.origin(); }
+
+private:
+  const SampleSource& m_set;
+  std::size_t m_index;
+};
+
+/// The ranges of static activations: what the person calibrated or, where some are needed and nothing was, of
+/// the samples that are measured.
+Result<std::shared_ptr<const Calibration>> rangesFor(bool areNeeded, std::shared_ptr<const Calibration> known,
+                                                     const Executor& executor, const SampleSource& source,
+                                                     std::size_t samples, const JobContext& context) {
+  if (known || !areNeeded) {
+    return known;
+  }
+  CalibrationOptions options;
+  options.samples = samples;
+  return calibrate(executor, source, options, context);
+}
+
 } // namespace
 
 /// What runs the open model. Any thread.
@@ -86,7 +117,11 @@ void NetworkAnalysis::reset() {
   m_samplesProblem.clear();
   if (m_document.model()) {
     m_lab = std::make_shared<Lab>(m_document.model());
-    auto drawn = SyntheticSamples::create(*m_document.model(), {});
+    SyntheticSettings settings;
+    if (const auto& data = m_document.data(); data && data->source.empty()) {
+      settings = syntheticSettings(*data);
+    }
+    auto drawn = SyntheticSamples::create(*m_document.model(), settings);
     if (drawn) {
       m_samples = std::move(*drawn);
     } else {
@@ -110,6 +145,8 @@ void NetworkAnalysis::dropResults() {
     m_runner.cancelKey(key);
   }
   m_sweepJob = m_errorsJob = m_calibrationJob = m_latencyJob = 0;
+  m_problems.clear();
+  m_other = {};
   m_latency.reset();
   m_sweep.reset();
   m_errors.reset();
@@ -121,6 +158,10 @@ void NetworkAnalysis::dropResults() {
   emit errorsChanged();
   emit calibrationChanged();
   emit latencyChanged();
+}
+
+void NetworkAnalysis::noteProblem(const QString& key, const QString& text) {
+  m_problems[key] = text;
 }
 
 void NetworkAnalysis::setErrors(std::shared_ptr<const ErrorsView> errors) {
@@ -171,8 +212,9 @@ void NetworkAnalysis::estimateSweep(const SweepRequest& request) {
       [this](Result<SensitivityCost> cost) {
         if (cost) {
           m_cost = *cost;
-          emit costChanged();
         }
+        noteProblem(sweepKey(), cost ? QString() : QString::fromStdString(cost.error().message()));
+        emit costChanged();
       });
 }
 
@@ -219,12 +261,8 @@ void NetworkAnalysis::startSweep(const SweepRequest& request) {
     HALFSTEP_TRY(const Executor* executor, lab->executor());
     const bool isStatic = std::any_of(request.activations.begin(), request.activations.end(),
                                       [](const ActivationScheme& one) { return one.needsCalibration(); });
-    std::shared_ptr<const Calibration> ranges = calibration;
-    if (isStatic && !ranges) {
-      CalibrationOptions first;
-      first.samples = request.samples;
-      HALFSTEP_TRY(ranges, calibrate(*executor, *samples, first, context.part(0.0, 0.05)));
-    }
+    HALFSTEP_TRY(const auto ranges, rangesFor(isStatic, calibration, *executor, *samples, request.samples,
+                                              context.part(0.0, 0.05)));
     const Simulation simulation(lab->model(), ranges);
     BesideSweep beside;
     HALFSTEP_TRY(beside.screening, screenWeights(*lab->model(), request.schemes, context.part(0.0, 0.05)));
@@ -265,9 +303,12 @@ void NetworkAnalysis::startSweep(const SweepRequest& request) {
         m_sweepJob = 0;
         if (view) {
           m_sweep = std::move(*view);
+        } else {
+          noteProblem(sweepKey(), QString::fromStdString(view.error().message()));
         }
         emit sweepChanged();
       });
+  noteProblem(sweepKey());
   emit sweepChanged();
 }
 
@@ -287,7 +328,12 @@ void NetworkAnalysis::startErrors(std::size_t samples) {
       [lab = m_lab, source = m_samples, plan = m_document.plan(), samples, publish,
        calibration = m_calibration](const JobContext& context) -> Result<std::shared_ptr<const ErrorsView>> {
     HALFSTEP_TRY(const Executor* executor, lab->executor());
-    const Simulation simulation(lab->model(), calibration);
+    const bool isStatic = std::any_of(plan.layers.begin(), plan.layers.end(), [](const auto& layer) {
+      return layer.second.activations.needsCalibration();
+    });
+    HALFSTEP_TRY(const auto ranges,
+                 rangesFor(isStatic, calibration, *executor, *source, samples, context.part(0.0, 0.1)));
+    const Simulation simulation(lab->model(), ranges);
     Pace pace;
     std::vector<std::pair<OutputMetric, Estimate>> figures;
     Estimate damage;
@@ -306,10 +352,20 @@ void NetworkAnalysis::startErrors(std::size_t samples) {
       }
       return view;
     };
+    LayerErrorOptions options;
+    options.samples = samples;
+    options.onSample = [&](const LayerErrors& so) {
+      if (pace.isDue()) {
+        publish(viewOfErrors(so, nullptr, true));
+      }
+    };
+    HALFSTEP_TRY(const auto errors,
+                 measureLayerErrors(*executor, simulation, plan, *source, options, context.part(0.1, 0.7)));
+    publish(viewOfErrors(*errors, nullptr, true)); // the layers need not wait for the network
     EvaluationOptions evaluation;
     evaluation.samples = samples;
     HALFSTEP_TRY(const auto output,
-                 evaluate(*executor, simulation, plan, *source, evaluation, context.part(0.0, 0.4)));
+                 evaluate(*executor, simulation, plan, *source, evaluation, context.part(0.7, 1.0)));
     for (const OutputMetric metric :
          {OutputMetric::kl, OutputMetric::sqnr, OutputMetric::top1, OutputMetric::accuracy,
           OutputMetric::floatAccuracy, OutputMetric::perplexity, OutputMetric::floatPerplexity}) {
@@ -319,23 +375,18 @@ void NetworkAnalysis::startErrors(std::size_t samples) {
       }
     }
     damage = addedDamageEstimate(output->standard, output->samples, context.seed());
-    LayerErrorOptions options;
-    options.samples = samples;
-    options.onSample = [&](const LayerErrors& so) {
-      if (pace.isDue()) {
-        publish(viewOfErrors(so, output, true));
-      }
-    };
-    HALFSTEP_TRY(const auto errors,
-                 measureLayerErrors(*executor, simulation, plan, *source, options, context.part(0.4, 1.0)));
     return std::shared_ptr<const ErrorsView>(viewOfErrors(*errors, output, false));
   };
   m_errorsJob = m_runner.start<std::shared_ptr<const ErrorsView>>(
       {Lane::sweep, tr("Error of every layer"), errorsKey(), true}, work, this,
       [this](Result<std::shared_ptr<const ErrorsView>> view) {
         m_errorsJob = 0;
+        if (!view) {
+          noteProblem(errorsKey(), QString::fromStdString(view.error().message()));
+        }
         setErrors(view ? std::move(*view) : m_errors);
       });
+  noteProblem(errorsKey());
   emit errorsChanged();
 }
 
@@ -357,10 +408,50 @@ void NetworkAnalysis::startCalibration(std::size_t samples) {
         m_calibrationJob = 0;
         if (calibration) {
           m_calibration = std::move(*calibration);
+          m_other = {};
+        } else {
+          noteProblem(calibrationKey(), QString::fromStdString(calibration.error().message()));
         }
         emit calibrationChanged();
       });
+  noteProblem(calibrationKey());
   emit calibrationChanged();
+}
+
+void NetworkAnalysis::showSample(std::size_t index) {
+  const auto calibration = m_calibration;
+  if (!calibration || !m_samples || index >= calibration->sampleNames.size() || index >= m_samples->count()) {
+    return;
+  }
+  m_other = {QString::fromStdString(calibration->sampleNames[index]), nullptr, {}, static_cast<int>(index)};
+  m_runner.start<std::shared_ptr<const Calibration>>(
+      {Lane::batch, tr("Values of %1").arg(m_other.name), QStringLiteral("one_sample"), true},
+      [lab = m_lab, source = m_samples,
+       index](const JobContext& context) -> Result<std::shared_ptr<const Calibration>> {
+        HALFSTEP_TRY(const Executor* executor, lab->executor());
+        return calibrate(*executor, OneSample(*source, index), {}, context);
+      },
+      this,
+      [this, index, calibration](Result<std::shared_ptr<const Calibration>> values) {
+        if (values && m_calibration == calibration && m_other.sample == static_cast<int>(index)) {
+          m_other.calibration = std::move(*values);
+          emit otherChanged();
+        }
+      });
+  emit otherChanged();
+}
+
+void NetworkAnalysis::compareCalibration(std::shared_ptr<const Calibration> other, const QString& name) {
+  if (m_calibration && other) {
+    std::vector<Drift> drifts = driftBetween(*m_calibration, *other);
+    m_other = {name, std::move(other), std::move(drifts), -1};
+    emit otherChanged();
+  }
+}
+
+void NetworkAnalysis::dropOther() {
+  m_other = {};
+  emit otherChanged();
 }
 
 void NetworkAnalysis::noteCancelled() {
@@ -411,6 +502,7 @@ void NetworkAnalysis::rankPartial() {
 void NetworkAnalysis::setCalibration(std::shared_ptr<const Calibration> calibration) {
   m_runner.cancelKey(calibrationKey());
   m_calibration = std::move(calibration);
+  m_other = {};
   emit calibrationChanged();
 }
 
@@ -433,9 +525,12 @@ void NetworkAnalysis::startLatency() {
         m_latencyJob = 0;
         if (latency) {
           m_latency = std::move(*latency);
+        } else {
+          noteProblem(latencyKey(), QString::fromStdString(latency.error().message()));
         }
         emit latencyChanged();
       });
+  noteProblem(latencyKey());
   emit latencyChanged();
 }
 

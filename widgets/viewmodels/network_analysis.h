@@ -9,6 +9,7 @@
 #include "widgets/viewmodels/document.h"
 #include "widgets/viewmodels/sweep_view.h"
 
+#include <QHash>
 #include <QObject>
 
 #include <functional>
@@ -29,6 +30,14 @@ struct ErrorsView {
   std::vector<std::pair<OutputMetric, Estimate>> output; ///< the whole network's figures that apply
   Estimate damage; ///< of the whole plan, in the evaluation's standard metric
   bool running = false;
+};
+
+/// Statistics of other samples than the calibration's, to be laid over it.
+struct OtherValues {
+  QString name;                                   ///< for people: the sample's, the file's
+  std::shared_ptr<const Calibration> calibration; ///< null while it is computed
+  std::vector<Drift> drifts;                      ///< beside the calibration; of one sample none
+  int sample = -1;                                ///< whose they are; −1: a set's
 };
 
 class NetworkAnalysis : public QObject {
@@ -58,6 +67,12 @@ public:
   void startLatency();
   /// One that was saved, in place of measuring.
   void setCalibration(std::shared_ptr<const Calibration> calibration);
+  /// Lays one of the calibration's samples, by its place there, over the others: computed in the background.
+  void showSample(std::size_t index);
+  /// The same with another set, which was saved.
+  void compareCalibration(std::shared_ptr<const Calibration> other, const QString& name);
+  void dropOther();
+  const OtherValues& other() const { return m_other; }
   /// Gives the open model's executor, on any thread; what it points to lives as long as the function.
   std::function<Result<const Executor*>()> executorSource() const;
   void stop(const QString& key) { m_runner.cancelKey(key); }
@@ -71,6 +86,8 @@ public:
   const std::shared_ptr<const ErrorsView>& errors() const { return m_errors; }
   const std::shared_ptr<const Calibration>& calibration() const { return m_calibration; }
   const std::optional<SensitivityCost>& cost() const { return m_cost; }
+  /// Why the newest job of that key ended without a result; empty where it did not.
+  QString problem(const QString& key) const { return m_problems.value(key); }
   bool sweepRuns() const { return m_sweepJob != 0; }
   bool errorsRun() const { return m_errorsJob != 0; }
   const std::shared_ptr<const Latency>& latency() const { return m_latency; }
@@ -88,6 +105,7 @@ signals:
   void errorsAged();
   void calibrationChanged();
   void latencyChanged();
+  void otherChanged();
 
 private:
   class Lab;
@@ -98,6 +116,8 @@ private:
   void setErrors(std::shared_ptr<const ErrorsView> errors);
   void noteEdits(const std::vector<int>& layers);
   void rankPartial();
+  /// What problem() says from now on of the job that has just begun, or ended.
+  void noteProblem(const QString& key, const QString& text = {});
 
   Document& m_document;
   JobRunner& m_runner;
@@ -109,12 +129,14 @@ private:
   std::shared_ptr<const ErrorsView> m_errors;
   std::shared_ptr<const Calibration> m_calibration;
   std::optional<SensitivityCost> m_cost;
+  OtherValues m_other;
   std::set<int> m_edited; ///< layers whose plan is another than m_errors'
   quint64 m_sweepJob = 0;
   quint64 m_errorsJob = 0;
   quint64 m_calibrationJob = 0;
   std::shared_ptr<const Latency> m_latency;
   quint64 m_latencyJob = 0;
+  QHash<QString, QString> m_problems; ///< of the jobs, by key
 };
 
 } // namespace halfstep
