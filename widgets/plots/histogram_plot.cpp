@@ -246,8 +246,7 @@ void HistogramPlot::placeHandles() {
             .arg(QString::fromStdString(formatShare(m_view->quantization->total.clippedShare()))));
     // At the left edge, but not across the handle's line: behind that where the zone is too narrow.
     const int needed = QFontMetrics(m_clippedShare->font()).horizontalAdvance(m_clippedShare->text()) + 12;
-    const double zone =
-        xAxis->coordToPixel(static_cast<double>(m_view->clipping.lo)) - axisRect()->left();
+    const double zone = xAxis->coordToPixel(static_cast<double>(m_view->clipping.lo)) - axisRect()->left();
     const bool isCrossed = zone > 0.0 && zone < needed;
     m_clippedShare->position->setCoords(isCrossed ? zone / std::max(1, axisRect()->width()) : 0.0, 0.16);
   }
