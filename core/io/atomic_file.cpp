@@ -1,5 +1,7 @@
 #include "core/io/atomic_file.h"
 
+#include "core/support/mapped_file.h"
+
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -134,6 +136,9 @@ Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
   if (::stat(path.c_str(), &old) == 0 && !(S_ISREG(old.st_mode) && namesFile(target, old))) {
     const int straight = openStraight(path, old.st_mode);
     return straight >= 0 ? Result(AtomicFile(path, {}, {}, straight)) : writeError(path, errno);
+  }
+  if (MappedFile::isOpen(target)) {
+    return Error{ErrorKind::usage, "is open as an input; give the output another name", {}, path.string()};
   }
   std::string temporary = target.string() + ".XXXXXX";
   const int descriptor = ::mkstemp(temporary.data());

@@ -17,7 +17,8 @@ namespace halfstep {
 class AtomicFile {
 public:
   /// Links are followed: what they lead to is replaced. Waits a few seconds for somebody to read a named
-  /// pipe. Errors (kind `failed`, naming `path`): no such folder, no permission, a pipe that nobody reads.
+  /// pipe. Errors (naming `path`): no such folder, no permission, a pipe that nobody reads (kind `failed`); a
+  /// file that is mapped, like the model that is open and its external data: it would be lost (kind `usage`).
   static Result<AtomicFile> create(const std::filesystem::path& path);
   ~AtomicFile();
   AtomicFile(AtomicFile&& other) noexcept;
@@ -43,8 +44,7 @@ private:
   int m_descriptor = -1;
 };
 
-/// Errors (kind `failed`, naming the file): no such folder, no permission, disk full. The old file is
-/// untouched then, and no temporary file is left.
+/// Errors: as AtomicFile; disk full. The old file is untouched then, and no temporary file is left.
 Result<void> writeFileAtomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 Result<void> writeFileAtomically(const std::filesystem::path& path, std::string_view text);
 

@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include <signal.h>
+#include <unistd.h>
 
 using namespace halfstep;
 
@@ -480,6 +481,42 @@ private slots:
     expectFailure({"quantize", file, "--weights", "int8", "--dump", file}, 1, "cannot be made a folder");
     expectFailure({"export", file, "--weights", "int8", "--to", "nothing", "--out", "x"}, 2,
                   "no export format");
+  }
+
+  void whatIsReadIsNotWrittenOver() {
+    onnx::ModelProto proto = test::emptyModel();
+    auto& graph = *proto.mutable_graph();
+    test::addValue(*graph.mutable_input(), "x", {1, 4});
+    auto& tensor = test::addFloats(graph, "w", {4, 4});
+    test::writeFile(path("own.bin").toStdString(), tensor.raw_data());
+    tensor.clear_raw_data();
+    tensor.set_data_location(onnx::TensorProto::EXTERNAL);
+    auto& location = *tensor.add_external_data();
+    location.set_key("location");
+    location.set_value("own.bin");
+    test::addNode(graph, "MatMul", "mm", {"x", "w"}, {"y"});
+    test::addValue(*graph.mutable_output(), "y", {1, 4});
+    const QString own = model("own.onnx", proto.SerializeAsString()); // no tensor lies in this file
+    QVERIFY(QFile::link(own, path("link.onnx")));
+    QCOMPARE(::link(own.toStdString().c_str(), path("hard.onnx").toStdString().c_str()), 0);
+    const auto bytesOf = [](const QString& file) {
+      QFile opened(file);
+      return opened.open(QIODevice::ReadOnly) ? opened.readAll() : QByteArray();
+    };
+    const QByteArray model = bytesOf(own);
+    const QByteArray weights = bytesOf(path("own.bin"));
+    for (const char* name : {"own.onnx", "link.onnx", "hard.onnx", "own.bin"}) {
+      const QByteArray part = QByteArray(name) + ": is open as an input";
+      expectFailure({"quantize", own, "--weights", "int8", "--save-plan", path(name)}, 2, part);
+      expectFailure({"export", own, "--weights", "int8", "--to", "report-csv", "--out", path(name)}, 2, part);
+      expectFailure({"export", own, "--weights", "int8", "--to", "plan", "--out", path(name)}, 2, part);
+      QCOMPARE(bytesOf(own), model);
+      QCOMPARE(bytesOf(path("own.bin")), weights);
+    }
+    // A plan is read and done with before it is written.
+    const QString plan = path("own.halfstep.json");
+    QCOMPARE(run({"quantize", own, "--weights", "int8", "--save-plan", plan}).status, 0);
+    QCOMPARE(run({"quantize", own, "--plan", plan, "--weights", "int4", "--save-plan", plan}).status, 0);
   }
 
   void helpAndVersion() {

@@ -1,5 +1,6 @@
 // Files are replaced whole; what is there and no regular file is written into and stays what it is.
 #include "core/io/atomic_file.h"
+#include "core/support/mapped_file.h"
 #include "tests/support/test_case.h"
 
 #include <QDir>
@@ -127,6 +128,39 @@ private slots:
     QVERIFY(isPipe(fifo));
     QCOMPARE(reader.content(), "through");
     QCOMPARE(contentOf(path("second")), "new");
+  }
+
+  void whatIsMappedStays() {
+    VERIFY_OK(writeFileAtomically(pathOf("input"), std::string_view("one")));
+    QVERIFY(QFile::link(path("input"), path("link")));
+    {
+      const auto mapped = MappedFile::open(pathOf("input"));
+      VERIFY_OK(mapped);
+      for (const char* name : {"input", "link"}) {
+        const auto written = writeFileAtomically(pathOf(name), std::string_view("two"));
+        QVERIFY(!written);
+        QCOMPARE(written.error().kind, ErrorKind::usage);
+        QCOMPARE(written.error().file, pathOf(name));
+      }
+      QCOMPARE(contentOf(path("input")), "one");
+    }
+    VERIFY_OK(writeFileAtomically(pathOf("input"), std::string_view("two")));
+  }
+
+  void manyMappings() {
+    std::vector<std::shared_ptr<const MappedFile>> open;
+    for (int i = 0; i < 200; ++i) {
+      const std::string file = pathOf("many") + std::to_string(i);
+      VERIFY_OK(writeFileAtomically(file, std::string_view("one")));
+      open.push_back(MappedFile::open(file).value());
+    }
+    for (int i = 0; i < 200; i += 3) {
+      open[static_cast<std::size_t>(i)].reset();
+    }
+    for (int i = 0; i < 200; ++i) {
+      const std::string file = pathOf("many") + std::to_string(i);
+      QCOMPARE(MappedFile::isOpen(file), i % 3 != 0);
+    }
   }
 
   void aFolderIsNoFile() {
