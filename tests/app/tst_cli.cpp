@@ -112,6 +112,21 @@ class CliTest : public test::TestCase {
     return texts;
   }
 
+  /// More than 200 MB, so that a signal arrives while it is worked on.
+  QString largeModel() const {
+    onnx::ModelProto proto = test::emptyModel();
+    const std::string weights(std::size_t{64} << 20, '\x3d');
+    test::addRaw(*proto.mutable_graph(), "w", 1, {4096, 4096}, weights);
+    for (int i = 0; i < 40; ++i) { // much work on the same bytes
+      test::addRaw(*proto.mutable_graph(), "v" + std::to_string(i), 1, {1024, 1024},
+                   weights.substr(0, 4 << 20));
+      test::addNode(*proto.mutable_graph(), "MatMul", "mm" + std::to_string(i),
+                    {"x", "v" + std::to_string(i)}, {"y"});
+    }
+    test::addNode(*proto.mutable_graph(), "MatMul", "large", {"x", "w"}, {"z"});
+    return model("large.onnx", proto.SerializeAsString());
+  }
+
 private slots:
   void inspectsAsJson() {
     const QString file = model("conv.onnx", test::convolutionModel());
@@ -626,19 +641,14 @@ private slots:
     QCOMPARE(installed.readAll(), made.readAllStandardOutput());
   }
 
+  void ctrlCLeavesNothingBehind_data() {
+    QTest::addColumn<int>("signal");
+    QTest::newRow("Ctrl-C") << SIGINT;
+    QTest::newRow("the terminal is closed") << SIGHUP;
+  }
   void ctrlCLeavesNothingBehind() {
-    onnx::ModelProto proto = test::emptyModel();
-    const std::string weights(std::size_t{64} << 20, '\x3d');
-    test::addRaw(*proto.mutable_graph(), "w", 1, {4096, 4096}, weights);
-    for (int i = 0; i < 40; ++i) { // much work on the same bytes
-      test::addRaw(*proto.mutable_graph(), "v" + std::to_string(i), 1, {1024, 1024},
-                   weights.substr(0, 4 << 20));
-      test::addNode(*proto.mutable_graph(), "MatMul", "mm" + std::to_string(i),
-                    {"x", "v" + std::to_string(i)}, {"y"});
-    }
-    test::addNode(*proto.mutable_graph(), "MatMul", "large", {"x", "w"}, {"z"});
-    const QString file = model("large.onnx", proto.SerializeAsString());
-    proto.Clear();
+    QFETCH(const int, signal);
+    const QString file = largeModel();
     QProcess process;
     process.start(HALFSTEP_BUILD_DIR "/bin/halfstep-cli",
                   {"quantize", file, "--weights", "int4:group16:kl", "--save-plan",
@@ -647,7 +657,7 @@ private slots:
     QTest::qWait(400);
     QElapsedTimer timer;
     timer.start();
-    ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+    ::kill(static_cast<pid_t>(process.processId()), signal);
     QVERIFY(process.waitForFinished(20000));
     QCOMPARE(process.exitStatus(), QProcess::NormalExit);
     QCOMPARE(process.exitCode(), 130);
@@ -658,6 +668,33 @@ private slots:
       QVERIFY2(left.endsWith(".npy"), qPrintable(left)); // whole files of layers that were done
     }
     QFile::remove(file);
+  }
+
+  void nohupGoesOn() {
+    const QString file = largeModel();
+    QProcess process;
+    process.setChildProcessModifier([] { ::signal(SIGHUP, SIG_IGN); });
+    process.start(HALFSTEP_BUILD_DIR "/bin/halfstep-cli", {"quantize", file, "--weights", "int8"});
+    QVERIFY(process.waitForStarted());
+    QTest::qWait(100);
+    ::kill(static_cast<pid_t>(process.processId()), SIGHUP);
+    QVERIFY(process.waitForFinished(60000));
+    QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+    QCOMPARE(process.exitCode(), 0);
+    QFile::remove(file);
+  }
+
+  void aFileThatMayNotGrowLeavesNothingBehind() {
+    QProcess process;
+    process.start("bash", {"-c", "ulimit -f 1; exec \"$@\"", "bash", HALFSTEP_BUILD_DIR "/bin/halfstep-cli",
+                           "quantize", HALFSTEP_SOURCE_DIR "/sample_models/digits_mlp.onnx", "--weights",
+                           "int8", "--dump", path("limited")});
+    QVERIFY(process.waitForFinished(60000));
+    QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+    QCOMPARE(process.exitCode(), 1);
+    const QByteArray errors = process.readAllStandardError();
+    QVERIFY2(errors.contains("cannot be written: File too large"), errors.constData());
+    QVERIFY(QDir(path("limited")).isEmpty());
   }
 };
 
