@@ -485,7 +485,14 @@ private slots:
     expectFailure({"quantize", file, "--weights", "int9"}, 2, "int9");
     expectFailure({"quantize", file, "--set", "convv*=int8"}, 2, "near: conv1");
     expectFailure({"quantize", file, "--set", "conv1"}, 2, "expected GLOB=SCHEME");
-    expectFailure({"quantize", file, "--weights", "nf4", "--json"}, 4, "nf4");
+    expectFailure({"quantize", file, "--weights", "nf4", "--json"}, 4, "--weights: scheme nf4");
+    expectFailure({"quantize", file, "--weights", "int8", "--activations", "nf4"}, 4,
+                  "--activations: scheme");
+    const QString later = model("later.json", R"({"halfstep_plan": 1, "default": {"weights": "int4:gptq"},
+                                                 "layers": {"fc": {"weights": "nf4"}}})");
+    expectFailure({"quantize", file, "--plan", later}, 4, "later.json: scheme int4:gptq");
+    expectFailure({"quantize", file, "--plan", later, "--weights", "int8"}, 4, "later.json: scheme nf4");
+    expectFailure({"quantize", file, "--plan", later, "--weights", "int4:gptq"}, 4, "--weights: scheme int4");
     expectFailure({"inspect", path("missing.onnx"), "--json"}, 1, "missing.onnx: cannot be read");
     expectFailure({"inspect", m_folder.path()}, 1, "is not a regular file");
     expectFailure({"inspect", model("cut.onnx", good.substr(0, 300)), "--json"}, 3, "cut short");
