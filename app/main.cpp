@@ -130,6 +130,20 @@ void drawAndQuit(Session& session, MainWindow& window, const Arguments& argument
   window.resize(arguments.screenshot->size); // before the docks share its width
   QObject::connect(&session, &Session::openFailed, &window,
                    [finish](const QString& message, int status) { finish(status, message); });
+  // What a window says in boxes.
+  QObject::connect(&session, &Session::failed, &window, [&session, finish](const QString& message) {
+    if (session.document().model()) {
+      say(QStringLiteral("warning: ") + message);
+    } else {
+      finish(exitStatus(ErrorKind::failed), message); // a plan whose model is not there
+    }
+  });
+  const QString plan = arguments.plan.isEmpty() ? arguments.model : arguments.plan;
+  QObject::connect(&session, &Session::planMismatched, &window, [plan](const QStringList& lines) {
+    for (const QString& line : lines) {
+      say(QStringLiteral("warning: %1: %2").arg(plan, line));
+    }
+  });
   if (arguments.model.isEmpty() || arguments.screenshot->page == QLatin1String("start")) {
     QTimer::singleShot(0, &window, draw);
   } else {
@@ -204,7 +218,7 @@ int main(int argc, char** argv) {
         session.openDataAndUse(settings);
       });
     }
-    if (arguments->plan.isEmpty() && !arguments->screenshot) {
+    if (arguments->plan.isEmpty()) {
       window.commands().open(arguments->model); // a model, or a plan with its model beside it
     } else {
       session.openModel(arguments->model, arguments->plan);

@@ -121,10 +121,7 @@ void Session::openModel(const QString& path, const QString& planPath) {
                    .empty()) { // an edit of the plan that was opened: the file still holds the other
             static_cast<void>(m_document.restoreVersion(QString::fromStdString(opened->version)));
           }
-          if (const auto mismatches = planMismatches(*opened->plan, *opened->model, {});
-              !mismatches.empty()) {
-            emit planMismatched(lines(mismatches));
-          }
+          tellMismatches(planMismatches(*opened->plan, *opened->model, {}));
         }
         rememberFile(QFileInfo(path).absoluteFilePath());
         emit this->opened();
@@ -152,18 +149,34 @@ void Session::takeModel(std::shared_ptr<const Model> model, const std::optional<
     const int layer = static_cast<int>(stays.value_or(0));
     m_selection.select({layer}, layer);
   }
-  hashInBackground();
+  hashInBackground(plan);
   openPlansData();
 }
 
-void Session::hashInBackground() {
+void Session::tellMismatches(const std::vector<std::string>& mismatches) {
+  if (mismatches.empty()) {
+    return;
+  }
+  for (const QString& line : lines(mismatches)) {
+    m_log.add(LogModel::Level::warning, line);
+  }
+  emit planMismatched(lines(mismatches));
+}
+
+void Session::hashInBackground(const std::optional<Plan>& plan) {
+  Plan head; // of which layers it has was told already
+  if (plan) {
+    head.modelFile = plan->modelFile;
+    head.modelSha256 = plan->modelSha256;
+  }
   m_jobs.start<std::string>(
       {Lane::batch, tr("Fingerprint of the file"), QStringLiteral("hash"), true},
       [path = m_document.model()->path](const JobContext& context) { return sha256OfFile(path, context); },
       this,
-      [this, model = m_document.model()](Result<std::string> hash) {
+      [this, model = m_document.model(), head](Result<std::string> hash) {
         if (hash && m_document.model() == model) {
           m_document.setModelHash(*hash);
+          tellMismatches(planMismatches(head, *model, *hash));
         }
       });
 }
@@ -321,13 +334,7 @@ void Session::takePlan(const QString& path, const Plan& plan) {
     openPlansData();
   }
   m_log.add(LogModel::Level::information, tr("Opened the plan %1").arg(path));
-  const auto mismatches = planMismatches(plan, *m_document.model(), m_document.modelHash());
-  if (!mismatches.empty()) {
-    for (const QString& line : lines(mismatches)) {
-      m_log.add(LogModel::Level::warning, line);
-    }
-    emit planMismatched(lines(mismatches));
-  }
+  tellMismatches(planMismatches(plan, *m_document.model(), m_document.modelHash()));
   emit planOpened(path);
 }
 

@@ -93,7 +93,9 @@ signals:
 
 private:
   void takeModel(std::shared_ptr<const Model> model, const std::optional<Plan>& plan);
-  void hashInBackground();
+  /// `plan`: the one that the model was opened with, which may be for another file.
+  void hashInBackground(const std::optional<Plan>& plan);
+  void tellMismatches(const std::vector<std::string>& mismatches);
   void openPlansData();
   void openPlansModel(const QString& path, const Plan& plan);
   void takePlan(const QString& path, const Plan& plan);

@@ -585,7 +585,22 @@ private slots:
           "cut short");
     fails({"--screenshot", picture, "--layer", "nobody", model("conv.onnx", test::convolutionModel())}, 2,
           "nobody");
+    fails({"--screenshot", picture,
+           model("alone.json", R"({"halfstep_plan": 1, "model": {"file": "no.onnx"}})")},
+          1, "no.onnx, which is not beside it");
     QVERIFY(!QFile::exists(picture));
+    const QString plan = model("beside.json", R"({"halfstep_plan": 1,
+        "model": {"file": "conv.onnx", "sha256": "0123456789abcdef"}, "layers": {"nobody": {"weights": "int4"}}})");
+    for (const QStringList& arguments : {QStringList{plan}, {"--plan", plan, path("conv.onnx")}}) {
+      const Finished drawn = window(QStringList{"--screenshot", picture} + arguments);
+      QVERIFY2(drawn.status == 0 && QFile::exists(picture), drawn.errors.constData());
+      QVERIFY2(
+          drawn.errors.contains("halfstep: warning: " + plan.toUtf8() + ": The model has no layer nobody."),
+          drawn.errors.constData());
+      QVERIFY2(drawn.errors.contains("The plan was made for another file (conv.onnx"),
+               drawn.errors.constData());
+      QFile::remove(picture);
+    }
     const Finished help = window({"--help"});
     QCOMPARE(help.status, 0);
     QVERIFY(help.output.contains("--screenshot"));
