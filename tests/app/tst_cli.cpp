@@ -555,11 +555,14 @@ private slots:
   }
 
   void theWindowsProgramSaysWhatIsWrongToo() {
-    const auto window = [](const QStringList& arguments) {
+    const auto window = [](const QStringList& arguments, const QString& display = {}) {
       QProcess process;
       QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
       for (const char* screen : {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}) {
         environment.remove(QLatin1String(screen));
+      }
+      if (!display.isEmpty()) {
+        environment.insert("DISPLAY", display);
       }
       process.setProcessEnvironment(environment);
       process.start(HALFSTEP_BUILD_DIR "/bin/halfstep", arguments);
@@ -601,7 +604,15 @@ private slots:
                drawn.errors.constData());
       QFile::remove(picture);
     }
-    const Finished help = window({"--help"});
+    const QString dead = QStringLiteral("unix:6077"); // nobody has so many displays
+    const Finished none = window({path("conv.onnx")}, dead);
+    QCOMPARE(none.status, 1);
+    QCOMPARE(none.errors.count('\n'), 1);
+    QVERIFY2(none.errors.startsWith("halfstep: no display can be opened (DISPLAY=unix:6077)"),
+             none.errors.constData());
+    QCOMPARE(window({"--screenshot", picture, path("conv.onnx")}, dead).status, 0);
+    QVERIFY(QFile::exists(picture));
+    const Finished help = window({"--help"}, dead);
     QCOMPARE(help.status, 0);
     QVERIFY(help.output.contains("--screenshot"));
     QVERIFY(window({"--version"}).output.contains("halfstep "));
