@@ -1,5 +1,6 @@
 // halfstep: the window.
 #include "app/commands.h"
+#include "app/display.h"
 #include "app/main_window.h"
 #include "app/screenshot.h"
 #include "widgets/style/theme.h"
@@ -32,10 +33,24 @@ void say(const QString& line) {
   std::fprintf(stderr, "halfstep: %s\n", qPrintable(line));
 }
 
-/// Whether there is something to open a window on, or a platform that was asked for.
-bool hasScreen() {
-  return qEnvironmentVariableIsSet("DISPLAY") || qEnvironmentVariableIsSet("WAYLAND_DISPLAY") ||
-         qEnvironmentVariableIsSet("QT_QPA_PLATFORM");
+/// The X display that Qt would open; empty where none is named.
+QByteArray displayName(int argc, char** argv) {
+  QByteArray name = qgetenv("DISPLAY");
+  for (int i = 1; i + 1 < argc; ++i) {
+    if (std::string_view(argv[i]) == "-display" || std::string_view(argv[i]) == "--display") {
+      name = argv[i + 1];
+    }
+  }
+  return name;
+}
+
+/// Whether there is something to open a window on, or a platform other than X that was asked for.
+bool hasScreen(const QByteArray& display) {
+  const QByteArray platform = qgetenv("QT_QPA_PLATFORM");
+  if (platform.isEmpty() ? qEnvironmentVariableIsSet("WAYLAND_DISPLAY") : !platform.startsWith("xcb")) {
+    return true;
+  }
+  return !display.isEmpty() && xDisplayOpens(display);
 }
 
 std::optional<QSize> sizeFrom(const QString& text) {
@@ -130,6 +145,20 @@ void drawAndQuit(Session& session, MainWindow& window, const Arguments& argument
   window.resize(arguments.screenshot->size); // before the docks share its width
   QObject::connect(&session, &Session::openFailed, &window,
                    [finish](const QString& message, int status) { finish(status, message); });
+  // What a window says in boxes.
+  QObject::connect(&session, &Session::failed, &window, [&session, finish](const QString& message) {
+    if (session.document().model()) {
+      say(QStringLiteral("warning: ") + message);
+    } else {
+      finish(exitStatus(ErrorKind::failed), message); // a plan whose model is not there
+    }
+  });
+  const QString plan = arguments.plan.isEmpty() ? arguments.model : arguments.plan;
+  QObject::connect(&session, &Session::planMismatched, &window, [plan](const QStringList& lines) {
+    for (const QString& line : lines) {
+      say(QStringLiteral("warning: %1: %2").arg(plan, line));
+    }
+  });
   if (arguments.model.isEmpty() || arguments.screenshot->page == QLatin1String("start")) {
     QTimer::singleShot(0, &window, draw);
   } else {
@@ -155,11 +184,14 @@ int main(int argc, char** argv) {
     });
   };
   const bool wantsPicture = wants({"--screenshot"});
-  if (!hasScreen() && !wants({"-platform", "--platform"})) {
+  const QByteArray display = displayName(argc, argv);
+  if (!wants({"-platform", "--platform"}) && !hasScreen(display)) {
     // There is still something to draw a picture on, and words need no screen.
     if (!wantsPicture && !wants({"-h", "--help", "-v", "--version"})) {
-      say(QStringLiteral("there is no display to open a window on; --screenshot OUT.png draws it to a file, "
-                         "halfstep-cli works without"));
+      say(QStringLiteral("no display can be opened%1; --screenshot OUT.png draws the window to a file, "
+                         "halfstep-cli works without")
+              .arg(display.isEmpty() ? QString()
+                                     : QStringLiteral(" (DISPLAY=%1)").arg(QString::fromLocal8Bit(display))));
       return exitStatus(ErrorKind::failed);
     }
     qputenv("QT_QPA_PLATFORM", "offscreen");
@@ -204,7 +236,7 @@ int main(int argc, char** argv) {
         session.openDataAndUse(settings);
       });
     }
-    if (arguments->plan.isEmpty() && !arguments->screenshot) {
+    if (arguments->plan.isEmpty()) {
       window.commands().open(arguments->model); // a model, or a plan with its model beside it
     } else {
       session.openModel(arguments->model, arguments->plan);

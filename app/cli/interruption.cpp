@@ -2,16 +2,22 @@
 
 #include <csignal>
 #include <ctime>
+#include <initializer_list>
 
 namespace halfstep::cli {
 
 namespace {
 
+/// But for those that the program was started without, as by nohup: blocked, they would arrive all the same.
 sigset_t watchedSignals() {
   sigset_t signals;
   sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction action {};
+    if (sigaction(signal, nullptr, &action) != 0 || action.sa_handler != SIG_IGN) {
+      sigaddset(&signals, signal);
+    }
+  }
   return signals;
 }
 

@@ -1,5 +1,5 @@
-// Ctrl-C and termination as a stop token: the running work ends at its next checkpoint and cleans up after
-// itself.
+// Ctrl-C, termination and a terminal that is closed as a stop token: the running work ends at its next
+// checkpoint and cleans up after itself.
 #pragma once
 
 #include <stop_token>
@@ -7,8 +7,9 @@
 
 namespace halfstep::cli {
 
-/// While one exists, SIGINT and SIGTERM request a stop instead of ending the process. To be made before any
-/// other thread (they inherit the blocked signals). Main thread.
+/// While one exists, SIGINT, SIGTERM and SIGHUP request a stop instead of ending the process; those that are
+/// ignored (nohup) stay so. To be made before any other thread (they inherit the blocked signals). Main
+/// thread.
 class Interruption {
 public:
   Interruption();

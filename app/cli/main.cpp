@@ -80,8 +80,9 @@ int run(const CLI::App& main, const std::vector<cli::Command>& commands, bool js
 } // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE,
-              SIG_IGN); // a closed pipe is an error of writing, so that no temporary file stays behind
+  for (const int signal : {SIGPIPE, SIGXFSZ}) { // a closed pipe and a limit on the size of files are errors
+    std::signal(signal, SIG_IGN);               // of writing, so that no temporary file stays behind
+  }
   const QCoreApplication application(argc, argv);
   CLI::App main("Shows what quantization does to a neural network, layer by layer.", "halfstep-cli");
   main.set_version_flag("--version", "halfstep-cli " HALFSTEP_VERSION);

@@ -21,23 +21,31 @@ Result<Scheme> schemeOf(const std::string& option, const std::string& text) {
   return scheme;
 }
 
-Result<void> checkSchemes(const Model& model, const Plan& plan) {
+/// Errors name what gave the layer its scheme: the option, or else the plan's file. Those of --set were
+/// checked with it.
+Result<void> checkSchemes(const Model& model, const Plan& plan, const PlanOptions& options) {
+  const auto failed = [&](Error error, const std::string& layer, bool byOption, const std::string& option) {
+    if (byOption) {
+      error.what = option + ": " + error.what;
+    } else {
+      error.file = options.planFile;
+    }
+    error.where = "layer " + layer;
+    return error;
+  };
   for (const Layer& layer : model.layers) {
     const LayerPlan& own = plan.forLayer(layer.name);
-    for (auto checked : {checkSupported(own.weights),
-                         checkSupportedForActivations(own.activations.scheme, own.activations.dynamic)}) {
-      if (!checked) {
-        checked.error().where = "layer " + layer.name;
-        return checked;
-      }
+    if (const auto checked = checkSupported(own.weights); !checked) {
+      const bool byOption = !options.weights.empty() && !plan.layers.contains(layer.name);
+      return failed(checked.error(), layer.name, byOption, "--weights");
+    }
+    if (const auto checked = checkSupportedForActivations(own.activations.scheme, own.activations.dynamic);
+        !checked) {
+      return failed(checked.error(), layer.name, !options.activations.empty(), "--activations");
     }
   }
   return {};
 }
-
-} // namespace
-
-namespace {
 
 /// "int8" or "int8/uint8:tensor"; errors name the option.
 Result<LayerPlan> layerPlanOf(const std::string& option, std::string_view text) {
@@ -166,7 +174,7 @@ Result<Plan> planFor(const Model& model, const PlanOptions& options, bool withHa
   for (const std::string& set : options.sets) {
     HALFSTEP_CHECK(applySet("--set", set, model, plan));
   }
-  HALFSTEP_CHECK(checkSchemes(model, plan));
+  HALFSTEP_CHECK(checkSchemes(model, plan, options));
   return plan;
 }
 

@@ -1,9 +1,13 @@
 #include "core/io/atomic_file.h"
 
+#include "core/support/mapped_file.h"
+
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <deque>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +37,30 @@ bool writeAll(int descriptor, std::span<const std::byte> bytes) {
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
   return true;
+}
+
+constexpr timespec kPause{0, 20'000'000}; // 20 ms
+constexpr int kPauses = 250;              // for whoever starts writer and reader at once
+
+/// Opens what is there and no regular file; -1 and errno where it does not open.
+int openStraight(const std::filesystem::path& path, mode_t mode) {
+  for (int pauses = 0;; ++pauses) { // without O_NONBLOCK, opening a pipe could not be interrupted
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (descriptor >= 0) {
+      ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) & ~O_NONBLOCK);
+      return descriptor;
+    }
+    if (errno != ENXIO || !S_ISFIFO(mode) || pauses == kPauses) {
+      return -1;
+    }
+    ::nanosleep(&kPause, nullptr);
+  }
+}
+
+/// Whether `path` may be replaced by renaming: it names the file that `status` is of.
+bool namesFile(const std::filesystem::path& path, const struct stat& status) {
+  struct stat own {};
+  return ::stat(path.c_str(), &own) == 0 && own.st_dev == status.st_dev && own.st_ino == status.st_ino;
 }
 
 /// Keeps an old file under a second name, to be put back.
@@ -103,6 +131,15 @@ Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
     const auto resolved = std::filesystem::weakly_canonical(path, ignored);
     target = ignored ? path : resolved;
   }
+  struct stat old {};
+  // Where a link of /proc/self/fd leads to may have no name any more.
+  if (::stat(path.c_str(), &old) == 0 && !(S_ISREG(old.st_mode) && namesFile(target, old))) {
+    const int straight = openStraight(path, old.st_mode);
+    return straight >= 0 ? Result(AtomicFile(path, {}, {}, straight)) : writeError(path, errno);
+  }
+  if (MappedFile::isOpen(target)) {
+    return Error{ErrorKind::usage, "is open as an input; give the output another name", {}, path.string()};
+  }
   std::string temporary = target.string() + ".XXXXXX";
   const int descriptor = ::mkstemp(temporary.data());
   if (descriptor < 0) {
@@ -116,6 +153,9 @@ Result<void> AtomicFile::append(std::span<const std::byte> bytes) {
 }
 
 Result<void> AtomicFile::sync() {
+  if (isStraight()) {
+    return {}; // pipes and most devices have nothing to sync
+  }
   struct stat old {};
   const mode_t mask = ::umask(0);
   ::umask(mask);
@@ -128,7 +168,8 @@ Result<void> AtomicFile::sync() {
 
 Result<void> AtomicFile::commit() {
   HALFSTEP_CHECK(sync());
-  if (::close(std::exchange(m_descriptor, -1)) != 0 || ::rename(m_temporary.c_str(), m_target.c_str()) != 0) {
+  if (::close(std::exchange(m_descriptor, -1)) != 0 ||
+      (!isStraight() && ::rename(m_temporary.c_str(), m_target.c_str()) != 0)) {
     return writeError(m_path, errno);
   }
   m_temporary.clear();
@@ -139,14 +180,19 @@ Result<void> AtomicFile::commitTogether(std::span<AtomicFile> files) {
   for (AtomicFile& file : files) {
     HALFSTEP_CHECK(file.sync());
   }
-  std::deque<Backup> backups;
+  std::deque<std::optional<Backup>> backups;           // none of what was written into
   for (std::size_t i = 0; i + 1 < files.size(); ++i) { // behind the last one nothing can fail
-    backups.emplace_back(files[i].m_target);
+    backups.emplace_back();
+    if (!files[i].isStraight()) {
+      backups.back().emplace(files[i].m_target);
+    }
   }
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (auto committed = files[i].commit(); !committed) {
       for (std::size_t done = 0; done < i; ++done) {
-        backups[done].putBack();
+        if (backups[done]) {
+          backups[done]->putBack();
+        }
       }
       return committed.error();
     }

@@ -1,4 +1,5 @@
 // Writes a file whole or not at all: into a temporary file beside it, synced, then renamed over the old one.
+// What is there and no regular file (a pipe, a device) cannot be replaced: it is written into.
 #pragma once
 
 #include "core/support/result.h"
@@ -15,7 +16,9 @@ namespace halfstep {
 /// untouched; a file that is never committed leaves nothing behind. Used on one thread.
 class AtomicFile {
 public:
-  /// Errors (kind `failed`, naming `path`): no such folder, no permission.
+  /// Links are followed: what they lead to is replaced. Waits a few seconds for somebody to read a named
+  /// pipe. Errors (naming `path`): no such folder, no permission, a pipe that nobody reads (kind `failed`); a
+  /// file that is mapped, like the model that is open and its external data: it would be lost (kind `usage`).
   static Result<AtomicFile> create(const std::filesystem::path& path);
   ~AtomicFile();
   AtomicFile(AtomicFile&& other) noexcept;
@@ -33,14 +36,15 @@ public:
 private:
   AtomicFile(std::filesystem::path path, std::filesystem::path target, std::string temporary, int descriptor);
 
+  bool isStraight() const { return m_target.empty(); }
+
   std::filesystem::path m_path;   ///< as asked for
-  std::filesystem::path m_target; ///< links followed
+  std::filesystem::path m_target; ///< links followed; empty where `m_path` is written into
   std::string m_temporary;        ///< empty once committed or given up
   int m_descriptor = -1;
 };
 
-/// Errors (kind `failed`, naming the file): no such folder, no permission, disk full. The old file is
-/// untouched then, and no temporary file is left.
+/// Errors: as AtomicFile; disk full. The old file is untouched then, and no temporary file is left.
 Result<void> writeFileAtomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 Result<void> writeFileAtomically(const std::filesystem::path& path, std::string_view text);
 

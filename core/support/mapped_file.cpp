@@ -18,23 +18,30 @@ Error systemError(const std::filesystem::path& path, int code) {
 
 } // namespace
 
-MappedFile::MappedFile(std::filesystem::path path, const std::byte* data, std::size_t size)
+MappedFile::MappedFile(std::filesystem::path path, const std::byte* data, std::size_t size, MappingSlot* slot)
     : m_path(std::move(path))
     , m_data(data)
-    , m_size(size) {}
+    , m_size(size)
+    , m_slot(slot) {}
 
 MappedFile::~MappedFile() {
-  if (m_data != nullptr && m_owned.empty()) {
+  if (m_slot != nullptr) {
+    leaveMapping(m_slot);
     ::munmap(const_cast<std::byte*>(m_data), m_size);
   }
 }
 
 std::shared_ptr<const MappedFile> MappedFile::ofBytes(std::filesystem::path path,
                                                       std::vector<std::byte> bytes) {
-  auto file = std::shared_ptr<MappedFile>(new MappedFile(std::move(path), nullptr, bytes.size()));
+  auto file = std::shared_ptr<MappedFile>(new MappedFile(std::move(path), nullptr, bytes.size(), nullptr));
   file->m_owned = std::move(bytes);
   file->m_data = file->m_owned.data();
   return file;
+}
+
+bool MappedFile::isOpen(const std::filesystem::path& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && isMapped({status.st_dev, status.st_ino});
 }
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem::path& path) {
@@ -64,7 +71,9 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::filesystem
     }
   }
   ::close(descriptor);
-  return std::shared_ptr<const MappedFile>(new MappedFile(path, static_cast<const std::byte*>(data), size));
+  MappingSlot* slot = data != nullptr ? enterMapping(data, size, {status.st_dev, status.st_ino}) : nullptr;
+  return std::shared_ptr<const MappedFile>(
+      new MappedFile(path, static_cast<const std::byte*>(data), size, slot));
 }
 
 } // namespace halfstep

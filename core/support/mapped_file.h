@@ -1,6 +1,7 @@
 // A file mapped read-only into memory: pages come in when they are read and count as the system's cache.
 #pragma once
 
+#include "core/support/mapping_table.h"
 #include "core/support/result.h"
 
 #include <cstddef>
@@ -19,6 +20,9 @@ public:
   static Result<std::shared_ptr<const MappedFile>> open(const std::filesystem::path& path);
   /// Bytes in memory, as if they were the file at `path`.
   static std::shared_ptr<const MappedFile> ofBytes(std::filesystem::path path, std::vector<std::byte> bytes);
+  /// Whether a mapping that lives is one of the file at `path`, under whatever name it was opened. Any
+  /// thread.
+  static bool isOpen(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
@@ -27,10 +31,11 @@ public:
   const std::filesystem::path& path() const { return m_path; }
 
 private:
-  MappedFile(std::filesystem::path path, const std::byte* data, std::size_t size);
+  MappedFile(std::filesystem::path path, const std::byte* data, std::size_t size, MappingSlot* slot);
   std::filesystem::path m_path;
   const std::byte* m_data = nullptr;
   std::size_t m_size = 0;
+  MappingSlot* m_slot = nullptr;  ///< of the mapping; null where there is none
   std::vector<std::byte> m_owned; ///< instead of a mapping
 };
 

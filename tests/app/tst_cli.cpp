@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include <signal.h>
+#include <unistd.h>
 
 using namespace halfstep;
 
@@ -109,6 +110,21 @@ class CliTest : public test::TestCase {
       texts << layer.toObject()["scheme"].toString();
     }
     return texts;
+  }
+
+  /// More than 200 MB, so that a signal arrives while it is worked on.
+  QString largeModel() const {
+    onnx::ModelProto proto = test::emptyModel();
+    const std::string weights(std::size_t{64} << 20, '\x3d');
+    test::addRaw(*proto.mutable_graph(), "w", 1, {4096, 4096}, weights);
+    for (int i = 0; i < 40; ++i) { // much work on the same bytes
+      test::addRaw(*proto.mutable_graph(), "v" + std::to_string(i), 1, {1024, 1024},
+                   weights.substr(0, 4 << 20));
+      test::addNode(*proto.mutable_graph(), "MatMul", "mm" + std::to_string(i),
+                    {"x", "v" + std::to_string(i)}, {"y"});
+    }
+    test::addNode(*proto.mutable_graph(), "MatMul", "large", {"x", "w"}, {"z"});
+    return model("large.onnx", proto.SerializeAsString());
   }
 
 private slots:
@@ -469,7 +485,14 @@ private slots:
     expectFailure({"quantize", file, "--weights", "int9"}, 2, "int9");
     expectFailure({"quantize", file, "--set", "convv*=int8"}, 2, "near: conv1");
     expectFailure({"quantize", file, "--set", "conv1"}, 2, "expected GLOB=SCHEME");
-    expectFailure({"quantize", file, "--weights", "nf4", "--json"}, 4, "nf4");
+    expectFailure({"quantize", file, "--weights", "nf4", "--json"}, 4, "--weights: scheme nf4");
+    expectFailure({"quantize", file, "--weights", "int8", "--activations", "nf4"}, 4,
+                  "--activations: scheme");
+    const QString later = model("later.json", R"({"halfstep_plan": 1, "default": {"weights": "int4:gptq"},
+                                                 "layers": {"fc": {"weights": "nf4"}}})");
+    expectFailure({"quantize", file, "--plan", later}, 4, "later.json: scheme int4:gptq");
+    expectFailure({"quantize", file, "--plan", later, "--weights", "int8"}, 4, "later.json: scheme nf4");
+    expectFailure({"quantize", file, "--plan", later, "--weights", "int4:gptq"}, 4, "--weights: scheme int4");
     expectFailure({"inspect", path("missing.onnx"), "--json"}, 1, "missing.onnx: cannot be read");
     expectFailure({"inspect", m_folder.path()}, 1, "is not a regular file");
     expectFailure({"inspect", model("cut.onnx", good.substr(0, 300)), "--json"}, 3, "cut short");
@@ -480,6 +503,42 @@ private slots:
     expectFailure({"quantize", file, "--weights", "int8", "--dump", file}, 1, "cannot be made a folder");
     expectFailure({"export", file, "--weights", "int8", "--to", "nothing", "--out", "x"}, 2,
                   "no export format");
+  }
+
+  void whatIsReadIsNotWrittenOver() {
+    onnx::ModelProto proto = test::emptyModel();
+    auto& graph = *proto.mutable_graph();
+    test::addValue(*graph.mutable_input(), "x", {1, 4});
+    auto& tensor = test::addFloats(graph, "w", {4, 4});
+    test::writeFile(path("own.bin").toStdString(), tensor.raw_data());
+    tensor.clear_raw_data();
+    tensor.set_data_location(onnx::TensorProto::EXTERNAL);
+    auto& location = *tensor.add_external_data();
+    location.set_key("location");
+    location.set_value("own.bin");
+    test::addNode(graph, "MatMul", "mm", {"x", "w"}, {"y"});
+    test::addValue(*graph.mutable_output(), "y", {1, 4});
+    const QString own = model("own.onnx", proto.SerializeAsString()); // no tensor lies in this file
+    QVERIFY(QFile::link(own, path("link.onnx")));
+    QCOMPARE(::link(own.toStdString().c_str(), path("hard.onnx").toStdString().c_str()), 0);
+    const auto bytesOf = [](const QString& file) {
+      QFile opened(file);
+      return opened.open(QIODevice::ReadOnly) ? opened.readAll() : QByteArray();
+    };
+    const QByteArray model = bytesOf(own);
+    const QByteArray weights = bytesOf(path("own.bin"));
+    for (const char* name : {"own.onnx", "link.onnx", "hard.onnx", "own.bin"}) {
+      const QByteArray part = QByteArray(name) + ": is open as an input";
+      expectFailure({"quantize", own, "--weights", "int8", "--save-plan", path(name)}, 2, part);
+      expectFailure({"export", own, "--weights", "int8", "--to", "report-csv", "--out", path(name)}, 2, part);
+      expectFailure({"export", own, "--weights", "int8", "--to", "plan", "--out", path(name)}, 2, part);
+      QCOMPARE(bytesOf(own), model);
+      QCOMPARE(bytesOf(path("own.bin")), weights);
+    }
+    // A plan is read and done with before it is written.
+    const QString plan = path("own.halfstep.json");
+    QCOMPARE(run({"quantize", own, "--weights", "int8", "--save-plan", plan}).status, 0);
+    QCOMPARE(run({"quantize", own, "--plan", plan, "--weights", "int4", "--save-plan", plan}).status, 0);
   }
 
   void helpAndVersion() {
@@ -496,11 +555,14 @@ private slots:
   }
 
   void theWindowsProgramSaysWhatIsWrongToo() {
-    const auto window = [](const QStringList& arguments) {
+    const auto window = [](const QStringList& arguments, const QString& display = {}) {
       QProcess process;
       QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
       for (const char* screen : {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}) {
         environment.remove(QLatin1String(screen));
+      }
+      if (!display.isEmpty()) {
+        environment.insert("DISPLAY", display);
       }
       process.setProcessEnvironment(environment);
       process.start(HALFSTEP_BUILD_DIR "/bin/halfstep", arguments);
@@ -526,8 +588,31 @@ private slots:
           "cut short");
     fails({"--screenshot", picture, "--layer", "nobody", model("conv.onnx", test::convolutionModel())}, 2,
           "nobody");
+    fails({"--screenshot", picture,
+           model("alone.json", R"({"halfstep_plan": 1, "model": {"file": "no.onnx"}})")},
+          1, "no.onnx, which is not beside it");
     QVERIFY(!QFile::exists(picture));
-    const Finished help = window({"--help"});
+    const QString plan = model("beside.json", R"({"halfstep_plan": 1,
+        "model": {"file": "conv.onnx", "sha256": "0123456789abcdef"}, "layers": {"nobody": {"weights": "int4"}}})");
+    for (const QStringList& arguments : {QStringList{plan}, {"--plan", plan, path("conv.onnx")}}) {
+      const Finished drawn = window(QStringList{"--screenshot", picture} + arguments);
+      QVERIFY2(drawn.status == 0 && QFile::exists(picture), drawn.errors.constData());
+      QVERIFY2(
+          drawn.errors.contains("halfstep: warning: " + plan.toUtf8() + ": The model has no layer nobody."),
+          drawn.errors.constData());
+      QVERIFY2(drawn.errors.contains("The plan was made for another file (conv.onnx"),
+               drawn.errors.constData());
+      QFile::remove(picture);
+    }
+    const QString dead = QStringLiteral("unix:6077"); // nobody has so many displays
+    const Finished none = window({path("conv.onnx")}, dead);
+    QCOMPARE(none.status, 1);
+    QCOMPARE(none.errors.count('\n'), 1);
+    QVERIFY2(none.errors.startsWith("halfstep: no display can be opened (DISPLAY=unix:6077)"),
+             none.errors.constData());
+    QCOMPARE(window({"--screenshot", picture, path("conv.onnx")}, dead).status, 0);
+    QVERIFY(QFile::exists(picture));
+    const Finished help = window({"--help"}, dead);
     QCOMPARE(help.status, 0);
     QVERIFY(help.output.contains("--screenshot"));
     QVERIFY(window({"--version"}).output.contains("halfstep "));
@@ -589,19 +674,14 @@ private slots:
     QCOMPARE(installed.readAll(), made.readAllStandardOutput());
   }
 
+  void ctrlCLeavesNothingBehind_data() {
+    QTest::addColumn<int>("signal");
+    QTest::newRow("Ctrl-C") << SIGINT;
+    QTest::newRow("the terminal is closed") << SIGHUP;
+  }
   void ctrlCLeavesNothingBehind() {
-    onnx::ModelProto proto = test::emptyModel();
-    const std::string weights(std::size_t{64} << 20, '\x3d');
-    test::addRaw(*proto.mutable_graph(), "w", 1, {4096, 4096}, weights);
-    for (int i = 0; i < 40; ++i) { // much work on the same bytes
-      test::addRaw(*proto.mutable_graph(), "v" + std::to_string(i), 1, {1024, 1024},
-                   weights.substr(0, 4 << 20));
-      test::addNode(*proto.mutable_graph(), "MatMul", "mm" + std::to_string(i),
-                    {"x", "v" + std::to_string(i)}, {"y"});
-    }
-    test::addNode(*proto.mutable_graph(), "MatMul", "large", {"x", "w"}, {"z"});
-    const QString file = model("large.onnx", proto.SerializeAsString());
-    proto.Clear();
+    QFETCH(const int, signal);
+    const QString file = largeModel();
     QProcess process;
     process.start(HALFSTEP_BUILD_DIR "/bin/halfstep-cli",
                   {"quantize", file, "--weights", "int4:group16:kl", "--save-plan",
@@ -610,7 +690,7 @@ private slots:
     QTest::qWait(400);
     QElapsedTimer timer;
     timer.start();
-    ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+    ::kill(static_cast<pid_t>(process.processId()), signal);
     QVERIFY(process.waitForFinished(20000));
     QCOMPARE(process.exitStatus(), QProcess::NormalExit);
     QCOMPARE(process.exitCode(), 130);
@@ -621,6 +701,33 @@ private slots:
       QVERIFY2(left.endsWith(".npy"), qPrintable(left)); // whole files of layers that were done
     }
     QFile::remove(file);
+  }
+
+  void nohupGoesOn() {
+    const QString file = largeModel();
+    QProcess process;
+    process.setChildProcessModifier([] { ::signal(SIGHUP, SIG_IGN); });
+    process.start(HALFSTEP_BUILD_DIR "/bin/halfstep-cli", {"quantize", file, "--weights", "int8"});
+    QVERIFY(process.waitForStarted());
+    QTest::qWait(100);
+    ::kill(static_cast<pid_t>(process.processId()), SIGHUP);
+    QVERIFY(process.waitForFinished(60000));
+    QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+    QCOMPARE(process.exitCode(), 0);
+    QFile::remove(file);
+  }
+
+  void aFileThatMayNotGrowLeavesNothingBehind() {
+    QProcess process;
+    process.start("bash", {"-c", "ulimit -f 1; exec \"$@\"", "bash", HALFSTEP_BUILD_DIR "/bin/halfstep-cli",
+                           "quantize", HALFSTEP_SOURCE_DIR "/sample_models/digits_mlp.onnx", "--weights",
+                           "int8", "--dump", path("limited")});
+    QVERIFY(process.waitForFinished(60000));
+    QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+    QCOMPARE(process.exitCode(), 1);
+    const QByteArray errors = process.readAllStandardError();
+    QVERIFY2(errors.contains("cannot be written: File too large"), errors.constData());
+    QVERIFY(QDir(path("limited")).isEmpty());
   }
 };
 

@@ -98,4 +98,12 @@ std::int64_t ExternalData::totalBytes() const {
   return total;
 }
 
+std::vector<std::shared_ptr<const MappedFile>> ExternalData::files() const {
+  std::vector<std::shared_ptr<const MappedFile>> files;
+  for (const auto& [location, file] : m_files) {
+    files.push_back(file);
+  }
+  return files;
+}
+
 } // namespace halfstep

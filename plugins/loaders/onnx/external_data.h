@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace halfstep {
 
@@ -32,6 +33,8 @@ public:
 
   /// Bytes of all external files used so far.
   std::int64_t totalBytes() const;
+  /// Those files.
+  std::vector<std::shared_ptr<const MappedFile>> files() const;
 
 private:
   Result<std::shared_ptr<const MappedFile>> open(const std::string& location);

@@ -30,6 +30,12 @@ Error inFile(Error error, const std::filesystem::path& path) {
   return error;
 }
 
+/// A model, and the files it is in: they stay open with it, whether or not a tensor lies in the mapped bytes.
+struct OpenModel {
+  Model model;
+  std::vector<std::shared_ptr<const MappedFile>> files;
+};
+
 /// Everything of the ModelProto but its graph and functions.
 void readHeader(const onnx::ModelProto& proto, Model& model) {
   model.format = "ONNX";
@@ -62,7 +68,8 @@ Result<std::shared_ptr<const Model>> loadMapped(std::shared_ptr<const MappedFile
   if (!proto.has_graph()) {
     return Error{ErrorKind::damagedFile, "is not an ONNX model: it holds no graph"};
   }
-  auto model = std::make_shared<Model>();
+  const auto open = std::make_shared<OpenModel>();
+  Model* const model = &open->model;
   model->path = file->path();
   model->name = file->path().filename().string();
   readHeader(proto, *model);
@@ -80,8 +87,10 @@ Result<std::shared_ptr<const Model>> loadMapped(std::shared_ptr<const MappedFile
   context.reportProgress(0.9, "finding the layers");
   HALFSTEP_CHECK(context.checkpoint());
   model->layers = findLayers(*model, model->warnings);
+  open->files = external.files();
+  open->files.push_back(std::move(file));
   context.reportProgress(1.0);
-  return std::shared_ptr<const Model>(std::move(model));
+  return std::shared_ptr<const Model>(open, model);
 }
 
 /// A ModelProto around a TensorProto, so that both are read, and checked, by the same code: a field of length
