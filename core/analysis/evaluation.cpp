@@ -2,12 +2,23 @@
 
 namespace halfstep {
 
+OutputMetric standardMetric(const OutputReference& reference) {
+  return reference.distribution() != nullptr ? OutputMetric::kl : OutputMetric::relativeError;
+}
+
+Result<OutputMetric> standardMetric(const Executor& executor, const SampleSource& samples,
+                                    const JobContext& job) {
+  HALFSTEP_TRY(const auto inputs, samples.inputs(0));
+  HALFSTEP_TRY(const auto outputs, executor.run(inputs, job));
+  HALFSTEP_TRY(const auto reference, OutputReference::of(outputRoles(executor.model()), outputs, {}));
+  return standardMetric(reference);
+}
+
 Result<std::shared_ptr<const Evaluation>> evaluate(const Executor& executor, const Simulation& simulation,
                                                    const Plan& plan, const SampleSource& samples,
                                                    const EvaluationOptions& options, const JobContext& job) {
   auto evaluation = std::make_shared<Evaluation>();
   evaluation->origin = samples.origin();
-  evaluation->standard = standardMetric(executor.model());
   HALFSTEP_TRY(SimulatedPlan simulated, simulatePlan(simulation, plan, job.part(0.0, 0.1)));
   evaluation->left = std::move(simulated.left);
   const std::size_t count =
@@ -19,7 +30,9 @@ Result<std::shared_ptr<const Evaluation>> evaluate(const Executor& executor, con
     HALFSTEP_TRY(const auto inputs, samples.inputs(i));
     HALFSTEP_TRY(const auto reference, executor.run(inputs, running));
     HALFSTEP_TRY(const auto quantized, executor.run(inputs, running, simulated.options));
-    HALFSTEP_TRY(OutputFigures figures, compareOutputs(roles, reference, quantized, samples.targets(i)));
+    HALFSTEP_TRY(const auto compared, OutputReference::of(roles, reference, samples.targets(i)));
+    HALFSTEP_TRY(OutputFigures figures, compared.compare(quantized));
+    evaluation->standard = i == 0 ? standardMetric(compared) : evaluation->standard;
     evaluation->sampleNames.push_back(samples.name(i));
     evaluation->samples.push_back(std::move(figures));
     if (options.onSample) {

@@ -289,15 +289,15 @@ private:
 
 } // namespace
 
-OutputMetric fisherMetric(const Model& model, std::optional<OutputMetric> beside) {
-  switch (beside.value_or(standardMetric(model))) {
+OutputMetric fisherMetric(OutputMetric standard, std::optional<OutputMetric> beside) {
+  switch (beside.value_or(standard)) {
   case OutputMetric::sqnr:
   case OutputMetric::relativeError:
   case OutputMetric::mse:
   case OutputMetric::cosine:
     return OutputMetric::relativeError;
   default:
-    return standardMetric(model);
+    return standard;
   }
 }
 
@@ -308,7 +308,6 @@ estimateFisher(const Executor& executor, const Simulation& simulation, const Sam
   auto result = std::make_shared<FisherEstimate>();
   result->origin = samples.origin();
   result->samples = options.samples > 0 ? std::min(options.samples, samples.count()) : samples.count();
-  result->metric = fisherMetric(model, options.beside);
   result->seed = job.seed();
   result->exact = true;
   result->schemes = options.schemes;
@@ -320,6 +319,8 @@ estimateFisher(const Executor& executor, const Simulation& simulation, const Sam
   if (result->samples == 0 || options.passes == 0) {
     return Error{ErrorKind::usage, "there is no sample to estimate on"};
   }
+  HALFSTEP_TRY(const OutputMetric standard, standardMetric(executor, samples, job));
+  result->metric = fisherMetric(standard, options.beside);
   Estimation estimation(executor, simulation, samples, options);
   HALFSTEP_CHECK(estimation.run(*result, job));
   return std::shared_ptr<const FisherEstimate>(std::move(result));

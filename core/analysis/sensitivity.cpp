@@ -329,7 +329,6 @@ Sensitivity blank(const Model& model, const SampleSource& samples, const Sensiti
   Sensitivity made;
   made.origin = samples.origin();
   made.samples = options.samples > 0 ? std::min(options.samples, samples.count()) : samples.count();
-  made.metric = options.metric.value_or(standardMetric(model));
   made.seed = job.seed();
   made.schemes = options.schemes;
   made.activations = options.activations;
@@ -385,6 +384,11 @@ measureSensitivity(const Executor& executor, const Simulation& simulation, const
   auto result = std::make_shared<Sensitivity>(blank(executor.model(), samples, options, job));
   if (result->samples == 0) {
     return Error{ErrorKind::usage, "there is no sample to measure on"};
+  }
+  if (options.metric) {
+    result->metric = *options.metric;
+  } else {
+    HALFSTEP_TRY(result->metric, standardMetric(executor, samples, job));
   }
   if (previous != nullptr) {
     if (previous->layers != result->layers || previous->schemes != result->schemes ||
