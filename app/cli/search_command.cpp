@@ -270,7 +270,7 @@ Command searchCommand(CLI::App& main) {
       .showsDefault();
   parser.option("--metric", options->metric,
                 "What damage means: kl, relative-error, mse, top1, top5, accuracy, perplexity; without it "
-                "kl where the output is a distribution, otherwise relative-error");
+                "kl where the output is a distribution that shows everything, otherwise relative-error");
   parser.option("--journal", options->journal,
                 "Keep the sensitivities in this file and the plans that were run beside it (sweep.jsonl: "
                 "sweep.trials.jsonl), and go on from them after an interruption");

@@ -69,6 +69,8 @@ Json sweepJson(const std::string& file, const Sensitivity& sweep, const Beside& 
                {"synthetic", sweep.origin.synthetic},
                {"samples", sweep.samples},
                {"metric", metricName(sweep.metric)},
+               {"outputs", sweep.outputs},
+               {"metric_note", sweep.metricNote},
                {"schemes", Json::array()},
                {"baseline", 0.0},
                {"reliability", Json::array()},
@@ -227,6 +229,9 @@ std::string sweepText(const Sensitivity& sweep, const Beside& beside) {
   }
   std::string text = tableText(rows, 1) + std::string(metricName(sweep.metric)) + " (95 % interval) on " +
                      std::to_string(sweep.samples) + " of " + displayText(sweep.origin.description) + "\n";
+  if (!sweep.metricNote.empty()) {
+    text += displayText(sweep.metricNote) + "\n";
+  }
   if (isAnyTied) {
     text += "~ the samples cannot tell it from the layer above at " + printLayerPlan(sweep.candidate(last)) +
             "\n";
@@ -333,7 +338,7 @@ Command sensitivityCommand(CLI::App& main) {
   parser.option(
       "--metric", options->metric,
       "kl, sqnr, relative-error, mse, cosine, top1, top5, accuracy, perplexity; without it kl where "
-      "the output is a distribution, otherwise relative-error");
+      "the output is a distribution that shows everything, otherwise relative-error of all outputs");
   parser.option("--journal", options->journal,
                 "Keep what is measured in this file, and go on from it after an interruption");
   parser.option("--memory", options->memory, "MiB for values that are kept from run to run").showsDefault();

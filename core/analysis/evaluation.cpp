@@ -1,18 +1,8 @@
 #include "core/analysis/evaluation.h"
 
+#include "core/analysis/metric_choice.h"
+
 namespace halfstep {
-
-OutputMetric standardMetric(const OutputReference& reference) {
-  return reference.distribution() != nullptr ? OutputMetric::kl : OutputMetric::relativeError;
-}
-
-Result<OutputMetric> standardMetric(const Executor& executor, const SampleSource& samples,
-                                    const JobContext& job) {
-  HALFSTEP_TRY(const auto inputs, samples.inputs(0));
-  HALFSTEP_TRY(const auto outputs, executor.run(inputs, job));
-  HALFSTEP_TRY(const auto reference, OutputReference::of(outputRoles(executor.model()), outputs, {}));
-  return standardMetric(reference);
-}
 
 Result<std::shared_ptr<const Evaluation>> evaluate(const Executor& executor, const Simulation& simulation,
                                                    const Plan& plan, const SampleSource& samples,
@@ -32,7 +22,9 @@ Result<std::shared_ptr<const Evaluation>> evaluate(const Executor& executor, con
     HALFSTEP_TRY(const auto quantized, executor.run(inputs, running, simulated.options));
     HALFSTEP_TRY(const auto compared, OutputReference::of(roles, reference, samples.targets(i)));
     HALFSTEP_TRY(OutputFigures figures, compared.compare(quantized));
-    evaluation->standard = i == 0 ? standardMetric(compared) : evaluation->standard;
+    if (i == 0) {
+      evaluation->standard = standardMetric(GraphReach(executor.model()), compared).metric;
+    }
     evaluation->sampleNames.push_back(samples.name(i));
     evaluation->samples.push_back(std::move(figures));
     if (options.onSample) {

@@ -59,6 +59,8 @@ public:
   const FloatOutput* distribution() const {
     return m_distribution < m_outputs.size() ? &m_outputs[m_distribution] : nullptr;
   }
+  /// Of every floating-point output, in the graph's order.
+  std::vector<std::string> outputNames() const;
 
 private:
   std::vector<FloatOutput> m_outputs;
@@ -122,7 +124,7 @@ Estimate estimateOf(OutputMetric metric, std::span<const OutputFigures> samples,
 /// Immutable once made; shared.
 struct Evaluation {
   SampleOrigin origin;
-  OutputMetric standard = OutputMetric::kl; ///< kl where there are distributions, otherwise relativeError
+  OutputMetric standard = OutputMetric::kl; ///< that of metric_choice.h
   std::vector<std::string> sampleNames;
   std::vector<OutputFigures> samples;
   std::vector<std::pair<std::string, std::string>> left; ///< layers that stay in float, and why
@@ -132,13 +134,6 @@ struct EvaluationOptions {
   std::size_t samples = 0; ///< the first so many; 0 for all
   std::function<void(const Evaluation&)> onSample;
 };
-
-/// kl where one of the outputs holds distributions, otherwise relativeError. Told by the outputs of a run:
-/// what a file says of their shapes need not be all.
-OutputMetric standardMetric(const OutputReference& reference);
-/// The same of the first sample, which is run for it.
-Result<OutputMetric> standardMetric(const Executor& executor, const SampleSource& samples,
-                                    const JobContext& job);
 
 /// Runs the float and the quantized network on every sample.
 Result<std::shared_ptr<const Evaluation>> evaluate(const Executor& executor, const Simulation& simulation,

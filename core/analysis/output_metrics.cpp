@@ -127,6 +127,14 @@ Result<OutputReference> OutputReference::of(std::span<const OutputRole> roles,
   return made;
 }
 
+std::vector<std::string> OutputReference::outputNames() const {
+  std::vector<std::string> names;
+  for (const FloatOutput& output : m_outputs) {
+    names.push_back(output.name);
+  }
+  return names;
+}
+
 Result<OutputFigures> OutputReference::compare(const std::map<std::string, Value>& quantized) const {
   OutputFigures figures;
   for (std::size_t i = 0; i < m_outputs.size(); ++i) {

@@ -1,6 +1,7 @@
 #include "core/analysis/sensitivity.h"
 
 #include "core/analysis/graph_reach.h"
+#include "core/analysis/metric_choice.h"
 #include "core/exec/value_size.h"
 
 #include <algorithm>
@@ -164,8 +165,9 @@ public:
   }
 
 private:
-  /// Layers of branches, loop bodies and functions that no sample's run comes to are not measured: the output
-  /// does not change with them, and they would look harmless.
+  /// Layers that do not lead to a measured output, and those of branches, loop bodies and functions that no
+  /// sample's run comes to, are not measured: the output does not change with them, and they would look
+  /// harmless.
   Result<void> leaveUnreached(Sensitivity& result) const {
     std::map<const Node*, std::vector<std::size_t>> watched;
     const std::vector<Node>& nodes = m_executor.model().graph.nodes;
@@ -195,12 +197,21 @@ private:
       HALFSTEP_CHECK(m_executor.run(inputs, m_job, options));
     }
     for (const std::size_t layer : missing) {
-      result.left[layer] = "no sample's run comes to it";
-      for (std::size_t scheme = 0; scheme < result.schemes.size(); ++scheme) {
-        result.cells[layer * result.schemes.size() + scheme] = {};
+      leave(result, layer, "no sample's run comes to it");
+    }
+    for (std::size_t layer = 0; layer < result.layers.size(); ++layer) {
+      if (std::string why = whyUnmeasured(m_reach, layer, result.outputs); !why.empty()) {
+        leave(result, layer, std::move(why));
       }
     }
     return {};
+  }
+
+  static void leave(Sensitivity& result, std::size_t layer, std::string why) {
+    result.left[layer] = std::move(why);
+    for (std::size_t scheme = 0; scheme < result.schemes.size(); ++scheme) {
+      result.cells[layer * result.schemes.size() + scheme] = {};
+    }
   }
 
   static bool allDone(const Sensitivity& result, std::size_t end) {
@@ -385,11 +396,10 @@ measureSensitivity(const Executor& executor, const Simulation& simulation, const
   if (result->samples == 0) {
     return Error{ErrorKind::usage, "there is no sample to measure on"};
   }
-  if (options.metric) {
-    result->metric = *options.metric;
-  } else {
-    HALFSTEP_TRY(result->metric, standardMetric(executor, samples, job));
-  }
+  HALFSTEP_TRY(MetricChoice choice, chooseMetric(executor, samples, options.metric, job));
+  result->metric = choice.metric;
+  result->outputs = std::move(choice.outputs);
+  result->metricNote = std::move(choice.note);
   if (previous != nullptr) {
     if (previous->layers != result->layers || previous->schemes != result->schemes ||
         previous->activations != result->activations ||

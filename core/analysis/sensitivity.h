@@ -24,8 +24,10 @@ struct Sensitivity {
   SampleOrigin origin;
   std::size_t samples = 0; ///< how many it is to be measured on
   OutputMetric metric = OutputMetric::kl;
-  std::uint64_t seed = 0;      ///< of the bootstrap
-  std::vector<Scheme> schemes; ///< of the weights
+  std::vector<std::string> outputs; ///< that the metric is of
+  std::string metricNote;           ///< see MetricChoice; empty where a metric was asked for
+  std::uint64_t seed = 0;           ///< of the bootstrap
+  std::vector<Scheme> schemes;      ///< of the weights
   /// What the layer's input is quantized to with each of them; empty: nothing is.
   std::vector<ActivationScheme> activations;
   std::vector<std::string> layers;
@@ -97,7 +99,8 @@ Result<SensitivityCost> sensitivityCost(const Executor& executor, const SampleSo
                                         const SensitivityOptions& options, const Clock& clock,
                                         const JobContext& job);
 
-/// Measures. `previous`: an unfinished sweep of the same model, samples, schemes and metric to go on with, or
+/// Measures. Layers that lead to none of the outputs that the metric is of are left: they would look
+/// harmless. `previous`: an unfinished sweep of the same model, samples, schemes and metric to go on with, or
 /// null; at most the layer that was being measured is done again. Errors: what running the network gives; a
 /// previous sweep of something else; cancelled (what is done has been told to `onLayer`).
 Result<std::shared_ptr<const Sensitivity>>
