@@ -72,6 +72,7 @@ Result<std::shared_ptr<const Calibration>> calibrate(const Executor& executor, c
                                                      const CalibrationOptions& options,
                                                      const JobContext& job) {
   const GraphReach reach(executor.model());
+  const auto axes = channelAxes(executor.model());
   const std::size_t count =
       options.samples > 0 ? std::min(options.samples, samples.count()) : samples.count();
   auto calibration = std::make_shared<Calibration>();
@@ -97,7 +98,10 @@ Result<std::shared_ptr<const Calibration>> calibrate(const Executor& executor, c
         calibration->values.emplace_back();
         calibration->values.back().name = name;
       }
-      return calibration->values[found->second].observe(tensor, static_cast<std::uint32_t>(i));
+      const auto axis = axes.find(name);
+      return calibration->values[found->second].observe(tensor, static_cast<std::uint32_t>(i),
+                                                        axis != axes.end() ? std::optional(axis->second)
+                                                                           : std::nullopt);
     };
     if (auto done = executor.run(*inputs, job, run); !done) {
       if (done.error().kind != ErrorKind::cancelled) {
