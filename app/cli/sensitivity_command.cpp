@@ -72,13 +72,9 @@ Json sweepJson(const std::string& file, const Sensitivity& sweep, const Beside& 
                {"outputs", sweep.outputs},
                {"metric_note", sweep.metricNote},
                {"schemes", Json::array()},
-               {"baseline", 0.0},
+               {"baseline", jsonNumber(sweep.baseline())},
                {"reliability", Json::array()},
                {"layers", Json::array()}};
-  // The float network against itself: what no damage at all would give.
-  json["baseline"] = isBetterWhenLarger(sweep.metric)
-                         ? (sweep.metric == OutputMetric::sqnr ? Json() : Json(1.0))
-                         : Json(0.0);
   const std::vector<double> screened = rankCorrelationsWith(sweep, beside.screening);
   std::vector<double> estimated;
   if (beside.fisher) {
@@ -229,6 +225,9 @@ std::string sweepText(const Sensitivity& sweep, const Beside& beside) {
   }
   std::string text = tableText(rows, 1) + std::string(metricName(sweep.metric)) + " (95 % interval) on " +
                      std::to_string(sweep.samples) + " of " + displayText(sweep.origin.description) + "\n";
+  if (sweep.metric == OutputMetric::accuracy || sweep.metric == OutputMetric::perplexity) {
+    text += "the float network's is " + formatReal(sweep.baseline()) + "\n";
+  }
   if (!sweep.metricNote.empty()) {
     text += displayText(sweep.metricNote) + "\n";
   }

@@ -48,6 +48,9 @@ struct Sensitivity {
   Estimate estimate(std::size_t layer, std::size_t scheme) const;
   /// The same, larger for more damage whatever the metric (−value where a larger figure is better).
   double damage(std::size_t layer, std::size_t scheme) const;
+  /// What the float network itself has in the metric, on the samples measured: its accuracy or perplexity,
+  /// otherwise what equal outputs give (∞ for sqnr). NaN where nothing was measured yet.
+  double baseline() const;
   bool isComplete() const;
   /// Layer by layer done: 0…1.
   double progress() const;

@@ -9,6 +9,7 @@
 
 #include <QTemporaryDir>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <fstream>
@@ -370,6 +371,41 @@ private slots:
     QVERIFY(!cut->isComplete() && cut->progress() > 0.6);
     std::ofstream(path, std::ios::trunc) << "{\"halfstep_sensitivity\":1}\n";
     QVERIFY(loadSensitivity(path, {}).error().kind == ErrorKind::damagedFile);
+  }
+
+  void theBaselineIsTheFloatNetworksOwn() {
+    const Network net;
+    SensitivityOptions options;
+    options.schemes = schemes({"int2"});
+    options.samples = 8;
+    options.metric = OutputMetric::accuracy;
+    double right = 0.0;
+    for (std::size_t i = 0; i < 8; ++i) {
+      const auto outputs = net.executor.run(net.samples.inputs(i).value(), {}).value();
+      const auto y = toFloats(outputs.at("y").tensor(), {}).value();
+      const auto best = std::max_element(y.begin(), y.end()) - y.begin();
+      right += net.samples.targets(i) == std::vector<std::int64_t>{best} ? 1.0 : 0.0;
+    }
+    const Simulation simulation(net.model, nullptr);
+    auto sweep = *measureSensitivity(net.executor, simulation, net.samples, options, nullptr, {}).value();
+    QCOMPARE(sweep.baseline(), right / 8.0);
+    QVERIFY(right < 8.0); // and not 1
+    for (const auto& [metric, baseline] : {std::pair{OutputMetric::kl, 0.0},
+                                           {OutputMetric::top1, 1.0},
+                                           {OutputMetric::cosine, 1.0},
+                                           {OutputMetric::sqnr, double(INFINITY)}}) {
+      sweep.metric = metric;
+      QCOMPARE(sweep.baseline(), baseline);
+    }
+    sweep.metric = OutputMetric::perplexity;
+    OutputFigures text;
+    text.rows = text.labelled = 4;
+    text.surpriseFloat = 4.0 * std::log(3.0);
+    text.surpriseQuantized = 4.0 * std::log(5.0);
+    sweep.cells[0].samples = std::vector<OutputFigures>(9, text);
+    QVERIFY(std::abs(sweep.baseline() - 3.0) < 1e-12);
+    sweep.cells.assign(sweep.cells.size(), {});
+    QVERIFY(std::isnan(sweep.baseline()));
   }
 
   void rankingsTellHowFarToTrustThem() {
