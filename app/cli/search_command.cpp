@@ -5,6 +5,7 @@
 #include "app/cli/plan_options.h"
 #include "app/cli/search_report.h"
 #include "app/cli/sweep_journal.h"
+#include "core/analysis/metric_choice.h"
 #include "core/io/selected_samples.h"
 #include "core/quant/scheme_grammar.h"
 
@@ -62,14 +63,6 @@ Result<bool> asksFor(const SearchCommandOptions& options, PlanQuantity wanted) {
     asked = asked || quantity == wanted;
   }
   return asked;
-}
-
-Result<std::shared_ptr<const Sensitivity>> sweep(const SearchCommandOptions& given, const Executor& executor,
-                                                 const Simulation& simulation, const SampleSource& samples,
-                                                 const JobContext& job) {
-  HALFSTEP_TRY(const SensitivityOptions options,
-               sweepOptions(given.schemes, given.metric, given.memory, samples));
-  return measureWithJournal(executor, simulation, samples, options, given.journal, job);
 }
 
 /// MACs for BOPs always; times where they are asked for.
@@ -187,13 +180,17 @@ Result<void> searchPlan(Environment& environment, const SearchCommandOptions& gi
   const auto& [samples, heldOut] = parts;
   HALFSTEP_TRY(SearchSpaceOptions options, spaceOptions(given, *model));
   HALFSTEP_TRY(const Executor executor, Executor::create(model));
+  HALFSTEP_TRY(const SensitivityOptions measured,
+               sweepOptions(given.schemes, given.metric, given.memory, *samples));
+  HALFSTEP_CHECK(chooseMetric(executor, *samples, measured.metric, context));
   HALFSTEP_TRY(const SchemeList list, schemeList("--schemes", given.schemes));
   std::shared_ptr<const Calibration> calibration;
   if (list.needsCalibration()) {
     HALFSTEP_TRY(calibration, calibrate(executor, *samples, {}, context.part(0.02, 0.1)));
   }
   const Simulation simulation(model, calibration);
-  HALFSTEP_TRY(const auto sensitivity, sweep(given, executor, simulation, *samples, context.part(0.02, 0.6)));
+  HALFSTEP_TRY(const auto sensitivity, measureWithJournal(executor, simulation, *samples, measured,
+                                                          given.journal, context.part(0.02, 0.6)));
   HALFSTEP_TRY(options.times, timesFor(environment, given, executor, *samples, context.part(0.6, 0.65)));
   SearchReport report{given.file, samples->origin(), samples->count(), context.seed()};
   HALFSTEP_TRY(report.space, makeSearchSpace(*model, *sensitivity, options));

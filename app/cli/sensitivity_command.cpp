@@ -5,6 +5,7 @@
 #include "app/cli/plan_options.h"
 #include "app/cli/sweep_journal.h"
 #include "core/analysis/fisher.h"
+#include "core/analysis/metric_choice.h"
 #include "core/analysis/sensitivity.h"
 #include "core/quant/scheme_grammar.h"
 #include "core/support/units.h"
@@ -289,6 +290,7 @@ Result<void> sweepNetwork(Environment& environment, const SensitivityCommandOpti
   if (!given.estimate.empty() && !options.activations.empty()) {
     return Error{ErrorKind::usage, "--estimate fisher: it is of weights alone, not of " + given.schemes};
   }
+  HALFSTEP_CHECK(chooseMetric(executor, *samples, options.metric, context)); // before anything takes long
   HALFSTEP_TRY(const SchemeList list, schemeList("--schemes", given.schemes));
   std::shared_ptr<const Calibration> calibration;
   if (list.needsCalibration()) {

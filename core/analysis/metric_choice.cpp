@@ -116,6 +116,36 @@ Result<OutputReference> firstReference(const Executor& executor, const SampleSou
   return OutputReference::of(outputRoles(executor.model()), outputs, samples.targets(0));
 }
 
+bool hasLabels(const SampleSource& samples) {
+  for (std::size_t i = 0; i < samples.count(); ++i) {
+    const std::vector<std::int64_t> targets = samples.targets(i);
+    if (std::any_of(targets.begin(), targets.end(), [](std::int64_t target) { return target >= 0; })) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// Why `metric` cannot tell anything of these samples; empty where it can.
+std::string whyNot(OutputMetric metric, const OutputReference& reference, const SampleSource& samples) {
+  if (metric == OutputMetric::floatAccuracy || metric == OutputMetric::floatPerplexity) {
+    return "it is of the float network, and no layer changes it";
+  }
+  const FloatOutput* judged = reference.distribution();
+  if (isOfDistributions(metric) && judged == nullptr) {
+    return "none of the outputs (" + listOf(reference.outputNames()) +
+           ") holds distributions over classes or tokens";
+  }
+  const bool takesLabels = metric == OutputMetric::accuracy || metric == OutputMetric::perplexity;
+  if (takesLabels && !hasLabels(samples)) {
+    return "the data has no labels";
+  }
+  if (metric == OutputMetric::perplexity && judged->values.size() / judged->layout.classes < 2) {
+    return "it is of sequences, and a sample has one distribution";
+  }
+  return {};
+}
+
 } // namespace
 
 bool isOfDistributions(OutputMetric metric) {
@@ -150,15 +180,20 @@ MetricChoice standardMetric(const GraphReach& reach, const OutputReference& refe
 Result<MetricChoice> chooseMetric(const Executor& executor, const SampleSource& samples,
                                   std::optional<OutputMetric> asked, const JobContext& job) {
   HALFSTEP_TRY(const OutputReference reference, firstReference(executor, samples, job));
+  if (reference.outputNames().empty()) {
+    return Error{ErrorKind::usage, "none of the network's outputs is a floating-point tensor to compare"};
+  }
   if (!asked) {
     return standardMetric(GraphReach(executor.model()), reference);
   }
-  const FloatOutput* judged = reference.distribution();
-  if (isOfDistributions(*asked)) {
-    return MetricChoice{
-        *asked, judged != nullptr ? std::vector{judged->name} : std::vector<std::string>(), {}};
+  if (const std::string why = whyNot(*asked, reference, samples); !why.empty()) {
+    return Error{ErrorKind::usage,
+                 "the metric " + std::string(metricName(*asked)) + " does not apply: " + why};
   }
-  return MetricChoice{*asked, reference.outputNames(), {}};
+  return MetricChoice{*asked,
+                      isOfDistributions(*asked) ? std::vector{reference.distribution()->name}
+                                                : reference.outputNames(),
+                      {}};
 }
 
 std::string whyUnmeasured(const GraphReach& reach, std::size_t index,

@@ -29,7 +29,9 @@ struct MetricChoice {
 /// be all.
 MetricChoice standardMetric(const GraphReach& reach, const OutputReference& reference);
 
-/// What is asked for, otherwise the standard one. The first sample is run for it.
+/// What is asked for, otherwise the standard one. The first sample is run for it. Errors (usage): a metric
+/// that cannot apply, and why (no distributions, no labels, one row a sample for perplexity); no output whose
+/// values can be compared.
 Result<MetricChoice> chooseMetric(const Executor& executor, const SampleSource& samples,
                                   std::optional<OutputMetric> asked, const JobContext& job);
 

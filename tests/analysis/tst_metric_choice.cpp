@@ -116,6 +116,49 @@ private slots:
     QCOMPARE((*evaluation)->standard, OutputMetric::relativeError);
   }
 
+  void metricsThatDoNotApplyAreRefused() {
+    class Unlabelled : public test::SmallSamples {
+    public:
+      using SmallSamples::SmallSamples;
+      std::vector<std::int64_t> targets(std::size_t index) const override {
+        return index == m_labelled ? std::vector<std::int64_t>{3} : std::vector<std::int64_t>{-1};
+      }
+      std::size_t m_labelled = 99;
+    };
+    const auto classifier = test::smallNetwork();
+    const auto regression = changed([](Graph& graph) { // values of a picture
+      graph.nodes.resize(5);
+      graph.outputs = {floatValue("e", {1, 8, 8, 8})};
+    });
+    Unlabelled samples(4);
+    const auto problemOf = [&](const auto& model, OutputMetric metric) {
+      const Executor executor = Executor::create(model).value();
+      SensitivityOptions options = int2();
+      options.metric = metric;
+      const auto sweep =
+          measureSensitivity(executor, Simulation(model, nullptr), samples, options, nullptr, {});
+      if (sweep) {
+        return std::string();
+      }
+      return sweep.error().kind == ErrorKind::usage ? sweep.error().message() : "of another kind";
+    };
+    const auto names = [](const std::string& problem, const char* metric, const char* why) {
+      return problem.find(std::string("the metric ") + metric + " ") != std::string::npos &&
+             problem.find(why) != std::string::npos;
+    };
+    QVERIFY(names(problemOf(regression, OutputMetric::kl), "kl", "none of the outputs (e)"));
+    QVERIFY(names(problemOf(regression, OutputMetric::top5), "top5", "distributions"));
+    QVERIFY(names(problemOf(regression, OutputMetric::accuracy), "accuracy", "distributions"));
+    QCOMPARE(problemOf(regression, OutputMetric::sqnr), std::string());
+    QVERIFY(names(problemOf(classifier, OutputMetric::accuracy), "accuracy", "no labels"));
+    QVERIFY(names(problemOf(classifier, OutputMetric::perplexity), "perplexity", "no labels"));
+    QVERIFY(names(problemOf(classifier, OutputMetric::floatAccuracy), "float-accuracy", "no layer"));
+    QCOMPARE(problemOf(classifier, OutputMetric::top1), std::string());
+    samples.m_labelled = 2; // not the first
+    QCOMPARE(problemOf(classifier, OutputMetric::accuracy), std::string());
+    QVERIFY(names(problemOf(classifier, OutputMetric::perplexity), "perplexity", "sequences"));
+  }
+
   void layersThatDoNotReachTheMeasuredOutputAreNotRanked() {
     const auto model = twoHeads();
     const Executor executor = Executor::create(model).value();
