@@ -400,12 +400,18 @@ measureSensitivity(const Executor& executor, const Simulation& simulation, const
   result->metric = choice.metric;
   result->outputs = std::move(choice.outputs);
   result->metricNote = std::move(choice.note);
+  const bool isStatic = std::any_of(options.activations.begin(), options.activations.end(),
+                                    [](const ActivationScheme& one) { return one.needsCalibration(); });
+  if (isStatic && simulation.calibration() != nullptr) {
+    HALFSTEP_TRY(result->calibration, rangesFingerprint(*simulation.calibration(), job));
+  }
   if (previous != nullptr) {
     if (previous->layers != result->layers || previous->schemes != result->schemes ||
-        previous->activations != result->activations ||
+        previous->activations != result->activations || previous->calibration != result->calibration ||
         previous->origin.fingerprint != result->origin.fingerprint || previous->metric != result->metric) {
-      return Error{ErrorKind::usage,
-                   "the saved sweep is of other layers, schemes, samples or another metric"};
+      return Error{
+          ErrorKind::usage,
+          "the saved sweep is of other layers, schemes or samples, or with another metric or calibration"};
     }
     result->cells = previous->cells;
     result->left = previous->left;

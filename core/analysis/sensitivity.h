@@ -30,6 +30,7 @@ struct Sensitivity {
   std::vector<Scheme> schemes;      ///< of the weights
   /// What the layer's input is quantized to with each of them; empty: nothing is.
   std::vector<ActivationScheme> activations;
+  std::string calibration; ///< rangesFingerprint() of the one that static activations took; empty for none
   std::vector<std::string> layers;
   std::vector<std::string> left;      ///< for every layer why it cannot be measured; empty where it can
   std::vector<SensitivityCell> cells; ///< layers × schemes, row by row

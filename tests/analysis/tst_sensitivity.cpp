@@ -299,6 +299,38 @@ private slots:
     QVERIFY(!measureSensitivity(net.executor, simulation, net.samples, options, &partial, {}));
   }
 
+  void anotherCalibrationIsNotGoneOnWith() {
+    const Network net;
+    SensitivityOptions options;
+    options.schemes = schemes({"int8"});
+    options.activations = {parseActivationScheme("uint8:tensor").value()};
+    options.samples = 2;
+    CalibrationOptions less;
+    less.samples = 2; // without the bright one
+    const auto narrow = calibrate(net.executor, net.samples, less, {}).value();
+    const auto wide = calibrate(net.executor, net.samples, {}, {}).value();
+    const auto under = [&](const std::shared_ptr<const Calibration>& calibration,
+                           const Sensitivity* previous) {
+      return measureSensitivity(net.executor, Simulation(net.model, calibration), net.samples, options,
+                                previous, {});
+    };
+    const auto first = under(narrow, nullptr).value();
+    QVERIFY(!first->calibration.empty());
+    QVERIFY(first->cells != under(wide, nullptr).value()->cells);
+    const QTemporaryDir folder; // by way of a journal
+    const std::filesystem::path path = folder.filePath(QStringLiteral("sweep.jsonl")).toStdString();
+    VERIFY_OK(SensitivityJournal::create(path, *first, "abc"));
+    const Sensitivity saved = loadSensitivity(path, "abc").value();
+    VERIFY_OK(under(calibrate(net.executor, net.samples, less, {}).value(), &saved)); // the same ranges
+    const auto other = under(wide, &saved);
+    QVERIFY(!other && other.error().kind == ErrorKind::usage);
+    QVERIFY(other.error().message().find("calibration") != std::string::npos);
+    options.activations = {parseActivationScheme("dynamic:uint8").value()}; // takes none
+    const auto dynamic = under(narrow, nullptr).value();
+    QVERIFY(dynamic->calibration.empty());
+    VERIFY_OK(under(wide, dynamic.get()));
+  }
+
   void isolatedAndAccumulatedErrors() {
     const Network net;
     const Simulation simulation(net.model, nullptr);
