@@ -2,6 +2,7 @@
 // shape, and where there are none.
 #include "core/analysis/evaluation.h"
 #include "core/analysis/output_projections.h"
+#include "core/io/sample_labels.h"
 #include "tests/analysis/small_network.h"
 #include "tests/support/test_case.h"
 
@@ -141,6 +142,19 @@ private slots:
     QVERIFY(std::abs(figures->divergence / divergenceOf(q, p) - 1.0) > 1e-3);
     QCOMPARE(figures->labelled, std::int64_t{rows});
     QCOMPARE(figures->rightFloat, std::int64_t{rows});
+  }
+
+  void labelsAreOfTheSameClasses() {
+    const auto classesFor = [](std::int64_t opset, std::int64_t axis, std::vector<std::int64_t> shape) {
+      Model model = modelOf(opset, axis);
+      model.graph.outputs = {test::floatValue("v0", std::move(shape))};
+      return classesOf(model).value_or(0);
+    };
+    QCOMPARE(classesFor(13, 1, {1, 5, 8, 6}), std::int64_t{5});
+    QCOMPARE(classesFor(13, kDefault, {1, 5, 8, 6}), std::int64_t{6});
+    QCOMPARE(classesFor(9, kDefault, {1, 1000, 1, 1}), std::int64_t{1000});
+    QCOMPARE(classesFor(9, kDefault, {1, 10, -1, 1}), std::int64_t{0}); // not known
+    QCOMPARE(classesFor(13, 7, {1, 10}), std::int64_t{0});
   }
 
   void logarithmsAreFoundBehindAReshape() {
