@@ -1,5 +1,6 @@
 // halfstep-cli search: finds the plan that does the least damage within a budget, or the smallest one within
 // a damage.
+#include "app/cli/calibration_options.h"
 #include "app/cli/data_options.h"
 #include "app/cli/device_options.h"
 #include "app/cli/plan_options.h"
@@ -20,6 +21,7 @@ constexpr std::size_t kFrontierPoints = 64;
 struct SearchCommandOptions {
   std::string file;
   DataOptions data;
+  std::string calibration; ///< a saved one
   std::vector<std::string> budgets;
   std::string minimize;
   std::string schemes = "int8,int6:mse,int5:mse,int4:mse,int4:group64:mse,int3:group64:mse";
@@ -184,10 +186,8 @@ Result<void> searchPlan(Environment& environment, const SearchCommandOptions& gi
                sweepOptions(given.schemes, given.metric, given.memory, *samples));
   HALFSTEP_CHECK(chooseMetric(executor, *samples, measured.metric, context));
   HALFSTEP_TRY(const SchemeList list, schemeList("--schemes", given.schemes));
-  std::shared_ptr<const Calibration> calibration;
-  if (list.needsCalibration()) {
-    HALFSTEP_TRY(calibration, calibrate(executor, *samples, {}, context.part(0.02, 0.1)));
-  }
+  HALFSTEP_TRY(const auto calibration, calibrationFor(environment, given.calibration, executor, *samples,
+                                                      list.needsCalibration(), context.part(0.02, 0.1)));
   const Simulation simulation(model, calibration);
   HALFSTEP_TRY(const auto sensitivity, measureWithJournal(executor, simulation, *samples, measured,
                                                           given.journal, context.part(0.02, 0.6)));
@@ -256,6 +256,7 @@ Command searchCommand(CLI::App& main) {
   const CommandParser parser(main, "search", "Find the best plan within a budget");
   parser.option("MODEL", options->file, "The model file").required();
   addDataOptions(parser, options->data);
+  addCalibrationOption(parser, options->calibration);
   parser
       .option("--budget", options->budgets,
               "size=25%, size=1.5MiB, bits=4.5, latency=60%, latency=2.5ms, bops=10%, damage=0.05; may be "

@@ -1,4 +1,5 @@
 // halfstep-cli sensitivity: quantizes one layer at a time and measures the output.
+#include "app/cli/calibration_options.h"
 #include "app/cli/data_options.h"
 #include "app/cli/device_options.h"
 #include "app/cli/output_figures.h"
@@ -20,6 +21,7 @@ namespace {
 struct SensitivityCommandOptions {
   std::string file;
   DataOptions data;
+  std::string calibration; ///< a saved one
   std::string schemes = "int8,int6,int4,int2";
   std::string metric;
   std::string journal;
@@ -292,10 +294,8 @@ Result<void> sweepNetwork(Environment& environment, const SensitivityCommandOpti
   }
   HALFSTEP_CHECK(chooseMetric(executor, *samples, options.metric, context)); // before anything takes long
   HALFSTEP_TRY(const SchemeList list, schemeList("--schemes", given.schemes));
-  std::shared_ptr<const Calibration> calibration;
-  if (list.needsCalibration()) {
-    HALFSTEP_TRY(calibration, calibrate(executor, *samples, {}, context.part(0.02, 0.05)));
-  }
+  HALFSTEP_TRY(const auto calibration, calibrationFor(environment, given.calibration, executor, *samples,
+                                                      list.needsCalibration(), context.part(0.02, 0.05)));
   const Simulation simulation(model, calibration);
   Beside beside;
   if (!given.estimate.empty()) {
@@ -335,6 +335,7 @@ Command sensitivityCommand(CLI::App& main) {
   const CommandParser parser(main, "sensitivity", "What quantizing each layer alone does to the output");
   parser.option("MODEL", options->file, "The model file").required();
   addDataOptions(parser, options->data);
+  addCalibrationOption(parser, options->calibration);
   parser.option("--schemes", options->schemes, "Weight schemes, separated by commas").showsDefault();
   parser.option(
       "--metric", options->metric,
