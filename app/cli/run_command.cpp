@@ -1,5 +1,7 @@
 // halfstep-cli run: runs the graph on given inputs.
-#include "app/cli/command_set.h"
+#include "app/cli/calibration_options.h"
+#include "app/cli/plan_options.h"
+#include "core/analysis/simulation.h"
 #include "core/exec/executor.h"
 #include "core/io/npy_file.h"
 
@@ -15,8 +17,38 @@ struct RunCommandOptions {
   std::string file;
   std::vector<std::string> inputs; ///< NAME=FILE
   std::string output;
+  PlanOptions plan;
+  std::string calibration; ///< a saved one
   int runs = 1;
 };
+
+/// What the plan changes in a run; nothing where none was asked for.
+Result<SimulatedPlan> simulated(Environment& environment, const RunCommandOptions& options,
+                                const std::shared_ptr<const Model>& model) {
+  const PlanOptions& asked = options.plan;
+  if (asked.planFile.empty() && asked.weights.empty() && asked.activations.empty() && asked.sets.empty()) {
+    if (!options.calibration.empty()) {
+      return Error{ErrorKind::usage, "--calibration: for what plan? Give --plan as well"};
+    }
+    return SimulatedPlan();
+  }
+  const JobContext& context = environment.context();
+  HALFSTEP_TRY(const Plan plan, planFor(*model, asked, true, context));
+  std::shared_ptr<const Calibration> calibration;
+  if (!options.calibration.empty()) {
+    HALFSTEP_TRY(calibration, savedCalibration(environment, options.calibration, plan.modelSha256));
+  } else if (hasStaticActivations(*model, plan)) {
+    return Error{
+        ErrorKind::usage,
+        "the plan quantizes layers' inputs to ranges that only calibration tells: give --calibration "
+        "FILE.h5 (halfstep-cli calibrate --save)"};
+  }
+  HALFSTEP_TRY(SimulatedPlan made, simulatePlan(Simulation(model, calibration), plan, context));
+  for (const auto& [layer, why] : made.left) {
+    printWarning(layer + " stays as it is: " + why);
+  }
+  return made;
+}
 
 Result<std::map<std::string, Value>> readInputs(const std::vector<std::string>& given) {
   std::map<std::string, Value> inputs;
@@ -58,6 +90,7 @@ Result<void> runModel(Environment& environment, const RunCommandOptions& options
       return Error{ErrorKind::usage, "the model has no input " + name, {}, options.file};
     }
   }
+  HALFSTEP_TRY(const SimulatedPlan plan, simulated(environment, options, model));
   auto executor = Executor::create(model);
   if (!executor) {
     executor.error().file = options.file;
@@ -67,7 +100,7 @@ Result<void> runModel(Environment& environment, const RunCommandOptions& options
   double seconds = std::numeric_limits<double>::infinity();
   for (int i = 0; i < options.runs; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    auto done = executor->run(inputs, environment.context());
+    auto done = executor->run(inputs, environment.context(), plan.options);
     if (!done) {
       done.error().file = options.file;
       return done.error();
@@ -103,7 +136,12 @@ Result<void> runModel(Environment& environment, const RunCommandOptions& options
     rows.push_back({displayText(info.name), std::string(elementTypeName(tensor.type())),
                     shapeText(tensor.shape()), displayText(file)});
   }
-  environment.output().document({{"model", options.file}, {"outputs", list}, {"seconds", seconds}});
+  Json left = Json::array();
+  for (const auto& [layer, why] : plan.left) {
+    left.push_back({{"layer", layer}, {"why", why}});
+  }
+  environment.output().document(
+      {{"model", options.file}, {"outputs", list}, {"left", std::move(left)}, {"seconds", seconds}});
   environment.output().text(tableText(rows, 4));
   return {};
 }
@@ -116,9 +154,14 @@ Command runCommand(CLI::App& main) {
   parser.option("MODEL", options->file, "The model file").required();
   parser.option("--input", options->inputs, "An input's values: NAME=FILE.npy");
   parser.option("--output", options->output, "The folder for the outputs").required();
+  addPlanOptions(parser, options->plan);
+  addCalibrationOption(parser, options->calibration);
   parser.option("--runs", options->runs, "How often to run; the time is that of the fastest")
       .between(1, 100000);
-  parser.footer("Example:\n  halfstep-cli run model.onnx --input x=x.npy --output out");
+  parser.footer("Without a plan the float network runs; with one, its layers are quantized as in evaluate.\n"
+                "Examples:\n  halfstep-cli run model.onnx --input x=x.npy --output out\n"
+                "  halfstep-cli run model.onnx --plan plan.halfstep.json --calibration ranges.h5 --input "
+                "x=x.npy --output out");
   return {parser.app(), [options](Environment& environment) { return runModel(environment, *options); }};
 }
 

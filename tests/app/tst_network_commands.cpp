@@ -9,6 +9,9 @@
 #include <QProcess>
 #include <QTemporaryDir>
 
+#include <cmath>
+#include <vector>
+
 using namespace halfstep;
 
 namespace {
@@ -54,6 +57,35 @@ class NetworkCommandsTest : public test::TestCase {
       qInfo("%s", finished.errors.constData());
     }
     return finished.status == 0 ? finished.json() : QJsonObject();
+  }
+
+  /// The first sample of the data, as one row of these numbers' type.
+  template <class Number>
+  QString firstSample(const char* name, const char* descriptor, const QByteArray& shape = "1, 784") const {
+    QFile data(kData + QStringLiteral("/image.npy"));
+    constexpr qint64 kHeader = 128;
+    std::vector<float> values(784);
+    if (!data.open(QIODevice::ReadOnly) || !data.seek(kHeader) ||
+        data.read(reinterpret_cast<char*>(values.data()), 784 * 4) != 784 * 4) {
+      return {};
+    }
+    const std::vector<Number> numbers(values.begin(), values.end());
+    test::writeBytes(path(name).toStdString(), test::npyBytes(descriptor, shape, test::rawBytes(numbers)));
+    return path(name);
+  }
+
+  /// What `run` writes for the output "logits"; nothing where it fails.
+  std::vector<float> logits(const QStringList& arguments) const {
+    const QString folder = path("out");
+    const Finished finished = run(QStringList{"run", kModel, "--output", folder} + arguments);
+    QFile file(folder + QStringLiteral("/logits.npy"));
+    std::vector<float> values(10);
+    if (finished.status != 0 || !file.open(QIODevice::ReadOnly) || !file.seek(file.size() - 40) ||
+        file.read(reinterpret_cast<char*>(values.data()), 40) != 40) {
+      qInfo("%s", finished.errors.constData());
+      return {};
+    }
+    return values;
   }
 
 private slots:
@@ -106,6 +138,47 @@ private slots:
     const QJsonObject sweep = onEight({"sensitivity", kModel, "--schemes", "int8", "--metric", "accuracy"});
     const double baseline = sweep["baseline"].toDouble();
     QVERIFY2(baseline > 0.5 && baseline <= 1.0, qPrintable(QString::number(baseline)));
+  }
+
+  void runsUnderAPlan_data() {
+    QTest::addColumn<QStringList>("plan");
+    QTest::newRow("weights") << QStringList{"--weights", "int3"};
+    QTest::newRow("dynamic") << QStringList{"--weights", "int4", "--activations", "dynamic:int4"};
+    QTest::newRow("static") << QStringList{"--weights",    "int4",          "--activations",
+                                           "uint4:tensor", "--calibration", path("ranges.h5")};
+  }
+
+  void runsUnderAPlan() {
+    QFETCH(const QStringList, plan);
+    const QStringList calibrate = {"calibrate", kModel, "--data", kData, "--samples", "4"};
+    QCOMPARE(run(calibrate + QStringList{"--save", path("ranges.h5")}).status, 0);
+    const QStringList input = {"--input", "image=" + firstSample<float>("x.npy", "<f4")};
+    const std::vector<float> y = logits(input);
+    const std::vector<float> z = logits(input + plan);
+    QCOMPARE(y.size(), std::size_t{10});
+    QCOMPARE(z.size(), std::size_t{10});
+    double noise = 0.0;
+    double signal = 0.0;
+    for (std::size_t i = 0; i < 10; ++i) {
+      noise += (double(z[i]) - y[i]) * (double(z[i]) - y[i]);
+      signal += double(y[i]) * y[i];
+    }
+    // The same as evaluate finds on this sample.
+    const Finished judged =
+        run(QStringList{"evaluate", kModel, "--data", kData, "--samples", "1", "--json"} + plan);
+    QVERIFY2(judged.status == 0, judged.errors.constData());
+    const double expected =
+        judged.json()["output"].toObject()["relative_error"].toObject()["value"].toDouble();
+    QVERIFY(expected > 1e-4);
+    QVERIFY2(std::abs(noise / signal / expected - 1.0) < 1e-4, qPrintable(QString::number(noise / signal)));
+  }
+
+  void plansThatCannotRunAreRefused() {
+    const QStringList command = {"run",       kModel,    "--output",
+                                 path("out"), "--input", "image=" + firstSample<float>("x.npy", "<f4")};
+    expectFailure(command + QStringList{"--weights", "int8", "--activations", "uint8:tensor"}, 2,
+                  "give --calibration FILE.h5");
+    expectFailure(command + QStringList{"--calibration", path("ranges.h5")}, 2, "Give --plan");
   }
 };
 
