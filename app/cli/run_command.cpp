@@ -1,6 +1,7 @@
 // halfstep-cli run: runs the graph on given inputs.
 #include "app/cli/calibration_options.h"
 #include "app/cli/plan_options.h"
+#include "app/cli/run_inputs.h"
 #include "core/analysis/simulation.h"
 #include "core/exec/executor.h"
 #include "core/io/npy_file.h"
@@ -50,19 +51,6 @@ Result<SimulatedPlan> simulated(Environment& environment, const RunCommandOption
   return made;
 }
 
-Result<std::map<std::string, Value>> readInputs(const std::vector<std::string>& given) {
-  std::map<std::string, Value> inputs;
-  for (const std::string& pair : given) {
-    const std::size_t equals = pair.rfind('=');
-    if (equals == std::string::npos) {
-      return Error{ErrorKind::usage, "--input " + pair + ": expected NAME=FILE.npy"};
-    }
-    HALFSTEP_TRY(Tensor tensor, readNpy(pair.substr(equals + 1)));
-    inputs[pair.substr(0, equals)] = std::move(tensor);
-  }
-  return inputs;
-}
-
 /// A tensor as a .npy file; types that NumPy does not have as float32. Returns the file's name.
 Result<std::string> writeOutput(const std::filesystem::path& folder, const std::string& name,
                                 const Tensor& tensor) {
@@ -81,15 +69,7 @@ Result<std::string> writeOutput(const std::filesystem::path& folder, const std::
 
 Result<void> runModel(Environment& environment, const RunCommandOptions& options) {
   HALFSTEP_TRY(auto model, environment.loadModel(options.file, 0.2));
-  HALFSTEP_TRY(const auto inputs, readInputs(options.inputs));
-  for (const auto& [name, value] : inputs) {
-    const auto& known = model->graph.inputs;
-    const bool found =
-        std::any_of(known.begin(), known.end(), [&](const ValueInfo& i) { return i.name == name; });
-    if (!found && !model->graph.initializers.contains(name)) {
-      return Error{ErrorKind::usage, "the model has no input " + name, {}, options.file};
-    }
-  }
+  HALFSTEP_TRY(const auto inputs, readInputs(options.inputs, *model));
   HALFSTEP_TRY(const SimulatedPlan plan, simulated(environment, options, model));
   auto executor = Executor::create(model);
   if (!executor) {

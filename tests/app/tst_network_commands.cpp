@@ -180,6 +180,39 @@ private slots:
                   "give --calibration FILE.h5");
     expectFailure(command + QStringList{"--calibration", path("ranges.h5")}, 2, "Give --plan");
   }
+
+  void inputsMustBeTheModels() {
+    const std::vector<float> y = logits({"--input", "image=" + firstSample<float>("x.npy", "<f4")});
+    QCOMPARE(y.size(), std::size_t{10});
+    QCOMPARE(logits({"--input", "image=" + firstSample<double>("x64.npy", "<f8")}), y);
+    const auto refused = [&](const QString& file, const QByteArray& part) {
+      expectFailure({"run", kModel, "--output", path("out"), "--input", "image=" + file}, 2, part);
+    };
+    refused(firstSample<std::int64_t>("whole.npy", "<i8"),
+            "the input image is float32 [batch, 784], and int64 [1, 784] was given");
+    refused(firstSample<float>("flat.npy", "<f4", "784,"), "and float32 [784] was given");
+    std::vector<double> large(784, 1e300);
+    test::writeBytes(path("large.npy").toStdString(), test::npyBytes("<f8", "1, 784", test::rawBytes(large)));
+    refused(path("large.npy"), "values that this type does not have");
+    // Integers of another size, where they hold the same numbers.
+    const QString tokens = QStringLiteral(HALFSTEP_SOURCE_DIR "/sample_models/sequence_transformer.onnx");
+    const Finished facts = run({"inspect", tokens, "--json"});
+    const QJsonObject input = facts.json()["inputs"].toArray()[0].toObject();
+    const auto length = input["shape"].toArray()[1].toInteger();
+    QCOMPARE(input["dtype"].toString(), QStringLiteral("int64"));
+    test::writeBytes(path("tokens.npy").toStdString(),
+                     test::npyBytes("<i4", "1, " + QByteArray::number(length),
+                                    test::rawBytes(std::vector<std::int32_t>(std::size_t(length), 1))));
+    const Finished run32 =
+        run({"run", tokens, "--output", path("tokens"), "--input", "tokens=" + path("tokens.npy")});
+    QVERIFY2(run32.status == 0, run32.errors.constData());
+  }
+
+  void aFolderThatIsMissingIsSaidFirst() {
+    expectFailure({"calibrate", path("no_model.onnx"), "--data", kData, "--save", path("nowhere/x.h5")}, 1,
+                  "there is no folder");
+    expectFailure({"calibrate", path("no_model.onnx"), "--save", m_folder.path()}, 1, "it is a folder");
+  }
 };
 
 QTEST_GUILESS_MAIN(NetworkCommandsTest)
