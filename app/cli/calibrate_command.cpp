@@ -7,6 +7,7 @@
 #include "core/support/units.h"
 
 #include <cmath>
+#include <filesystem>
 
 namespace halfstep::cli {
 
@@ -76,12 +77,31 @@ std::string driftText(const std::vector<Drift>& drifts) {
   return "\n" + tableText(rows, 1);
 }
 
+/// What would keep --save from being written after all samples have run.
+Result<void> checkSave(Environment& environment, const std::string& save) {
+  if (environment.plugins().calibrationStore() == nullptr) {
+    return Error{ErrorKind::unsupported, "there is no plug-in that writes calibrations", {}, save};
+  }
+  const std::filesystem::path folder = std::filesystem::absolute(save).parent_path();
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    return Error{ErrorKind::failed, "cannot be written: there is no folder " + folder.string(), {}, save};
+  }
+  if (std::filesystem::is_directory(save, ignored)) {
+    return Error{ErrorKind::failed, "cannot be written: it is a folder", {}, save};
+  }
+  return {};
+}
+
 Result<void> runCalibration(Environment& environment, const CalibrateOptions& options) {
   const JobContext& context = environment.context();
   std::optional<Scheme> scheme;
   if (!options.scheme.empty()) {
     HALFSTEP_TRY(scheme, parseScheme(options.scheme));
     HALFSTEP_CHECK(checkSupportedForActivations(*scheme, false));
+  }
+  if (!options.save.empty()) {
+    HALFSTEP_CHECK(checkSave(environment, options.save));
   }
   HALFSTEP_TRY(const auto model, environment.loadModel(options.file, 0.05));
   HALFSTEP_TRY(const auto samples, samplesFor(environment, *model, options.data));
@@ -106,11 +126,8 @@ Result<void> runCalibration(Environment& environment, const CalibrateOptions& op
          formatShare(growthInLastHalf(value))});
   }
   if (!options.save.empty()) {
-    const CalibrationStore* store = environment.plugins().calibrationStore();
-    if (store == nullptr) {
-      return Error{ErrorKind::unsupported, "there is no plug-in that writes calibrations", {}, options.save};
-    }
     HALFSTEP_TRY(const std::string hash, sha256OfFile(model->path, context));
+    const CalibrationStore* store = environment.plugins().calibrationStore();
     HALFSTEP_CHECK(store->save({calibration, model->name, hash}, options.save, context.part(0.95, 1.0)));
     json["file"] = options.save;
   }

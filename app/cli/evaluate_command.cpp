@@ -1,4 +1,5 @@
 // halfstep-cli evaluate: what a plan does to the network's output, and where along the network error grows.
+#include "app/cli/calibration_options.h"
 #include "app/cli/data_options.h"
 #include "app/cli/output_figures.h"
 #include "app/cli/plan_options.h"
@@ -12,6 +13,7 @@ struct EvaluateOptions {
   std::string file;
   PlanOptions plan;
   DataOptions data;
+  std::string calibration; ///< a saved one
   bool layers = false;
 };
 
@@ -47,10 +49,9 @@ Result<void> evaluatePlan(Environment& environment, const EvaluateOptions& optio
   HALFSTEP_TRY(const DataSettings settings, dataSettingsFor(options.data, plan.data));
   HALFSTEP_TRY(const auto samples, samplesFor(environment, *model, settings, context));
   HALFSTEP_TRY(const Executor executor, Executor::create(model));
-  std::shared_ptr<const Calibration> calibration;
-  if (hasStaticActivations(*model, plan)) {
-    HALFSTEP_TRY(calibration, calibrate(executor, *samples, {}, context.part(0.05, 0.3)));
-  }
+  HALFSTEP_TRY(const auto calibration,
+               calibrationFor(environment, options.calibration, executor, *samples,
+                              hasStaticActivations(*model, plan), context.part(0.05, 0.3)));
   const Simulation simulation(model, calibration);
   HALFSTEP_TRY(const auto evaluation, evaluate(executor, simulation, plan, *samples, {},
                                                context.part(0.3, options.layers ? 0.6 : 1.0)));
@@ -77,6 +78,7 @@ Command evaluateCommand(CLI::App& main) {
   parser.option("MODEL", options->file, "The model file").required();
   addPlanOptions(parser, options->plan);
   addDataOptions(parser, options->data);
+  addCalibrationOption(parser, options->calibration);
   parser.flag("--layers", options->layers,
               "Also every layer's isolated error (this layer alone quantized) and accumulated one");
   parser.footer(

@@ -1,4 +1,5 @@
 // halfstep-cli quantize: quantizes every layer and tells what that does to its values.
+#include "app/cli/calibration_options.h"
 #include "app/cli/data_options.h"
 #include "app/cli/dump.h"
 #include "app/cli/output_figures.h"
@@ -15,6 +16,7 @@ struct QuantizeOptions {
   std::string file;
   PlanOptions plan;
   DataOptions data;
+  std::string calibration; ///< a saved one
   std::string savePlan;
   std::string dump;
 };
@@ -105,17 +107,21 @@ Result<QuantizedLayer> quantizeOne(const Layer& layer, const Scheme& scheme, Dum
 /// What the plan does to the network's output on data.
 Result<std::shared_ptr<const Evaluation>> outputUnder(Environment& environment,
                                                       std::shared_ptr<const Model> model, const Plan& plan,
-                                                      const DataOptions& data) {
-  HALFSTEP_TRY(const DataSettings settings, dataSettingsFor(data, plan.data));
+                                                      const QuantizeOptions& options) {
+  HALFSTEP_TRY(const DataSettings settings, dataSettingsFor(options.data, plan.data));
   HALFSTEP_TRY(const auto samples, samplesFor(environment, *model, settings, environment.context()));
   HALFSTEP_TRY(const Executor executor, Executor::create(model));
-  HALFSTEP_TRY(auto calibration, calibrate(executor, *samples, {}, environment.context()));
+  HALFSTEP_TRY(auto calibration, calibrationFor(environment, options.calibration, executor, *samples,
+                                                hasStaticActivations(*model, plan), environment.context()));
   const Simulation simulation(std::move(model), std::move(calibration));
   return evaluate(executor, simulation, plan, *samples, {}, environment.context());
 }
 
 Result<void> quantize(Environment& environment, const QuantizeOptions& options) {
   const JobContext& context = environment.context();
+  if (!options.calibration.empty() && options.data.data.empty()) {
+    return Error{ErrorKind::usage, "--calibration: the output is judged on data; give --data as well"};
+  }
   HALFSTEP_TRY(const auto model, environment.loadModel(options.file, 0.05));
   HALFSTEP_TRY(Plan plan, planFor(*model, options.plan, !options.savePlan.empty(), context));
   if (!options.data.data.empty()) {
@@ -151,7 +157,7 @@ Result<void> quantize(Environment& environment, const QuantizeOptions& options) 
   Json json = documentJson(options.file, layers, totals);
   std::string text = resultText(layers, totals);
   if (!options.data.data.empty()) {
-    HALFSTEP_TRY(const auto evaluation, outputUnder(environment, model, plan, options.data));
+    HALFSTEP_TRY(const auto evaluation, outputUnder(environment, model, plan, options));
     json["output"] = evaluationJson(*evaluation, context.seed());
     text += "\n" + evaluationText(*evaluation, context.seed());
   }
@@ -168,6 +174,7 @@ Command quantizeCommand(CLI::App& main) {
   parser.option("MODEL", options->file, "The model file").required();
   addPlanOptions(parser, options->plan);
   addDataOptions(parser, options->data);
+  addCalibrationOption(parser, options->calibration);
   parser.option("--save-plan", options->savePlan, "Write the plan that was used");
   parser.option("--dump", options->dump,
                 "Write codes, scales, zero points and decoded values as .npy files here, named after the "

@@ -1,10 +1,10 @@
 // halfstep-cli report: measures what a report tells and is not known yet, then writes it.
+#include "app/cli/calibration_options.h"
 #include "app/cli/data_options.h"
 #include "app/cli/device_options.h"
 #include "app/cli/output_figures.h"
 #include "app/cli/plan_options.h"
 #include "app/cli/sweep_journal.h"
-#include "core/io/calibration_store.h"
 #include "core/support/units.h"
 
 #include <algorithm>
@@ -50,19 +50,6 @@ Result<const Exporter*> exporterOf(Environment& environment, const ReportOptions
   }
   return Error{ErrorKind::usage,
                "--out " + options.out + ": which report? Expected one of " + known + ", or --to FORMAT"};
-}
-
-Result<std::shared_ptr<const Calibration>> savedCalibration(Environment& environment, const std::string& file,
-                                                            const std::string& modelSha256) {
-  const CalibrationStore* store = environment.plugins().calibrationStore();
-  if (store == nullptr) {
-    return Error{ErrorKind::unsupported, "there is no plug-in that reads calibrations", {}, file};
-  }
-  HALFSTEP_TRY(const StoredCalibration saved, store->load(file, environment.context()));
-  if (!saved.modelSha256.empty() && saved.modelSha256 != modelSha256) {
-    return Error{ErrorKind::usage, "is a calibration of another model, " + saved.modelFile, {}, file};
-  }
-  return saved.calibration;
 }
 
 /// A finished or unfinished sweep that was measured before.
@@ -189,8 +176,7 @@ Command reportCommand(CLI::App& main) {
   parser.option("--schemes", options->schemes,
                 "Also measure every layer's sensitivity under these schemes, separated by commas");
   parser.option("--metric", options->metric, "Of the sensitivities: kl, sqnr, relative-error, …");
-  parser.option("--calibration", options->calibration,
-                "Ranges of activations from this file (HDF5) instead of from --data");
+  addCalibrationOption(parser, options->calibration);
   parser.flag("--latency,!--no-latency", options->latency, "Also measure every layer's latency");
   parser.option("--memory", options->memory, "MiB for values that sweeps keep from run to run")
       .showsDefault();

@@ -1,5 +1,8 @@
 // halfstep-cli run: runs the graph on given inputs.
-#include "app/cli/command_set.h"
+#include "app/cli/calibration_options.h"
+#include "app/cli/plan_options.h"
+#include "app/cli/run_inputs.h"
+#include "core/analysis/simulation.h"
 #include "core/exec/executor.h"
 #include "core/io/npy_file.h"
 
@@ -15,20 +18,37 @@ struct RunCommandOptions {
   std::string file;
   std::vector<std::string> inputs; ///< NAME=FILE
   std::string output;
+  PlanOptions plan;
+  std::string calibration; ///< a saved one
   int runs = 1;
 };
 
-Result<std::map<std::string, Value>> readInputs(const std::vector<std::string>& given) {
-  std::map<std::string, Value> inputs;
-  for (const std::string& pair : given) {
-    const std::size_t equals = pair.rfind('=');
-    if (equals == std::string::npos) {
-      return Error{ErrorKind::usage, "--input " + pair + ": expected NAME=FILE.npy"};
+/// What the plan changes in a run; nothing where none was asked for.
+Result<SimulatedPlan> simulated(Environment& environment, const RunCommandOptions& options,
+                                const std::shared_ptr<const Model>& model) {
+  const PlanOptions& asked = options.plan;
+  if (asked.planFile.empty() && asked.weights.empty() && asked.activations.empty() && asked.sets.empty()) {
+    if (!options.calibration.empty()) {
+      return Error{ErrorKind::usage, "--calibration: for what plan? Give --plan as well"};
     }
-    HALFSTEP_TRY(Tensor tensor, readNpy(pair.substr(equals + 1)));
-    inputs[pair.substr(0, equals)] = std::move(tensor);
+    return SimulatedPlan();
   }
-  return inputs;
+  const JobContext& context = environment.context();
+  HALFSTEP_TRY(const Plan plan, planFor(*model, asked, true, context));
+  std::shared_ptr<const Calibration> calibration;
+  if (!options.calibration.empty()) {
+    HALFSTEP_TRY(calibration, savedCalibration(environment, options.calibration, plan.modelSha256));
+  } else if (hasStaticActivations(*model, plan)) {
+    return Error{
+        ErrorKind::usage,
+        "the plan quantizes layers' inputs to ranges that only calibration tells: give --calibration "
+        "FILE.h5 (halfstep-cli calibrate --save)"};
+  }
+  HALFSTEP_TRY(SimulatedPlan made, simulatePlan(Simulation(model, calibration), plan, context));
+  for (const auto& [layer, why] : made.left) {
+    printWarning(layer + " stays as it is: " + why);
+  }
+  return made;
 }
 
 /// A tensor as a .npy file; types that NumPy does not have as float32. Returns the file's name.
@@ -49,15 +69,8 @@ Result<std::string> writeOutput(const std::filesystem::path& folder, const std::
 
 Result<void> runModel(Environment& environment, const RunCommandOptions& options) {
   HALFSTEP_TRY(auto model, environment.loadModel(options.file, 0.2));
-  HALFSTEP_TRY(const auto inputs, readInputs(options.inputs));
-  for (const auto& [name, value] : inputs) {
-    const auto& known = model->graph.inputs;
-    const bool found =
-        std::any_of(known.begin(), known.end(), [&](const ValueInfo& i) { return i.name == name; });
-    if (!found && !model->graph.initializers.contains(name)) {
-      return Error{ErrorKind::usage, "the model has no input " + name, {}, options.file};
-    }
-  }
+  HALFSTEP_TRY(const auto inputs, readInputs(options.inputs, *model));
+  HALFSTEP_TRY(const SimulatedPlan plan, simulated(environment, options, model));
   auto executor = Executor::create(model);
   if (!executor) {
     executor.error().file = options.file;
@@ -67,7 +80,7 @@ Result<void> runModel(Environment& environment, const RunCommandOptions& options
   double seconds = std::numeric_limits<double>::infinity();
   for (int i = 0; i < options.runs; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    auto done = executor->run(inputs, environment.context());
+    auto done = executor->run(inputs, environment.context(), plan.options);
     if (!done) {
       done.error().file = options.file;
       return done.error();
@@ -103,7 +116,12 @@ Result<void> runModel(Environment& environment, const RunCommandOptions& options
     rows.push_back({displayText(info.name), std::string(elementTypeName(tensor.type())),
                     shapeText(tensor.shape()), displayText(file)});
   }
-  environment.output().document({{"model", options.file}, {"outputs", list}, {"seconds", seconds}});
+  Json left = Json::array();
+  for (const auto& [layer, why] : plan.left) {
+    left.push_back({{"layer", layer}, {"why", why}});
+  }
+  environment.output().document(
+      {{"model", options.file}, {"outputs", list}, {"left", std::move(left)}, {"seconds", seconds}});
   environment.output().text(tableText(rows, 4));
   return {};
 }
@@ -116,9 +134,14 @@ Command runCommand(CLI::App& main) {
   parser.option("MODEL", options->file, "The model file").required();
   parser.option("--input", options->inputs, "An input's values: NAME=FILE.npy");
   parser.option("--output", options->output, "The folder for the outputs").required();
+  addPlanOptions(parser, options->plan);
+  addCalibrationOption(parser, options->calibration);
   parser.option("--runs", options->runs, "How often to run; the time is that of the fastest")
       .between(1, 100000);
-  parser.footer("Example:\n  halfstep-cli run model.onnx --input x=x.npy --output out");
+  parser.footer("Without a plan the float network runs; with one, its layers are quantized as in evaluate.\n"
+                "Examples:\n  halfstep-cli run model.onnx --input x=x.npy --output out\n"
+                "  halfstep-cli run model.onnx --plan plan.halfstep.json --calibration ranges.h5 --input "
+                "x=x.npy --output out");
   return {parser.app(), [options](Environment& environment) { return runModel(environment, *options); }};
 }
 

@@ -1,10 +1,12 @@
 // halfstep-cli search: finds the plan that does the least damage within a budget, or the smallest one within
 // a damage.
+#include "app/cli/calibration_options.h"
 #include "app/cli/data_options.h"
 #include "app/cli/device_options.h"
 #include "app/cli/plan_options.h"
 #include "app/cli/search_report.h"
 #include "app/cli/sweep_journal.h"
+#include "core/analysis/metric_choice.h"
 #include "core/io/selected_samples.h"
 #include "core/quant/scheme_grammar.h"
 
@@ -19,6 +21,7 @@ constexpr std::size_t kFrontierPoints = 64;
 struct SearchCommandOptions {
   std::string file;
   DataOptions data;
+  std::string calibration; ///< a saved one
   std::vector<std::string> budgets;
   std::string minimize;
   std::string schemes = "int8,int6:mse,int5:mse,int4:mse,int4:group64:mse,int3:group64:mse";
@@ -62,14 +65,6 @@ Result<bool> asksFor(const SearchCommandOptions& options, PlanQuantity wanted) {
     asked = asked || quantity == wanted;
   }
   return asked;
-}
-
-Result<std::shared_ptr<const Sensitivity>> sweep(const SearchCommandOptions& given, const Executor& executor,
-                                                 const Simulation& simulation, const SampleSource& samples,
-                                                 const JobContext& job) {
-  HALFSTEP_TRY(const SensitivityOptions options,
-               sweepOptions(given.schemes, given.metric, given.memory, samples));
-  return measureWithJournal(executor, simulation, samples, options, given.journal, job);
 }
 
 /// MACs for BOPs always; times where they are asked for.
@@ -187,13 +182,15 @@ Result<void> searchPlan(Environment& environment, const SearchCommandOptions& gi
   const auto& [samples, heldOut] = parts;
   HALFSTEP_TRY(SearchSpaceOptions options, spaceOptions(given, *model));
   HALFSTEP_TRY(const Executor executor, Executor::create(model));
+  HALFSTEP_TRY(const SensitivityOptions measured,
+               sweepOptions(given.schemes, given.metric, given.memory, *samples));
+  HALFSTEP_CHECK(chooseMetric(executor, *samples, measured.metric, context));
   HALFSTEP_TRY(const SchemeList list, schemeList("--schemes", given.schemes));
-  std::shared_ptr<const Calibration> calibration;
-  if (list.needsCalibration()) {
-    HALFSTEP_TRY(calibration, calibrate(executor, *samples, {}, context.part(0.02, 0.1)));
-  }
+  HALFSTEP_TRY(const auto calibration, calibrationFor(environment, given.calibration, executor, *samples,
+                                                      list.needsCalibration(), context.part(0.02, 0.1)));
   const Simulation simulation(model, calibration);
-  HALFSTEP_TRY(const auto sensitivity, sweep(given, executor, simulation, *samples, context.part(0.02, 0.6)));
+  HALFSTEP_TRY(const auto sensitivity, measureWithJournal(executor, simulation, *samples, measured,
+                                                          given.journal, context.part(0.02, 0.6)));
   HALFSTEP_TRY(options.times, timesFor(environment, given, executor, *samples, context.part(0.6, 0.65)));
   SearchReport report{given.file, samples->origin(), samples->count(), context.seed()};
   HALFSTEP_TRY(report.space, makeSearchSpace(*model, *sensitivity, options));
@@ -259,6 +256,7 @@ Command searchCommand(CLI::App& main) {
   const CommandParser parser(main, "search", "Find the best plan within a budget");
   parser.option("MODEL", options->file, "The model file").required();
   addDataOptions(parser, options->data);
+  addCalibrationOption(parser, options->calibration);
   parser
       .option("--budget", options->budgets,
               "size=25%, size=1.5MiB, bits=4.5, latency=60%, latency=2.5ms, bops=10%, damage=0.05; may be "
@@ -270,7 +268,7 @@ Command searchCommand(CLI::App& main) {
       .showsDefault();
   parser.option("--metric", options->metric,
                 "What damage means: kl, relative-error, mse, top1, top5, accuracy, perplexity; without it "
-                "kl where the output is a distribution, otherwise relative-error");
+                "kl where the output is a distribution that shows everything, otherwise relative-error");
   parser.option("--journal", options->journal,
                 "Keep the sensitivities in this file and the plans that were run beside it (sweep.jsonl: "
                 "sweep.trials.jsonl), and go on from them after an interruption");

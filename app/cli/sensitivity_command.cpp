@@ -1,10 +1,12 @@
 // halfstep-cli sensitivity: quantizes one layer at a time and measures the output.
+#include "app/cli/calibration_options.h"
 #include "app/cli/data_options.h"
 #include "app/cli/device_options.h"
 #include "app/cli/output_figures.h"
 #include "app/cli/plan_options.h"
 #include "app/cli/sweep_journal.h"
 #include "core/analysis/fisher.h"
+#include "core/analysis/metric_choice.h"
 #include "core/analysis/sensitivity.h"
 #include "core/quant/scheme_grammar.h"
 #include "core/support/units.h"
@@ -19,6 +21,7 @@ namespace {
 struct SensitivityCommandOptions {
   std::string file;
   DataOptions data;
+  std::string calibration; ///< a saved one
   std::string schemes = "int8,int6,int4,int2";
   std::string metric;
   std::string journal;
@@ -69,14 +72,12 @@ Json sweepJson(const std::string& file, const Sensitivity& sweep, const Beside& 
                {"synthetic", sweep.origin.synthetic},
                {"samples", sweep.samples},
                {"metric", metricName(sweep.metric)},
+               {"outputs", sweep.outputs},
+               {"metric_note", sweep.metricNote},
                {"schemes", Json::array()},
-               {"baseline", 0.0},
+               {"baseline", jsonNumber(sweep.baseline())},
                {"reliability", Json::array()},
                {"layers", Json::array()}};
-  // The float network against itself: what no damage at all would give.
-  json["baseline"] = isBetterWhenLarger(sweep.metric)
-                         ? (sweep.metric == OutputMetric::sqnr ? Json() : Json(1.0))
-                         : Json(0.0);
   const std::vector<double> screened = rankCorrelationsWith(sweep, beside.screening);
   std::vector<double> estimated;
   if (beside.fisher) {
@@ -227,6 +228,12 @@ std::string sweepText(const Sensitivity& sweep, const Beside& beside) {
   }
   std::string text = tableText(rows, 1) + std::string(metricName(sweep.metric)) + " (95 % interval) on " +
                      std::to_string(sweep.samples) + " of " + displayText(sweep.origin.description) + "\n";
+  if (sweep.metric == OutputMetric::accuracy || sweep.metric == OutputMetric::perplexity) {
+    text += "the float network's is " + formatReal(sweep.baseline()) + "\n";
+  }
+  if (!sweep.metricNote.empty()) {
+    text += displayText(sweep.metricNote) + "\n";
+  }
   if (isAnyTied) {
     text += "~ the samples cannot tell it from the layer above at " + printLayerPlan(sweep.candidate(last)) +
             "\n";
@@ -285,11 +292,10 @@ Result<void> sweepNetwork(Environment& environment, const SensitivityCommandOpti
   if (!given.estimate.empty() && !options.activations.empty()) {
     return Error{ErrorKind::usage, "--estimate fisher: it is of weights alone, not of " + given.schemes};
   }
+  HALFSTEP_CHECK(chooseMetric(executor, *samples, options.metric, context)); // before anything takes long
   HALFSTEP_TRY(const SchemeList list, schemeList("--schemes", given.schemes));
-  std::shared_ptr<const Calibration> calibration;
-  if (list.needsCalibration()) {
-    HALFSTEP_TRY(calibration, calibrate(executor, *samples, {}, context.part(0.02, 0.05)));
-  }
+  HALFSTEP_TRY(const auto calibration, calibrationFor(environment, given.calibration, executor, *samples,
+                                                      list.needsCalibration(), context.part(0.02, 0.05)));
   const Simulation simulation(model, calibration);
   Beside beside;
   if (!given.estimate.empty()) {
@@ -329,11 +335,12 @@ Command sensitivityCommand(CLI::App& main) {
   const CommandParser parser(main, "sensitivity", "What quantizing each layer alone does to the output");
   parser.option("MODEL", options->file, "The model file").required();
   addDataOptions(parser, options->data);
+  addCalibrationOption(parser, options->calibration);
   parser.option("--schemes", options->schemes, "Weight schemes, separated by commas").showsDefault();
   parser.option(
       "--metric", options->metric,
       "kl, sqnr, relative-error, mse, cosine, top1, top5, accuracy, perplexity; without it kl where "
-      "the output is a distribution, otherwise relative-error");
+      "the output is a distribution that shows everything, otherwise relative-error of all outputs");
   parser.option("--journal", options->journal,
                 "Keep what is measured in this file, and go on from it after an interruption");
   parser.option("--memory", options->memory, "MiB for values that are kept from run to run").showsDefault();

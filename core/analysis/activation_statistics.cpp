@@ -123,7 +123,8 @@ void BinaryHistogram::merge(const BinaryHistogram& other) {
   }
 }
 
-Result<void> ActivationStatistics::observe(const Tensor& tensor, std::uint32_t sample) {
+Result<void> ActivationStatistics::observe(const Tensor& tensor, std::uint32_t sample,
+                                           std::optional<ChannelAxis> channels) {
   HALFSTEP_TRY(const std::vector<float> values, toFloats(tensor, {}));
   const bool first = samples.empty();
   const Shape before = std::exchange(shape, tensor.shape());
@@ -142,7 +143,9 @@ Result<void> ActivationStatistics::observe(const Tensor& tensor, std::uint32_t s
     movingAverage.hi += kAveragingConstant * (seen.max - movingAverage.hi);
   }
   const std::size_t rank = shape.size();
-  channelAxis = rank == 0 ? -1 : (rank >= 4 ? 1 : static_cast<int>(rank) - 1);
+  const bool isSecond = rank >= 2 && channels.value_or(rank >= 4 ? ChannelAxis::second : ChannelAxis::last) ==
+                                         ChannelAxis::second;
+  channelAxis = isSecond ? 1 : static_cast<int>(rank) - 1;
   if (rank > 0) {
     const auto axis = static_cast<std::size_t>(channelAxis);
     std::vector<ValueRange> ranges = rangesAlong(values, shape, axis);

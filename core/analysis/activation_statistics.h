@@ -3,11 +3,13 @@
 // average come out the same whatever the order of the samples.
 #pragma once
 
+#include "core/analysis/channel_axes.h"
 #include "core/kernels/moments.h"
 #include "core/quant/quantizer.h"
 #include "core/tensor/tensor.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -60,11 +62,12 @@ public:
   /// lo ← lo + 0.01·(lo of the sample − lo), and likewise hi, from the first sample's on. Source: PyTorch's
   /// MovingAverageMinMaxObserver.
   ValueRange movingAverage;
-  int channelAxis = -1;                  ///< 1 for [N, C, H, W…], otherwise the last one; −1 for scalars
+  int channelAxis = -1;                  ///< −1 for scalars
   std::vector<ValueRange> channelRanges; ///< of every index on that axis; empty where samples differ in it
 
-  /// Adds one sample's values. Errors: a tensor without numbers.
-  Result<void> observe(const Tensor& tensor, std::uint32_t sample);
+  /// Adds one sample's values. `channels`: which axis numbers the channels; where nothing is said the second
+  /// of four and more axes, otherwise the last. Errors: a tensor without numbers.
+  Result<void> observe(const Tensor& tensor, std::uint32_t sample, std::optional<ChannelAxis> channels = {});
   /// Adds what another one saw of other samples.
   void merge(const ActivationStatistics& other);
 

@@ -1,9 +1,12 @@
 #include "core/analysis/calibration.h"
 
 #include "core/analysis/graph_reach.h"
+#include "core/support/hash.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <span>
 #include <unordered_map>
 
 namespace halfstep {
@@ -68,10 +71,32 @@ const ActivationStatistics* Calibration::find(std::string_view value) const {
   return found != values.end() ? &*found : nullptr;
 }
 
+Result<std::string> rangesFingerprint(const Calibration& calibration, const JobContext& job) {
+  std::string all;
+  for (const ActivationStatistics& value : calibration.values) {
+    HALFSTEP_CHECK(job.checkpoint());
+    std::vector<std::byte> bytes;
+    const auto add = [&](const auto& numbers) {
+      const auto own = std::as_bytes(std::span(numbers));
+      bytes.insert(bytes.end(), own.begin(), own.end());
+    };
+    add(value.name);
+    add(std::array{value.moments.min, value.moments.max, value.movingAverage.lo, value.movingAverage.hi});
+    add(std::array{value.moments.finite, value.moments.zeros, std::int64_t{value.histogram.exponent()}});
+    add(value.histogram.counts());
+    HALFSTEP_TRY(const std::string one, sha256(bytes, job));
+    all += one;
+  }
+  constexpr std::size_t kDigits = 16;
+  HALFSTEP_TRY(const std::string hash, sha256(std::as_bytes(std::span(all)), job));
+  return hash.substr(0, kDigits);
+}
+
 Result<std::shared_ptr<const Calibration>> calibrate(const Executor& executor, const SampleSource& samples,
                                                      const CalibrationOptions& options,
                                                      const JobContext& job) {
   const GraphReach reach(executor.model());
+  const auto axes = channelAxes(executor.model());
   const std::size_t count =
       options.samples > 0 ? std::min(options.samples, samples.count()) : samples.count();
   auto calibration = std::make_shared<Calibration>();
@@ -97,7 +122,10 @@ Result<std::shared_ptr<const Calibration>> calibrate(const Executor& executor, c
         calibration->values.emplace_back();
         calibration->values.back().name = name;
       }
-      return calibration->values[found->second].observe(tensor, static_cast<std::uint32_t>(i));
+      const auto axis = axes.find(name);
+      return calibration->values[found->second].observe(tensor, static_cast<std::uint32_t>(i),
+                                                        axis != axes.end() ? std::optional(axis->second)
+                                                                           : std::nullopt);
     };
     if (auto done = executor.run(*inputs, job, run); !done) {
       if (done.error().kind != ErrorKind::cancelled) {

@@ -23,6 +23,10 @@ struct Calibration {
   const ActivationStatistics* find(std::string_view value) const;
 };
 
+/// What tells calibrations apart by the ranges that they give: a hash of every value's name, bounds, moving
+/// average and histogram, in hexadecimal. Errors: cancelled.
+Result<std::string> rangesFingerprint(const Calibration& calibration, const JobContext& job);
+
 struct CalibrationOptions {
   std::size_t samples = 0; ///< the first so many; 0 for all
   /// Called after every sample, on the job's thread, with what there is so far.

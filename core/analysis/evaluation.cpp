@@ -1,5 +1,7 @@
 #include "core/analysis/evaluation.h"
 
+#include "core/analysis/metric_choice.h"
+
 namespace halfstep {
 
 Result<std::shared_ptr<const Evaluation>> evaluate(const Executor& executor, const Simulation& simulation,
@@ -7,7 +9,6 @@ Result<std::shared_ptr<const Evaluation>> evaluate(const Executor& executor, con
                                                    const EvaluationOptions& options, const JobContext& job) {
   auto evaluation = std::make_shared<Evaluation>();
   evaluation->origin = samples.origin();
-  evaluation->standard = standardMetric(executor.model());
   HALFSTEP_TRY(SimulatedPlan simulated, simulatePlan(simulation, plan, job.part(0.0, 0.1)));
   evaluation->left = std::move(simulated.left);
   const std::size_t count =
@@ -19,7 +20,11 @@ Result<std::shared_ptr<const Evaluation>> evaluate(const Executor& executor, con
     HALFSTEP_TRY(const auto inputs, samples.inputs(i));
     HALFSTEP_TRY(const auto reference, executor.run(inputs, running));
     HALFSTEP_TRY(const auto quantized, executor.run(inputs, running, simulated.options));
-    HALFSTEP_TRY(OutputFigures figures, compareOutputs(roles, reference, quantized, samples.targets(i)));
+    HALFSTEP_TRY(const auto compared, OutputReference::of(roles, reference, samples.targets(i)));
+    HALFSTEP_TRY(OutputFigures figures, compared.compare(quantized));
+    if (i == 0) {
+      evaluation->standard = standardMetric(GraphReach(executor.model()), compared).metric;
+    }
     evaluation->sampleNames.push_back(samples.name(i));
     evaluation->samples.push_back(std::move(figures));
     if (options.onSample) {

@@ -2,6 +2,7 @@
 // the figures that follow, with confidence intervals by bootstrap over the samples.
 #pragma once
 
+#include "core/analysis/output_roles.h"
 #include "core/analysis/samples.h"
 #include "core/analysis/simulation.h"
 
@@ -14,18 +15,6 @@
 #include <vector>
 
 namespace halfstep {
-
-/// What the numbers of an output are.
-enum class OutputKind : std::uint8_t {
-  values,           ///< nothing special: boxes, masks, pixels
-  logits,           ///< a softmax over the last axis gives a distribution over classes or tokens
-  probabilities,    ///< made by a Softmax
-  logProbabilities, ///< made by a LogSoftmax
-};
-
-/// Told by the node that makes the output, and for logits by the output's shape and the model's inputs: a
-/// [N, C] output that comes from a product or sum, or the [N, T, C] output of a model that takes tokens.
-OutputKind outputKind(const Model& model, const ValueInfo& output);
 
 /// One output in one sample.
 struct OutputSums {
@@ -57,28 +46,6 @@ struct OutputFigures {
   bool operator==(const OutputFigures&) const = default;
 };
 
-/// A model's outputs and what their numbers are, found out once for many comparisons.
-struct OutputRole {
-  std::string name;
-  OutputKind kind = OutputKind::values;
-};
-std::vector<OutputRole> outputRoles(const Model& model);
-
-/// One output's values. Those of OutputKind::values are no distributions.
-struct FloatOutput {
-  std::string name;
-  OutputKind kind = OutputKind::values;
-  Shape shape;
-  std::vector<float> values;
-
-  /// Whether its last axis holds distributions over at least two classes.
-  bool holdsDistributions() const;
-};
-
-/// Those of `outputs` that are floating-point tensors, in the order of `roles`.
-Result<std::vector<FloatOutput>> floatOutputs(std::span<const OutputRole> roles,
-                                              const std::map<std::string, Value>& outputs);
-
 /// One sample's float outputs, made ready to be compared with many quantized ones. Immutable; any thread.
 class OutputReference {
 public:
@@ -88,12 +55,16 @@ public:
                                     std::vector<std::int64_t> targets);
   /// Errors: outputs whose shapes differ.
   Result<OutputFigures> compare(const std::map<std::string, Value>& quantized) const;
+  /// The first output that holds distributions; null where none does.
+  const FloatOutput* distribution() const {
+    return m_distribution < m_outputs.size() ? &m_outputs[m_distribution] : nullptr;
+  }
+  /// Of every floating-point output, in the graph's order.
+  std::vector<std::string> outputNames() const;
 
 private:
   std::vector<FloatOutput> m_outputs;
-  std::size_t m_distribution = 0; ///< index of the output that holds distributions; beyond the end for none
-  OutputKind m_kind = OutputKind::values;
-  std::size_t m_classes = 0;
+  std::size_t m_distribution = 0;  ///< index of the output that holds distributions; beyond the end for none
   std::vector<double> m_logs;      ///< of the distributions, row by row
   std::vector<std::size_t> m_best; ///< the largest entry of every row
   std::vector<std::int64_t> m_targets;
@@ -153,7 +124,7 @@ Estimate estimateOf(OutputMetric metric, std::span<const OutputFigures> samples,
 /// Immutable once made; shared.
 struct Evaluation {
   SampleOrigin origin;
-  OutputMetric standard = OutputMetric::kl; ///< kl where there are distributions, otherwise relativeError
+  OutputMetric standard = OutputMetric::kl; ///< that of metric_choice.h
   std::vector<std::string> sampleNames;
   std::vector<OutputFigures> samples;
   std::vector<std::pair<std::string, std::string>> left; ///< layers that stay in float, and why
@@ -163,9 +134,6 @@ struct EvaluationOptions {
   std::size_t samples = 0; ///< the first so many; 0 for all
   std::function<void(const Evaluation&)> onSample;
 };
-
-/// kl where one of the outputs holds distributions, otherwise relativeError.
-OutputMetric standardMetric(const Model& model);
 
 /// Runs the float and the quantized network on every sample.
 Result<std::shared_ptr<const Evaluation>> evaluate(const Executor& executor, const Simulation& simulation,

@@ -1,5 +1,6 @@
 #include "core/analysis/fisher.h"
 
+#include "core/analysis/metric_choice.h"
 #include "core/analysis/output_projections.h"
 #include "core/exec/elements.h"
 #include "core/exec/gradients/backward.h"
@@ -124,6 +125,9 @@ private:
     std::vector<Probed> group;
     std::size_t bytes = 0;
     for (; at < model.layers.size(); ++at) {
+      if (!result.left[at].empty()) {
+        continue;
+      }
       const Layer& layer = model.layers[at];
       const std::size_t own = 4 * layer.parameters() * result.schemes.size();
       if (!group.empty() && bytes + own > m_options.memoryBudget) {
@@ -289,18 +293,6 @@ private:
 
 } // namespace
 
-OutputMetric fisherMetric(const Model& model, std::optional<OutputMetric> beside) {
-  switch (beside.value_or(standardMetric(model))) {
-  case OutputMetric::sqnr:
-  case OutputMetric::relativeError:
-  case OutputMetric::mse:
-  case OutputMetric::cosine:
-    return OutputMetric::relativeError;
-  default:
-    return standardMetric(model);
-  }
-}
-
 Result<std::shared_ptr<const FisherEstimate>>
 estimateFisher(const Executor& executor, const Simulation& simulation, const SampleSource& samples,
                const FisherOptions& options, const JobContext& job) {
@@ -308,7 +300,6 @@ estimateFisher(const Executor& executor, const Simulation& simulation, const Sam
   auto result = std::make_shared<FisherEstimate>();
   result->origin = samples.origin();
   result->samples = options.samples > 0 ? std::min(options.samples, samples.count()) : samples.count();
-  result->metric = fisherMetric(model, options.beside);
   result->seed = job.seed();
   result->exact = true;
   result->schemes = options.schemes;
@@ -319,6 +310,12 @@ estimateFisher(const Executor& executor, const Simulation& simulation, const Sam
   result->values.assign(result->layers.size() * result->schemes.size(), std::nan(""));
   if (result->samples == 0 || options.passes == 0) {
     return Error{ErrorKind::usage, "there is no sample to estimate on"};
+  }
+  HALFSTEP_TRY(const MetricChoice choice, chooseMetric(executor, samples, options.beside, job));
+  result->metric = isOfDistributions(choice.metric) ? OutputMetric::kl : OutputMetric::relativeError;
+  const GraphReach reach(model);
+  for (std::size_t layer = 0; layer < result->left.size(); ++layer) {
+    result->left[layer] = whyUnmeasured(reach, layer, choice.outputs);
   }
   Estimation estimation(executor, simulation, samples, options);
   HALFSTEP_CHECK(estimation.run(*result, job));

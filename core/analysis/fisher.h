@@ -38,9 +38,6 @@ struct FisherOptions {
   std::size_t memoryBudget = std::size_t{512} << 20;
 };
 
-/// kl for figures of distributions where the model has some, otherwise relativeError.
-OutputMetric fisherMetric(const Model& model, std::optional<OutputMetric> beside);
-
 /// For every layer and scheme, with δ the change of the layer's weights (decoded minus float), z the output
 /// and J = dz/dw:
 ///

@@ -25,6 +25,7 @@ public:
   const std::unordered_set<std::string>& takenBy(std::size_t index) const { return m_taken[index]; }
   /// Whether a node of the main graph makes this value.
   bool isMade(const std::string& value) const { return m_made.contains(value); }
+  const Model& model() const { return m_model; }
   /// Values of the main graph that come from constants alone.
   const std::unordered_set<std::string>& constants() const { return m_constants; }
 

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <numeric>
 #include <random>
-#include <unordered_map>
 
 namespace halfstep {
 
@@ -104,103 +103,36 @@ OutputSums sumsOf(std::span<const float> y, std::span<const float> z) {
   return sums;
 }
 
-OutputKind outputKind(const Model& model, const ValueInfo& output) {
-  std::unordered_map<std::string, const Node*> producers;
-  for (const Node& node : model.graph.nodes) {
-    for (const std::string& name : node.outputs) {
-      producers[name] = &node;
-    }
-  }
-  const Node* node = producers.contains(output.name) ? producers[output.name] : nullptr;
-  // Operators that only move values do not change what they are.
-  constexpr std::array<std::string_view, 5> kMoving = {"Reshape", "Squeeze", "Flatten", "Identity", "Cast"};
-  while (node != nullptr && !node->inputs.empty() &&
-         std::find(kMoving.begin(), kMoving.end(), node->opType) != kMoving.end() &&
-         producers.contains(node->inputs[0])) {
-    node = producers[node->inputs[0]];
-  }
-  const std::string op = node != nullptr ? node->opType : std::string();
-  if (op == "Softmax") {
-    return OutputKind::probabilities;
-  }
-  if (op == "LogSoftmax") {
-    return OutputKind::logProbabilities;
-  }
-  constexpr std::array<std::string_view, 8> kScores = {
-      "Gemm", "MatMul", "Add", "Conv", "FullyConnected", "AveragePool", "GlobalAveragePool", "ReduceMean"};
-  const bool isScore = std::find(kScores.begin(), kScores.end(), op) != kScores.end() ||
-                       op == "DequantizeLinear"; // of a product in integers
-  const std::size_t rank = output.shape.size();
-  const std::int64_t classes = rank > 0 ? output.shape.back().value : -1;
-  const bool takesTokens =
-      std::any_of(model.graph.inputs.begin(), model.graph.inputs.end(),
-                  [](const auto& i) { return i.type == ElementType::int64 || i.type == ElementType::int32; });
-  constexpr std::int64_t kLeastVocabulary = 16;
-  if (isScore && ((rank == 2 && (classes >= 2 || !output.hasShape)) ||
-                  (rank == 3 && takesTokens && classes >= kLeastVocabulary))) {
-    return OutputKind::logits;
-  }
-  return OutputKind::values;
-}
-
-OutputMetric standardMetric(const Model& model) {
-  const auto& outputs = model.graph.outputs;
-  return std::any_of(outputs.begin(), outputs.end(),
-                     [&](const auto& output) { return outputKind(model, output) != OutputKind::values; })
-             ? OutputMetric::kl
-             : OutputMetric::relativeError;
-}
-
-std::vector<OutputRole> outputRoles(const Model& model) {
-  std::vector<OutputRole> roles;
-  for (const ValueInfo& output : model.graph.outputs) {
-    roles.push_back({output.name, outputKind(model, output)});
-  }
-  return roles;
-}
-
-bool FloatOutput::holdsDistributions() const {
-  return kind != OutputKind::values && !shape.empty() && shape.back() >= 2 && !values.empty();
-}
-
-Result<std::vector<FloatOutput>> floatOutputs(std::span<const OutputRole> roles,
-                                              const std::map<std::string, Value>& outputs) {
-  std::vector<FloatOutput> made;
-  for (const OutputRole& role : roles) {
-    const auto found = outputs.find(role.name);
-    if (found == outputs.end() || !found->second.isTensor() ||
-        !isQuantizable(found->second.tensor().type())) {
-      continue;
-    }
-    const Tensor& tensor = found->second.tensor();
-    HALFSTEP_TRY(std::vector<float> values, toFloats(tensor, {}));
-    made.push_back({role.name, role.kind, tensor.shape(), std::move(values)});
-  }
-  return made;
-}
-
 Result<OutputReference> OutputReference::of(std::span<const OutputRole> roles,
                                             const std::map<std::string, Value>& outputs,
                                             std::vector<std::int64_t> targets) {
   OutputReference made;
   made.m_targets = std::move(targets);
-  made.m_distribution = roles.size();
   HALFSTEP_TRY(made.m_outputs, floatOutputs(roles, outputs));
   const auto found = std::find_if(made.m_outputs.begin(), made.m_outputs.end(),
                                   [](const FloatOutput& one) { return one.holdsDistributions(); });
+  made.m_distribution = static_cast<std::size_t>(found - made.m_outputs.begin());
   if (found == made.m_outputs.end()) {
     return made;
   }
-  made.m_distribution = static_cast<std::size_t>(found - made.m_outputs.begin());
-  made.m_kind = found->kind;
-  made.m_classes = static_cast<std::size_t>(found->shape.back());
-  made.m_logs.resize(found->values.size());
-  for (std::size_t at = 0; at < found->values.size(); at += made.m_classes) {
-    const auto row = std::span<const float>(found->values).subspan(at, made.m_classes);
-    logDistribution(row, found->kind, std::span(made.m_logs).subspan(at, made.m_classes));
+  const std::size_t classes = found->layout.classes;
+  std::vector<float> moved;
+  const std::span<const float> rows = distributionRows(found->layout, found->values, moved);
+  made.m_logs.resize(rows.size());
+  for (std::size_t at = 0; at < rows.size(); at += classes) {
+    const auto row = rows.subspan(at, classes);
+    logDistribution(row, found->kind, std::span(made.m_logs).subspan(at, classes));
     made.m_best.push_back(static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin()));
   }
   return made;
+}
+
+std::vector<std::string> OutputReference::outputNames() const {
+  std::vector<std::string> names;
+  for (const FloatOutput& output : m_outputs) {
+    names.push_back(output.name);
+  }
+  return names;
 }
 
 Result<OutputFigures> OutputReference::compare(const std::map<std::string, Value>& quantized) const {
@@ -222,11 +154,14 @@ Result<OutputFigures> OutputReference::compare(const std::map<std::string, Value
     if (i != m_distribution) {
       continue;
     }
-    std::vector<double> logs(m_classes);
+    const std::size_t classes = output.layout.classes;
+    std::vector<float> moved;
+    const std::span<const float> rows = distributionRows(output.layout, values, moved);
+    std::vector<double> logs(classes);
     for (std::size_t row = 0; row < m_best.size(); ++row) {
-      const auto z = std::span<const float>(values).subspan(row * m_classes, m_classes);
-      logDistribution(z, m_kind, logs);
-      compareRow(std::span(m_logs).subspan(row * m_classes, m_classes), m_best[row], z, logs,
+      const auto z = rows.subspan(row * classes, classes);
+      logDistribution(z, output.kind, logs);
+      compareRow(std::span(m_logs).subspan(row * classes, classes), m_best[row], z, logs,
                  row < m_targets.size() ? m_targets[row] : -1, figures);
     }
   }

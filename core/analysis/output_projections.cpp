@@ -65,8 +65,11 @@ Result<OutputProjections> divergenceProjections(std::span<const OutputRole> role
   if (found == all.end()) {
     return Error{ErrorKind::usage, "none of the outputs holds distributions"};
   }
-  const auto classes = static_cast<std::size_t>(found->shape.back());
-  const std::size_t count = found->values.size();
+  const DistributionLayout& layout = found->layout;
+  const std::size_t classes = layout.classes;
+  std::vector<float> moved;
+  const std::span<const float> rows = distributionRows(layout, found->values, moved);
+  const std::size_t count = rows.size();
   OutputProjections made;
   made.rows = static_cast<std::int64_t>(count / classes);
   made.exact = count <= passes;
@@ -78,12 +81,15 @@ Result<OutputProjections> divergenceProjections(std::span<const OutputRole> role
       vector[i] = made.exact ? (i == k ? 1.0 : 0.0) : signOf(random);
     }
     for (std::size_t row = 0; row < count; row += classes) {
-      const std::vector<double> p =
-          distributionOf(std::span(found->values).subspan(row, classes), found->kind);
+      const std::vector<double> p = distributionOf(rows.subspan(row, classes), found->kind);
       applyRoot(p, found->kind, std::span(vector).subspan(row, classes));
     }
+    std::vector<double> seed(count); // as the output has them
+    for (std::size_t i = 0; i < count; ++i) {
+      seed[layout.indexOf(i / classes, i % classes)] = vector[i];
+    }
     OutputProjection one;
-    HALFSTEP_TRY(one.seeds[found->name], tensorOf(found->shape, vector));
+    HALFSTEP_TRY(one.seeds[found->name], tensorOf(found->shape, seed));
     one.weight = 0.5 / (made.exact ? 1.0 : static_cast<double>(vectors));
     made.vectors.push_back(std::move(one));
   }

@@ -31,9 +31,9 @@ public:
   virtual Result<std::map<std::string, Value>> inputs(std::size_t index) const = 0;
   /// What to call sample `index`: its file, its row.
   virtual std::string name(std::size_t index) const = 0;
-  /// What the network ought to answer: the class of every row of its first output, whose last axis are the
-  /// classes (one number for a classifier, one per position for a language model); −1 leaves a row out. Empty
-  /// where nothing is known.
+  /// What the network ought to answer: the class of every row of its first output that holds distributions
+  /// (one number for a classifier, one per position for a language model or a segmentation, in the order of
+  /// the axes that are not the classes'); −1 leaves a row out. Empty where nothing is known.
   virtual std::vector<std::int64_t> targets(std::size_t index) const = 0;
   virtual SampleOrigin origin() const = 0;
 };

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 namespace halfstep {
 
@@ -224,7 +225,8 @@ Result<SearchSpace> makeSearchSpace(const Model& model, const Sensitivity& sensi
       for (std::size_t c = 0; c < space.candidates.size(); ++c) {
         if (space.candidates[c] == fixed->second && c < sensitivity.schemes.size() &&
             sensitivity.left[layer].empty()) {
-          only[0] = addedDamage(space.metric, sensitivity.cell(layer, c).samples);
+          const double damage = addedDamage(space.metric, sensitivity.cell(layer, c).samples);
+          only[0] = std::isfinite(damage) ? damage : 0.0; // it was pinned: there is nothing to choose
         }
       }
       item.candidates.push_back(std::move(only));
@@ -238,9 +240,13 @@ Result<SearchSpace> makeSearchSpace(const Model& model, const Sensitivity& sensi
       }
       item.candidates.push_back(std::isfinite(candidate[0]) ? std::move(candidate) : Quantities());
     }
-    if (std::all_of(item.candidates.begin(), item.candidates.end(),
+    const auto measured = std::span(item.candidates).first(sensitivity.schemes.size());
+    if (std::all_of(measured.begin(), measured.end(),
                     [](const Quantities& candidate) { return candidate.empty(); })) {
-      return Error{ErrorKind::usage, "layer " + one.name + ": no scheme has a damage that is a number"};
+      return Error{ErrorKind::usage,
+                   "no scheme has a damage (" + std::string(metricName(space.metric)) +
+                       ") that is a finite number; another metric may have, or the layer can be pinned",
+                   "layer " + one.name};
     }
     makeMonotone(space.candidates, item.candidates);
     space.problem.items.push_back(std::move(item));
@@ -278,6 +284,24 @@ const Quantities* SearchSpace::known(std::size_t layer, const LayerPlan& plan) c
 double SearchSpace::damageOf(std::size_t layer, const LayerPlan& plan) const {
   const Quantities* found = known(layer, plan);
   return found != nullptr ? (*found)[index(PlanQuantity::damage)] : std::nan("");
+}
+
+double SearchSpace::largestUniform(PlanQuantity quantity) const {
+  double largest = 0.0;
+  for (std::size_t c = 0; c < candidates.size(); ++c) {
+    if (candidates[c].weights.format == NumberFormat::fp32) {
+      continue;
+    }
+    double sum = 0.0;
+    for (const SearchItem& item : problem.items) {
+      const bool own = item.candidates.size() == candidates.size() && !item.candidates[c].empty();
+      const auto possible = std::find_if(item.candidates.begin(), item.candidates.end(),
+                                         [](const Quantities& candidate) { return !candidate.empty(); });
+      sum += (own ? item.candidates[c] : *possible)[index(quantity)];
+    }
+    largest = std::max(largest, sum);
+  }
+  return largest;
 }
 
 std::optional<std::vector<std::size_t>> SearchSpace::choicesOf(const Plan& plan) const {

@@ -63,6 +63,9 @@ struct SearchSpace {
   std::optional<std::vector<std::size_t>> choicesOf(const Plan& plan) const;
   /// The damage of layer `layer` alone under `plan`; NaN where it was not measured.
   double damageOf(std::size_t layer, const LayerPlan& plan) const;
+  /// The most of `quantity` that a plan with one candidate for all layers has, float left out. Layers that
+  /// have a plan of their own keep it; one for which the candidate is not possible takes the first that is.
+  double largestUniform(PlanQuantity quantity) const;
 
 private:
   /// What the problem holds of one layer under one plan; null where that is no candidate.
@@ -81,8 +84,10 @@ double addedDamage(OutputMetric metric, std::span<const OutputFigures> samples,
 /// layers, so a sweep in them is searched by its relative output error. A damage below the float network's
 /// own (a top-1 share that rises by chance) counts as 0, and fewer bits are never taken for better than more:
 /// a candidate's damage is at least that of every candidate of the same layer with more bits per weight and
-/// the same input (`FormatFacts::bits` with scales), as ModelOpt's AutoQuantize does with its scores. Errors
-/// (usage): names that the model does not have; a sweep that is not complete or of other layers.
+/// the same input (`FormatFacts::bits` with scales), as ModelOpt's AutoQuantize does with its scores. A
+/// scheme whose damage is no finite number is no candidate of that layer. Errors (usage): names that the
+/// model does not have; a sweep that is not complete or of other layers; a layer none of whose schemes is a
+/// candidate.
 Result<SearchSpace> makeSearchSpace(const Model& model, const Sensitivity& sensitivity,
                                     const SearchSpaceOptions& options);
 

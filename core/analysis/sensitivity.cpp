@@ -1,6 +1,7 @@
 #include "core/analysis/sensitivity.h"
 
 #include "core/analysis/graph_reach.h"
+#include "core/analysis/metric_choice.h"
 #include "core/exec/value_size.h"
 
 #include <algorithm>
@@ -164,8 +165,9 @@ public:
   }
 
 private:
-  /// Layers of branches, loop bodies and functions that no sample's run comes to are not measured: the output
-  /// does not change with them, and they would look harmless.
+  /// Layers that do not lead to a measured output, and those of branches, loop bodies and functions that no
+  /// sample's run comes to, are not measured: the output does not change with them, and they would look
+  /// harmless.
   Result<void> leaveUnreached(Sensitivity& result) const {
     std::map<const Node*, std::vector<std::size_t>> watched;
     const std::vector<Node>& nodes = m_executor.model().graph.nodes;
@@ -195,12 +197,21 @@ private:
       HALFSTEP_CHECK(m_executor.run(inputs, m_job, options));
     }
     for (const std::size_t layer : missing) {
-      result.left[layer] = "no sample's run comes to it";
-      for (std::size_t scheme = 0; scheme < result.schemes.size(); ++scheme) {
-        result.cells[layer * result.schemes.size() + scheme] = {};
+      leave(result, layer, "no sample's run comes to it");
+    }
+    for (std::size_t layer = 0; layer < result.layers.size(); ++layer) {
+      if (std::string why = whyUnmeasured(m_reach, layer, result.outputs); !why.empty()) {
+        leave(result, layer, std::move(why));
       }
     }
     return {};
+  }
+
+  static void leave(Sensitivity& result, std::size_t layer, std::string why) {
+    result.left[layer] = std::move(why);
+    for (std::size_t scheme = 0; scheme < result.schemes.size(); ++scheme) {
+      result.cells[layer * result.schemes.size() + scheme] = {};
+    }
   }
 
   static bool allDone(const Sensitivity& result, std::size_t end) {
@@ -329,7 +340,6 @@ Sensitivity blank(const Model& model, const SampleSource& samples, const Sensiti
   Sensitivity made;
   made.origin = samples.origin();
   made.samples = options.samples > 0 ? std::min(options.samples, samples.count()) : samples.count();
-  made.metric = options.metric.value_or(standardMetric(model));
   made.seed = job.seed();
   made.schemes = options.schemes;
   made.activations = options.activations;
@@ -386,12 +396,22 @@ measureSensitivity(const Executor& executor, const Simulation& simulation, const
   if (result->samples == 0) {
     return Error{ErrorKind::usage, "there is no sample to measure on"};
   }
+  HALFSTEP_TRY(MetricChoice choice, chooseMetric(executor, samples, options.metric, job));
+  result->metric = choice.metric;
+  result->outputs = std::move(choice.outputs);
+  result->metricNote = std::move(choice.note);
+  const bool isStatic = std::any_of(options.activations.begin(), options.activations.end(),
+                                    [](const ActivationScheme& one) { return one.needsCalibration(); });
+  if (isStatic && simulation.calibration() != nullptr) {
+    HALFSTEP_TRY(result->calibration, rangesFingerprint(*simulation.calibration(), job));
+  }
   if (previous != nullptr) {
     if (previous->layers != result->layers || previous->schemes != result->schemes ||
-        previous->activations != result->activations ||
+        previous->activations != result->activations || previous->calibration != result->calibration ||
         previous->origin.fingerprint != result->origin.fingerprint || previous->metric != result->metric) {
-      return Error{ErrorKind::usage,
-                   "the saved sweep is of other layers, schemes, samples or another metric"};
+      return Error{
+          ErrorKind::usage,
+          "the saved sweep is of other layers, schemes or samples, or with another metric or calibration"};
     }
     result->cells = previous->cells;
     result->left = previous->left;

@@ -24,10 +24,13 @@ struct Sensitivity {
   SampleOrigin origin;
   std::size_t samples = 0; ///< how many it is to be measured on
   OutputMetric metric = OutputMetric::kl;
-  std::uint64_t seed = 0;      ///< of the bootstrap
-  std::vector<Scheme> schemes; ///< of the weights
+  std::vector<std::string> outputs; ///< that the metric is of
+  std::string metricNote;           ///< see MetricChoice; empty where a metric was asked for
+  std::uint64_t seed = 0;           ///< of the bootstrap
+  std::vector<Scheme> schemes;      ///< of the weights
   /// What the layer's input is quantized to with each of them; empty: nothing is.
   std::vector<ActivationScheme> activations;
+  std::string calibration; ///< rangesFingerprint() of the one that static activations took; empty for none
   std::vector<std::string> layers;
   std::vector<std::string> left;      ///< for every layer why it cannot be measured; empty where it can
   std::vector<SensitivityCell> cells; ///< layers × schemes, row by row
@@ -46,6 +49,9 @@ struct Sensitivity {
   Estimate estimate(std::size_t layer, std::size_t scheme) const;
   /// The same, larger for more damage whatever the metric (−value where a larger figure is better).
   double damage(std::size_t layer, std::size_t scheme) const;
+  /// What the float network itself has in the metric, on the samples measured: its accuracy or perplexity,
+  /// otherwise what equal outputs give (∞ for sqnr). NaN where nothing was measured yet.
+  double baseline() const;
   bool isComplete() const;
   /// Layer by layer done: 0…1.
   double progress() const;
@@ -97,7 +103,8 @@ Result<SensitivityCost> sensitivityCost(const Executor& executor, const SampleSo
                                         const SensitivityOptions& options, const Clock& clock,
                                         const JobContext& job);
 
-/// Measures. `previous`: an unfinished sweep of the same model, samples, schemes and metric to go on with, or
+/// Measures. Layers that lead to none of the outputs that the metric is of are left: they would look
+/// harmless. `previous`: an unfinished sweep of the same model, samples, schemes and metric to go on with, or
 /// null; at most the layer that was being measured is done again. Errors: what running the network gives; a
 /// previous sweep of something else; cancelled (what is done has been told to `onLayer`).
 Result<std::shared_ptr<const Sensitivity>>

@@ -69,6 +69,29 @@ double Sensitivity::damage(std::size_t layer, std::size_t scheme) const {
   return isBetterWhenLarger(metric) ? -own : own;
 }
 
+double Sensitivity::baseline() const {
+  const auto most = std::max_element(cells.begin(), cells.end(), [](const auto& a, const auto& b) {
+    return a.samples.size() < b.samples.size();
+  });
+  if (most == cells.end() || most->samples.empty()) {
+    return std::nan("");
+  }
+  switch (metric) {
+  case OutputMetric::accuracy:
+    return metricOf(OutputMetric::floatAccuracy, most->samples);
+  case OutputMetric::perplexity:
+    return metricOf(OutputMetric::floatPerplexity, most->samples);
+  case OutputMetric::sqnr:
+    return INFINITY;
+  case OutputMetric::cosine:
+  case OutputMetric::top1:
+  case OutputMetric::top5:
+    return 1.0;
+  default:
+    return 0.0;
+  }
+}
+
 double Sensitivity::progress() const {
   std::size_t done = 0;
   std::size_t all = 0;

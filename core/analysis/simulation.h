@@ -61,6 +61,8 @@ public:
 
   const std::vector<LayerUse>& uses(std::size_t index) const { return m_uses[index]; }
   const Model& model() const { return *m_model; }
+  /// Null where there is none.
+  const Calibration* calibration() const { return m_calibration.get(); }
 
 private:
   Result<void> applyActivations(std::size_t index, const LayerPlan& plan, RunOptions& options,

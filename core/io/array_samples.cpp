@@ -10,7 +10,6 @@ namespace halfstep {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kLabelNames = {"labels", "targets", "label", "y"};
 constexpr std::array<std::string_view, 6> kInputNames = {"x", "input", "inputs", "images", "image", "data"};
 
 /// Type, shape and up to 64 KiB of evenly spread bytes: not the whole of a large file.
@@ -160,7 +159,8 @@ std::uint64_t fingerprintOf(std::string_view text, std::uint64_t before) {
 
 Result<std::shared_ptr<const SampleSource>> arraySamples(std::vector<NamedArray> arrays, const Model& model,
                                                          const DataSettings& settings,
-                                                         const std::filesystem::path& source) {
+                                                         const std::filesystem::path& source,
+                                                         ArrayInput::Content content) {
   std::vector<ArrayInput> inputs;
   const ArrayInput* counted = nullptr;
   SampleOrigin origin;
@@ -175,8 +175,7 @@ Result<std::shared_ptr<const SampleSource>> arraySamples(std::vector<NamedArray>
                    {},
                    source.string()};
     }
-    HALFSTEP_TRY(ArrayInput fitted,
-                 ArrayInput::fit(*array, input, settings, ArrayInput::Content::manySamples));
+    HALFSTEP_TRY(ArrayInput fitted, ArrayInput::fit(*array, input, settings, content));
     inputs.push_back(std::move(fitted));
     const ArrayInput& last = inputs.back();
     origin.fingerprint = fingerprintOf(*array, origin.fingerprint);

@@ -1,5 +1,7 @@
 #include "core/io/data_set.h"
 
+#include "core/io/archive_arrays.h"
+#include "core/io/archive_samples.h"
 #include "core/io/array_samples.h"
 #include "core/io/data_settings_json.h"
 #include "core/io/idx_file.h"
@@ -19,8 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 using Samples = Result<std::shared_ptr<const SampleSource>>;
 
-constexpr std::size_t kHeadBytes = 64;
-
 /// What is needed everywhere here.
 struct Opening {
   const fs::path& path;
@@ -29,13 +29,6 @@ struct Opening {
   const DataReaders& readers;
   const JobContext& context;
 };
-
-Error inFile(Error error, const fs::path& file) {
-  if (error.file.empty()) {
-    error.file = file.string();
-  }
-  return error;
-}
 
 bool hasSuffix(const fs::path& file, std::string_view suffix) {
   return file.extension() == suffix;
@@ -57,112 +50,15 @@ Result<std::vector<fs::path>> filesIn(const fs::path& folder) {
   return files;
 }
 
-/// The length of an unpacked .npy or IDX file, from its head.
-Result<std::optional<std::uint64_t>> statedSize(std::span<const std::byte> head) {
-  const auto total = [](const auto& header) -> Result<std::optional<std::uint64_t>> {
-    if (!header) {
-      return std::optional<std::uint64_t>();
-    }
-    HALFSTEP_TRY(const std::size_t count, elementCount(header->shape));
-    return std::optional<std::uint64_t>(header->start + packedBytes(header->type, count));
-  };
-  if (looksLikeIdx(head)) {
-    HALFSTEP_TRY(const auto header, readIdxHeader(head));
-    return total(header);
-  }
-  HALFSTEP_TRY(const auto header, readNpyHeader(head));
-  return total(header);
+Result<NamedArray> readArray(const fs::path& path, const Opening& opening) {
+  return arrayIn(path, opening.readers.archives, opening.context);
 }
 
-Result<Tensor> tensorIn(const std::shared_ptr<const MappedFile>& file) {
-  return looksLikeIdx(file->bytes()) ? idxTensor(file) : npyTensor(file);
-}
-
-Result<std::unique_ptr<const Archive>> archiveAt(const fs::path& file, const Opening& opening) {
-  if (opening.readers.archives == nullptr) {
-    return Error{ErrorKind::unsupported,
-                 "is compressed, and the plug-in that unpacks archives was not found",
-                 {},
-                 file.string()};
-  }
-  return opening.readers.archives->open(file);
-}
-
-bool isArchive(std::span<const std::byte> head) {
-  const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
-  return text.starts_with("PK\x03\x04") || text.starts_with("PK\x05\x06") || text.starts_with("\x1f\x8b");
-}
-
-Result<std::vector<std::byte>> headOf(const fs::path& path) {
-  HALFSTEP_TRY(const auto file, MappedFile::open(path));
-  const auto head = file->bytes().first(std::min(file->bytes().size(), kHeadBytes));
-  return std::vector<std::byte>(head.begin(), head.end());
-}
-
-/// The only array of a .npy or IDX file, compressed with gzip or not.
-Result<NamedArray> arrayIn(const fs::path& path, const Opening& opening) {
-  HALFSTEP_TRY(const auto head, headOf(path));
-  NamedArray array{path.stem().string(), path.string(), {}};
-  const auto read = [&]() -> Result<Tensor> {
-    if (!isArchive(head)) {
-      HALFSTEP_TRY(const auto file, MappedFile::open(path));
-      return tensorIn(file);
-    }
-    HALFSTEP_TRY(const auto archive, archiveAt(path, opening));
-    if (archive->members().size() != 1) {
-      return Error{ErrorKind::usage, "holds several files; expected one array"};
-    }
-    HALFSTEP_TRY(const auto file, unpackMember(*archive, 0, statedSize, opening.context));
-    return tensorIn(file);
-  };
-  auto tensor = read();
-  if (!tensor) {
-    return inFile(tensor.error(), path);
-  }
-  array.tensor = std::move(*tensor);
-  return array;
-}
-
-/// Which members of an archive a model can use: labels, those named after inputs, or all for want of them.
-bool isWanted(const std::string& name, const std::vector<std::string>& all, const Model& model) {
-  const auto namesInput = [&](const std::string& candidate) {
-    return std::any_of(model.graph.inputs.begin(), model.graph.inputs.end(), [&](const ValueInfo& input) {
-      std::string file = input.name;
-      std::replace(file.begin(), file.end(), '/', '_');
-      return candidate == input.name || candidate == file;
-    });
-  };
-  return isLabelName(name) || namesInput(name) || std::none_of(all.begin(), all.end(), namesInput);
-}
-
-Samples openArchive(const fs::path& path, const Opening& opening) {
-  HALFSTEP_TRY(const auto archive, archiveAt(path, opening));
-  constexpr std::string_view kSuffix = ".npy";
-  std::vector<std::string> names;
-  for (const ArchiveMember& member : archive->members()) {
-    const bool array = member.name.ends_with(kSuffix);
-    names.push_back(array ? member.name.substr(0, member.name.size() - kSuffix.size()) : std::string());
-  }
-  std::vector<NamedArray> arrays;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i].empty() || !isWanted(names[i], names, opening.model)) {
-      continue;
-    }
-    NamedArray array{names[i], path.string() + ", member " + names[i], {}};
-    auto file = unpackMember(*archive, i, statedSize, opening.context);
-    if (!file) {
-      return inFile(file.error(), array.place);
-    }
-    auto tensor = tensorIn(*file);
-    if (!tensor) {
-      return inFile(tensor.error(), array.place);
-    }
-    array.tensor = std::move(*tensor);
-    arrays.push_back(std::move(array));
-  }
-  if (arrays.empty()) {
-    return Error{ErrorKind::damagedFile, "holds no arrays (.npy)", {}, path.string()};
-  }
+/// `labels`: of a file beside it; its own go before them.
+Samples openArchive(const fs::path& path, const Opening& opening, std::vector<NamedArray> labels = {}) {
+  HALFSTEP_TRY(std::vector<NamedArray> arrays,
+               arraysIn(path, opening.readers.archives, membersFor(opening.model), opening.context));
+  std::move(labels.begin(), labels.end(), std::back_inserter(arrays));
   return arraySamples(std::move(arrays), opening.model, opening.settings, opening.path);
 }
 
@@ -188,7 +84,7 @@ std::optional<fs::path> idxLabelsBeside(const fs::path& pictures) {
 }
 
 Samples openArrayFile(const fs::path& path, const Opening& opening) {
-  HALFSTEP_TRY(NamedArray array, arrayIn(path, opening));
+  HALFSTEP_TRY(NamedArray array, readArray(path, opening));
   std::vector<NamedArray> arrays;
   arrays.push_back(std::move(array));
   arrays.back().name = "data"; // whatever the file is called, for a model with one input
@@ -201,7 +97,8 @@ Samples openArrayFile(const fs::path& path, const Opening& opening) {
   }
   std::optional<fs::path> labels = idxLabelsBeside(path);
   if (!labels && hasSuffix(path, ".npy")) {
-    for (const char* name : {"labels.npy", "targets.npy"}) {
+    for (const std::string_view stem : kLabelNames) {
+      const std::string name = std::string(stem) + ".npy";
       std::error_code ignored;
       const fs::path candidate = path.parent_path() / name;
       if (!labels && fs::is_regular_file(candidate, ignored) && candidate.filename() != path.filename()) {
@@ -210,7 +107,7 @@ Samples openArrayFile(const fs::path& path, const Opening& opening) {
     }
   }
   if (labels) {
-    HALFSTEP_TRY(NamedArray read, arrayIn(*labels, opening));
+    HALFSTEP_TRY(NamedArray read, readArray(*labels, opening));
     read.name = "labels";
     arrays.push_back(std::move(read));
   }
@@ -226,16 +123,17 @@ Samples openArrayFolder(const std::vector<fs::path>& files, const Opening& openi
   }
   std::vector<NamedArray> labels;
   std::vector<NamedArray> arrays;
+  const WantedMember isWanted = membersFor(opening.model);
   const bool byName =
       inputs.size() != 1 || std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-        return !isLabelName(name) && isWanted(name, {inputs[0].name}, opening.model);
+        return !isLabelName(name) && isWanted(name, {inputs[0].name});
       });
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (isLabelName(names[i])) {
-      HALFSTEP_TRY(NamedArray array, arrayIn(files[i], opening));
+      HALFSTEP_TRY(NamedArray array, readArray(files[i], opening));
       labels.push_back(std::move(array));
-    } else if (byName && isWanted(names[i], names, opening.model)) {
-      HALFSTEP_TRY(NamedArray array, arrayIn(files[i], opening));
+    } else if (byName && isWanted(names[i], names)) {
+      HALFSTEP_TRY(NamedArray array, readArray(files[i], opening));
       arrays.push_back(std::move(array));
     } else {
       series.push_back(files[i]);
@@ -246,7 +144,7 @@ Samples openArrayFolder(const std::vector<fs::path>& files, const Opening& openi
                        opening.model, opening.settings, opening.path);
   }
   for (const fs::path& file : byName ? std::vector<fs::path>() : series) {
-    HALFSTEP_TRY(NamedArray array, arrayIn(file, opening));
+    HALFSTEP_TRY(NamedArray array, readArray(file, opening));
     arrays.push_back(std::move(array));
   }
   std::move(labels.begin(), labels.end(), std::back_inserter(arrays));
@@ -272,6 +170,18 @@ Result<ImageFolder> picturesIn(const Opening& opening) {
     return ImageFolder();
   }
   return listPictures(opening.path, *opening.readers.images, classesOf(opening.model), opening.context);
+}
+
+/// Those among `files` that hold labels.
+Result<std::vector<NamedArray>> labelsIn(const std::vector<fs::path>& files, const Opening& opening) {
+  std::vector<NamedArray> labels;
+  for (const fs::path& file : files) {
+    if (isLabelName(file.stem().string())) {
+      HALFSTEP_TRY(NamedArray array, readArray(file, opening));
+      labels.push_back(std::move(array));
+    }
+  }
+  return labels;
 }
 
 Samples openFolder(const Opening& opening) {
@@ -307,7 +217,7 @@ Samples openFolder(const Opening& opening) {
   const bool textual = takesTokens(opening.model) && !texts.empty();
   const int forms = int(!onlyLabels) + int(!archives.empty()) + int(!pictures.empty()) +
                     int(!images.pictures.empty()) + int(textual);
-  if (forms > 1 || archives.size() > 1 || pictures.size() > 1 || (textual && texts.size() > 1)) {
+  if (forms > 1 || pictures.size() > 1 || (textual && texts.size() > 1)) {
     std::vector<fs::path> found = onlyLabels ? std::vector<fs::path>() : arrays;
     for (const auto* more : {&archives, &pictures, &texts}) {
       found.insert(found.end(), more->begin(), more->end());
@@ -322,7 +232,11 @@ Samples openFolder(const Opening& opening) {
     return openArrayFolder(arrays, opening);
   }
   if (!archives.empty()) {
-    return openArchive(archives[0], opening);
+    HALFSTEP_TRY(std::vector<NamedArray> labels, labelsIn(arrays, opening));
+    return archives.size() == 1
+               ? openArchive(archives[0], opening, std::move(labels))
+               : archiveSeries(std::move(archives), labels, opening.readers.archives, opening.model,
+                               opening.settings, opening.path, opening.context);
   }
   if (!pictures.empty()) {
     return openArrayFile(pictures[0], opening);

@@ -1,13 +1,27 @@
 #include "core/io/sample_labels.h"
 
+#include "core/analysis/output_roles.h"
+
 namespace halfstep {
 
 std::optional<std::int64_t> classesOf(const Model& model) {
   if (model.graph.outputs.size() != 1 || model.graph.outputs[0].shape.empty()) {
     return std::nullopt;
   }
-  const std::int64_t last = model.graph.outputs[0].shape.back().value;
-  return last > 1 ? std::optional(last) : std::nullopt;
+  const OutputRole role = outputRoles(model).front();
+  const std::vector<Dimension>& shape = model.graph.outputs[0].shape;
+  const bool told = role.kind != OutputKind::values && !role.reshaped;
+  const int axis = told ? role.classAxis : -1;
+  const int from = axis + (axis < 0 ? static_cast<int>(shape.size()) : 0);
+  if (from < 0 || from >= static_cast<int>(shape.size())) {
+    return std::nullopt;
+  }
+  std::int64_t classes = 1;
+  for (auto at = shape.begin() + from;
+       at != (told && role.flattened ? shape.end() : shape.begin() + from + 1); ++at) {
+    classes = at->value > 0 && classes > 0 ? classes * at->value : -1;
+  }
+  return classes > 1 ? std::optional(classes) : std::nullopt;
 }
 
 Result<void> checkLabel(std::int64_t label, std::size_t index, std::optional<std::int64_t> classes) {

@@ -8,8 +8,9 @@
 
 namespace halfstep {
 
-/// How many classes the model tells apart: the last axis of its output, where that is a number above 1.
-/// Nothing for a model with several outputs, which is as likely a detector as a classifier.
+/// How many classes the model tells apart: the axis of its output that a Softmax ran along, otherwise the
+/// last one, where that is a number above 1. Nothing for a model with several outputs, which is as likely a
+/// detector as a classifier.
 std::optional<std::int64_t> classesOf(const Model& model);
 
 /// Error (kind `damagedFile`, where "label I"): below −1, or not below `classes`.

@@ -34,6 +34,7 @@ Json encodeHead(const Sensitivity& sweep, const std::string& modelSha256) {
           {"metric", metricName(sweep.metric)},
           {"seed", sweep.seed},
           {"schemes", std::move(schemes)},
+          {"calibration", sweep.calibration},
           {"layers", sweep.layers}};
 }
 
@@ -60,6 +61,7 @@ Result<Sensitivity> decodeHead(const Json& head, const std::string& modelSha256)
     sweep.schemes.push_back(parsed.weights);
     sweep.activations.push_back(parsed.activations);
   }
+  sweep.calibration = head.value("calibration", std::string()); // earlier versions did not say
   const auto isFloat = [](const ActivationScheme& one) { return one == ActivationScheme(); };
   if (std::all_of(sweep.activations.begin(), sweep.activations.end(), isFloat)) {
     sweep.activations.clear();

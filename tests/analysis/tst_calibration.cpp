@@ -8,6 +8,7 @@
 #include <cmath>
 #include <numeric>
 #include <random>
+#include <tuple>
 
 using namespace halfstep;
 using test::randomTensor;
@@ -199,6 +200,59 @@ private slots:
     VERIFY_OK(image.observe(randomTensor({2, 3, 4, 4}, 1), 0));
     QCOMPARE(image.channelAxis, 1);
     QCOMPARE(image.channelRanges.size(), std::size_t{3});
+  }
+
+  void theOperatorTellsTheChannels() {
+    // x [1,4,64] → Conv → Relu → Conv → Transpose → LayerNormalization → Add: the first convolution's third
+    // channel is forty times as large.
+    auto model = std::make_shared<Model>();
+    model->opsets[""] = 17;
+    Graph& graph = model->graph;
+    std::vector<float> weights = toFloats(randomTensor({6, 4, 3}, 1), {}).value();
+    for (std::size_t i = 2 * 4 * 3; i < 3 * 4 * 3; ++i) {
+      weights[i] *= 40.0f;
+    }
+    graph.addInitializer("w1", tensorOf({6, 4, 3}, weights));
+    graph.addInitializer("w2", randomTensor({3, 6, 3}, 2));
+    graph.addInitializer("g", randomTensor({3}, 3));
+    graph.addInitializer("b", randomTensor({3}, 4));
+    Node transpose = test::operation("Transpose", "transpose", {"y"}, {"t"});
+    transpose.attributes["perm"] = std::vector<std::int64_t>{0, 2, 1};
+    graph.nodes = {test::operation("Conv", "c1", {"x", "w1"}, {"a"}),
+                   test::operation("Relu", "relu", {"a"}, {"r"}),
+                   test::operation("Conv", "c2", {"r", "w2"}, {"y"}),
+                   transpose,
+                   test::operation("LayerNormalization", "norm", {"t", "g"}, {"n"}),
+                   test::operation("Add", "add", {"n", "b"}, {"s"}),
+                   test::operation("Sigmoid", "sigmoid", {"z"}, {"q"})};
+    graph.inputs = {test::floatValue("x", {1, 4, 64}), test::floatValue("z", {2, 3, 4, 5})};
+    graph.outputs = {test::floatValue("s", {1, 60, 3}), test::floatValue("q", {2, 3, 4, 5})};
+    graph.indexConstants();
+    class Rows : public test::SmallSamples {
+    public:
+      using SmallSamples::SmallSamples;
+      Result<std::map<std::string, Value>> inputs(std::size_t index) const override {
+        return std::map<std::string, Value>{{"x", randomTensor({1, 4, 64}, unsigned(index))},
+                                            {"z", randomTensor({2, 3, 4, 5}, unsigned(index))}};
+      }
+    };
+    const auto calibration = calibrate(Executor::create(model).value(), Rows(2), {}, {});
+    VERIFY_OK(calibration);
+    for (const auto& [name, axis, channels] : {std::tuple("x", 1, 4),
+                                               {"a", 1, 6},
+                                               {"r", 1, 6},
+                                               {"y", 1, 3},
+                                               {"t", 2, 3},
+                                               {"n", 2, 3},
+                                               {"s", 2, 3},
+                                               {"z", 1, 3}}) { // nothing is known of it: four axes
+      const ActivationStatistics* value = (*calibration)->find(name);
+      QVERIFY2(value != nullptr && value->channelAxis == axis, name);
+      QCOMPARE(value->channelRanges.size(), std::size_t(channels));
+    }
+    const auto outliers = outlierChannels(*(*calibration)->find("r"), 10.0);
+    QCOMPARE(outliers.size(), std::size_t{1});
+    QCOMPARE(outliers[0].channel, std::size_t{2});
   }
 
   void oddValuesAreCounted() {

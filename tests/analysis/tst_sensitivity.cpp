@@ -9,6 +9,7 @@
 
 #include <QTemporaryDir>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <fstream>
@@ -298,6 +299,38 @@ private slots:
     QVERIFY(!measureSensitivity(net.executor, simulation, net.samples, options, &partial, {}));
   }
 
+  void anotherCalibrationIsNotGoneOnWith() {
+    const Network net;
+    SensitivityOptions options;
+    options.schemes = schemes({"int8"});
+    options.activations = {parseActivationScheme("uint8:tensor").value()};
+    options.samples = 2;
+    CalibrationOptions less;
+    less.samples = 2; // without the bright one
+    const auto narrow = calibrate(net.executor, net.samples, less, {}).value();
+    const auto wide = calibrate(net.executor, net.samples, {}, {}).value();
+    const auto under = [&](const std::shared_ptr<const Calibration>& calibration,
+                           const Sensitivity* previous) {
+      return measureSensitivity(net.executor, Simulation(net.model, calibration), net.samples, options,
+                                previous, {});
+    };
+    const auto first = under(narrow, nullptr).value();
+    QVERIFY(!first->calibration.empty());
+    QVERIFY(first->cells != under(wide, nullptr).value()->cells);
+    const QTemporaryDir folder; // by way of a journal
+    const std::filesystem::path path = folder.filePath(QStringLiteral("sweep.jsonl")).toStdString();
+    VERIFY_OK(SensitivityJournal::create(path, *first, "abc"));
+    const Sensitivity saved = loadSensitivity(path, "abc").value();
+    VERIFY_OK(under(calibrate(net.executor, net.samples, less, {}).value(), &saved)); // the same ranges
+    const auto other = under(wide, &saved);
+    QVERIFY(!other && other.error().kind == ErrorKind::usage);
+    QVERIFY(other.error().message().find("calibration") != std::string::npos);
+    options.activations = {parseActivationScheme("dynamic:uint8").value()}; // takes none
+    const auto dynamic = under(narrow, nullptr).value();
+    QVERIFY(dynamic->calibration.empty());
+    VERIFY_OK(under(wide, dynamic.get()));
+  }
+
   void isolatedAndAccumulatedErrors() {
     const Network net;
     const Simulation simulation(net.model, nullptr);
@@ -370,6 +403,41 @@ private slots:
     QVERIFY(!cut->isComplete() && cut->progress() > 0.6);
     std::ofstream(path, std::ios::trunc) << "{\"halfstep_sensitivity\":1}\n";
     QVERIFY(loadSensitivity(path, {}).error().kind == ErrorKind::damagedFile);
+  }
+
+  void theBaselineIsTheFloatNetworksOwn() {
+    const Network net;
+    SensitivityOptions options;
+    options.schemes = schemes({"int2"});
+    options.samples = 8;
+    options.metric = OutputMetric::accuracy;
+    double right = 0.0;
+    for (std::size_t i = 0; i < 8; ++i) {
+      const auto outputs = net.executor.run(net.samples.inputs(i).value(), {}).value();
+      const auto y = toFloats(outputs.at("y").tensor(), {}).value();
+      const auto best = std::max_element(y.begin(), y.end()) - y.begin();
+      right += net.samples.targets(i) == std::vector<std::int64_t>{best} ? 1.0 : 0.0;
+    }
+    const Simulation simulation(net.model, nullptr);
+    auto sweep = *measureSensitivity(net.executor, simulation, net.samples, options, nullptr, {}).value();
+    QCOMPARE(sweep.baseline(), right / 8.0);
+    QVERIFY(right < 8.0); // and not 1
+    for (const auto& [metric, baseline] : {std::pair{OutputMetric::kl, 0.0},
+                                           {OutputMetric::top1, 1.0},
+                                           {OutputMetric::cosine, 1.0},
+                                           {OutputMetric::sqnr, double(INFINITY)}}) {
+      sweep.metric = metric;
+      QCOMPARE(sweep.baseline(), baseline);
+    }
+    sweep.metric = OutputMetric::perplexity;
+    OutputFigures text;
+    text.rows = text.labelled = 4;
+    text.surpriseFloat = 4.0 * std::log(3.0);
+    text.surpriseQuantized = 4.0 * std::log(5.0);
+    sweep.cells[0].samples = std::vector<OutputFigures>(9, text);
+    QVERIFY(std::abs(sweep.baseline() - 3.0) < 1e-12);
+    sweep.cells.assign(sweep.cells.size(), {});
+    QVERIFY(std::isnan(sweep.baseline()));
   }
 
   void rankingsTellHowFarToTrustThem() {

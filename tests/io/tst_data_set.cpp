@@ -147,6 +147,73 @@ private slots:
     QVERIFY((*asTheyAre)->origin().fingerprint != (*samples)->origin().fingerprint);
   }
 
+  void labelsBesideAnArchive() {
+    const QByteArray x = npyBytes("<f4", "2, 3", rawBytes(counted(6)));
+    const QByteArray labels = npyBytes("<i8", "2,", rawBytes<std::int64_t>({4, 9}));
+    writeBytes(path("beside/data.npz"), test::zipBytes({{"x.npy", x}}, test::ZipMethod::deflated));
+    writeBytes(path("beside/labels.npy"), labels);
+    const auto samples = open(path("beside"), pictures({1, 3}));
+    VERIFY_OK(samples);
+    QCOMPARE((*samples)->count(), std::size_t{2});
+    QCOMPARE((*samples)->targets(1), std::vector<std::int64_t>{9});
+    for (const char* name : {"label", "y", "targets", "labels"}) { // beside a single array, every name
+      const std::filesystem::path folder = path("single") / name;
+      writeBytes(folder / "x.npy", x);
+      writeBytes(folder / (std::string(name) + ".npy"), labels);
+      for (const auto& given : {folder / "x.npy", folder}) {
+        const auto single = open(given, pictures({1, 3}));
+        VERIFY_OK(single);
+        QCOMPARE((*single)->targets(0), std::vector<std::int64_t>{4});
+      }
+    }
+  }
+
+  void oneArchiveForEachSample() {
+    const Model model = modelOf(
+        {valueOf("a", ElementType::float32, {1, 2}), valueOf("b/c", ElementType::int64, {1, 3})}, {1, 10});
+    for (int i = 0; i < 3; ++i) { // with the batch's axis and without
+      writeBytes(path("samples") / ("s" + std::to_string(i) + ".npz"),
+                 test::zipBytes(
+                     {{"a.npy", npyBytes("<f4", i == 1 ? "1, 2" : "2,", rawBytes<float>({float(i), 0.5F}))},
+                      {"b_c.npy", npyBytes("<i4", "1, 3", rawBytes<std::int32_t>({i, 7, 8}))},
+                      {"labels.npy", npyBytes("<i8", "", rawBytes<std::int64_t>({i + 5}))}},
+                     test::ZipMethod::deflated));
+    }
+    const auto samples = open(path("samples"), model);
+    VERIFY_OK(samples);
+    QCOMPARE((*samples)->count(), std::size_t{3});
+    QCOMPARE((*samples)->name(1), std::string("s1.npz"));
+    for (std::size_t i = 0; i < 3; ++i) {
+      QCOMPARE(input(**samples, i, "a").shape(), (Shape{1, 2}));
+      QCOMPARE(floats(input(**samples, i, "a")), (std::vector<float>{float(i), 0.5F}));
+      QCOMPARE(toIntegers(input(**samples, i, "b/c")).value(),
+               (std::vector<std::int64_t>{std::int64_t(i), 7, 8}));
+      QCOMPARE((*samples)->targets(i), std::vector<std::int64_t>{std::int64_t(i) + 5});
+    }
+    writeBytes(path("samples/labels.npy"), npyBytes("<i8", "3,", rawBytes<std::int64_t>({1, 2, 3})));
+    const auto labelled = open(path("samples"), model);
+    VERIFY_OK(labelled);
+    QCOMPARE((*labelled)->targets(2), std::vector<std::int64_t>{3});
+    QVERIFY((*labelled)->origin().fingerprint != (*samples)->origin().fingerprint);
+    // An answer beside the input is no label; two samples in an archive are one too many.
+    const auto answered = [&](const char* folder, const char* shape, std::size_t count) {
+      for (const char* name : {"1.npz", "2.npz"}) {
+        writeBytes(path(folder) / name,
+                   test::zipBytes({{"x.npy", npyBytes("<f4", shape, rawBytes(counted(count)))},
+                                   {"y.npy", npyBytes("<f4", "1,", rawBytes<float>({0.25F}))}},
+                                  test::ZipMethod::stored));
+      }
+      return open(path(folder), pictures({1, 4}));
+    };
+    const auto values = answered("answers", "4,", 4);
+    VERIFY_OK(values);
+    QVERIFY((*values)->targets(0).empty());
+    const auto several = answered("several", "2, 4", 8);
+    QVERIFY(!several && several.error().kind == ErrorKind::usage);
+    QVERIFY2(several.error().message().find("2 samples") != std::string::npos,
+             several.error().message().c_str());
+  }
+
   void idx_data() {
     QTest::addColumn<bool>("compressed");
     QTest::newRow("plain") << false;

@@ -115,8 +115,9 @@ QWidget* SensitivityPanel::controls() {
     m_metric->addItem(metricTitle(metric),
                       QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size())));
   }
-  m_metric->setToolTip(tr("Automatic: the KL divergence where the output is a distribution over classes or\n"
-                          "tokens, otherwise the relative squared error of the outputs."));
+  m_metric->setToolTip(
+      tr("Automatic: the KL divergence where the output is a distribution over classes or\n"
+         "tokens that shows all there is, otherwise the relative squared error of the outputs."));
   m_measure->setObjectName(QStringLiteral("sensitivity_measure"));
   m_measure->setProperty("role", "primary");
   layout->addWidget(m_figure);
@@ -299,6 +300,9 @@ void SensitivityPanel::showSweep() {
     words << tr("Measured on %1 of %2")
                  .arg(sweep.samples)
                  .arg(QString::fromStdString(sweep.origin.description));
+    if (!sweep.metricNote.empty()) {
+      words << QString::fromStdString(sweep.metricNote);
+    }
     if (!sweep.isComplete()) {
       words << tr("%1 done").arg(QString::fromStdString(formatShare(sweep.progress())));
     }

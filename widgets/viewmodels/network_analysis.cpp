@@ -25,6 +25,11 @@ double steadySeconds() {
   return std::chrono::duration<double>(SteadyClock::now().time_since_epoch()).count();
 }
 
+bool isStatic(const SweepRequest& request) {
+  return std::any_of(request.activations.begin(), request.activations.end(),
+                     [](const ActivationScheme& one) { return one.needsCalibration(); });
+}
+
 /// Lets one snapshot through about every 150 ms. One thread.
 class Pace {
 public:
@@ -239,6 +244,10 @@ std::string NetworkAnalysis::sweepFile(const SweepRequest& request) const {
   for (const ActivationScheme& activations : request.activations) {
     what += "/" + printActivationScheme(activations);
   }
+  if (m_calibration && isStatic(request)) { // its ranges are compared when the journal is read
+    what += " " + std::to_string(m_calibration->origin.fingerprint) + " " +
+            std::to_string(m_calibration->sampleNames.size());
+  }
   return journalFile(what);
 }
 
@@ -259,10 +268,8 @@ void NetworkAnalysis::startSweep(const SweepRequest& request) {
                      hash = m_document.modelHash(), calibration = m_calibration](
                         const JobContext& context) -> Result<std::shared_ptr<const SweepView>> {
     HALFSTEP_TRY(const Executor* executor, lab->executor());
-    const bool isStatic = std::any_of(request.activations.begin(), request.activations.end(),
-                                      [](const ActivationScheme& one) { return one.needsCalibration(); });
-    HALFSTEP_TRY(const auto ranges, rangesFor(isStatic, calibration, *executor, *samples, request.samples,
-                                              context.part(0.0, 0.05)));
+    HALFSTEP_TRY(const auto ranges, rangesFor(isStatic(request), calibration, *executor, *samples,
+                                              request.samples, context.part(0.0, 0.05)));
     const Simulation simulation(lab->model(), ranges);
     BesideSweep beside;
     HALFSTEP_TRY(beside.screening, screenWeights(*lab->model(), request.schemes, context.part(0.0, 0.05)));
@@ -291,8 +298,14 @@ void NetworkAnalysis::startSweep(const SweepRequest& request) {
         publish(sweepViewOf(std::make_shared<const Sensitivity>(so), beside, true));
       }
     };
-    HALFSTEP_TRY(auto sweep, measureSensitivity(*executor, simulation, *samples, options,
-                                                previous ? &*previous : nullptr, context.part(0.05, 0.8)));
+    const auto measure = [&](const Sensitivity* from) {
+      return measureSensitivity(*executor, simulation, *samples, options, from, context.part(0.05, 0.8));
+    };
+    auto measured = measure(previous ? &*previous : nullptr);
+    if (!measured && previous && measured.error().kind == ErrorKind::usage) {
+      measured = measure(nullptr); // the journal is of something else: it costs the resuming
+    }
+    HALFSTEP_TRY(auto sweep, std::move(measured));
     publish(sweepViewOf(sweep, beside, true)); // what is measured need not wait for what is estimated
     HALFSTEP_CHECK(addFisher(*executor, simulation, *samples, request, context.part(0.8, 1.0), beside));
     return sweepViewOf(std::move(sweep), beside, false);

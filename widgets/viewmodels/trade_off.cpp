@@ -14,22 +14,6 @@ constexpr double kStartBits = 4.5;
 constexpr double kRoomAbove = 1.25;
 constexpr double kExactSeconds = 5.0;
 
-/// Of the plans with one candidate for all layers, float left out.
-double largestUniformCost(const SearchSpace& space, PlanQuantity across) {
-  double largest = 0.0;
-  for (std::size_t c = 0; c < space.candidates.size(); ++c) {
-    double sum = 0.0;
-    for (const SearchItem& item : space.problem.items) {
-      const bool own = item.candidates.size() == space.candidates.size() && !item.candidates[c].empty();
-      sum += (own ? item.candidates[c] : item.candidates.front())[static_cast<std::size_t>(across)];
-    }
-    if (space.candidates[c].weights.format != NumberFormat::fp32) {
-      largest = std::max(largest, sum);
-    }
-  }
-  return largest;
-}
-
 struct SpaceRequest {
   std::shared_ptr<const SweepView> sweep;
   std::shared_ptr<const Latency> latency;
@@ -63,7 +47,7 @@ Result<std::shared_ptr<const TradeOffSpace>> makeSpace(const Executor& executor,
     return Error{ErrorKind::usage, "there is no plan to choose"};
   }
   made->least = made->cost(made->frontier.front().totals);
-  made->most = largestUniformCost(made->space, made->across);
+  made->most = made->space.largestUniform(made->across);
   made->most = std::clamp(kRoomAbove * made->most, made->least, made->cost(made->frontier.back().totals));
   return std::shared_ptr<const TradeOffSpace>(std::move(made));
 }

@@ -95,6 +95,17 @@ Result<ActivationStatistics> readValue(hid_t group) {
   return value;
 }
 
+/// Every range of a sample must be of one that has a name: those who show it look the name up.
+Result<void> checkSamples(const ActivationStatistics& value, std::size_t samples) {
+  for (const SampleRange& range : value.samples) {
+    if (range.sample >= samples) {
+      return Error{ErrorKind::damagedFile, "holds " + std::to_string(range.sample) + ", but the file has " +
+                                               std::to_string(samples) + " samples"};
+    }
+  }
+  return {};
+}
+
 Result<StoredCalibration> readFile(hid_t file, const JobContext& job) {
   HALFSTEP_TRY(const std::string format, hdf5::readText(file, "format"));
   HALFSTEP_TRY(const std::int64_t version, hdf5::readNumber<std::int64_t>(file, "version"));
@@ -126,6 +137,10 @@ Result<StoredCalibration> readFile(hid_t file, const JobContext& job) {
     if (!value) {
       value.error().where = "/values/" + hdf5::groupName(i);
       return value.error();
+    }
+    if (auto checked = checkSamples(*value, calibration->sampleNames.size()); !checked) {
+      checked.error().where = "/values/" + hdf5::groupName(i) + "/sample_index";
+      return checked.error();
     }
     calibration->values.push_back(std::move(*value));
   }
