@@ -6,7 +6,6 @@
 #include "core/io/data_settings_json.h"
 #include "core/io/idx_file.h"
 #include "core/io/image_samples.h"
-#include "core/io/npy_file.h"
 #include "core/io/sample_labels.h"
 #include "core/io/selected_samples.h"
 #include "core/io/tensor_file_samples.h"

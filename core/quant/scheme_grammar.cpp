@@ -230,6 +230,10 @@ private:
         step.name = part.substr(0, digits);
         step.parameter = *number(part.substr(digits));
         step.hasParameter = true;
+        constexpr double kLargestStrength = 1000.0; // above, it would be printed with a "+" in it
+        if (!(step.parameter <= kLargestStrength)) {
+          return wrong(part, at + from, "a method's strength is at most 1000, not");
+        }
       } else {
         Error error = wrong(part, at + from, "unknown token");
         error.what += "; nearest: " + nearest(part, schemeTokens());

@@ -74,6 +74,7 @@ private slots:
     QTest::addColumn<QString>("text");
     QTest::addColumn<QStringList>("parts");
     QTest::newRow("format") << "int9" << QStringList{"'int9'", "character 1", "int8"};
+    QTest::newRow("strength") << "int8:smooth1e20+gptq" << QStringList{"'smooth1e20'", "character 6", "1000"};
     QTest::newRow("token") << "int4:asim" << QStringList{"'asim'", "character 6", "asym"};
     QTest::newRow("twice") << "int4:sym:asym" << QStringList{"second mapping", "'asym'", "character 10"};
     QTest::newRow("empty") << "" << QStringList{"''"};

@@ -221,7 +221,10 @@ void DistributionPanel::showHeader() {
     m_histogramTitle->setText(
         segmentation.count() == 1 ? tr("Weights and quantization levels; drag a handle to clip")
         : m_histogram->showsLevels()
-            ? tr("Weights (grey), dequantized (blue), levels of channel %1 (dots)").arg(view->channel)
+            ? (segmentation.segmentsPerChannel > 1
+                   ? tr("Weights (grey), dequantized (blue), levels of channel %1, first group (dots)")
+                   : tr("Weights (grey), dequantized (blue), levels of channel %1 (dots)"))
+                  .arg(view->channel)
             : tr("Weights (grey), dequantized (blue); drag a handle to clip"));
     m_origin->setText(
         (view->estimated ? tr("Figures: estimated from %1 of %2 values, the exact ones follow")

@@ -8,6 +8,7 @@
 #include "widgets/viewmodels/layers_model.h"
 #include "widgets/viewmodels/results_text.h"
 
+#include <QEvent>
 #include <QLabel>
 #include <QMenu>
 #include <QPushButton>
