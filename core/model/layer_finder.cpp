@@ -139,9 +139,13 @@ private:
     } else if (constant) {
       use(scope, node, slot, *constant, prefix, {});
     } else if (takesWeights(node) && isComputed(scope, value, 0)) {
-      warn("Weight " + value + " of " + node.opType + " " + node.name +
-           " is left out: " + scope.producer(value)->opType + " computes it from constants.");
+      warn("Weight " + value + " of " + described(node) + " is left out: " + scope.producer(value)->opType +
+           " computes it from constants.");
     }
+  }
+
+  static std::string described(const Node& node) {
+    return node.name.empty() ? node.opType : node.opType + " " + node.name;
   }
 
   static bool takesWeights(const Node& node) {
@@ -168,7 +172,7 @@ private:
     for (const std::string& input : node.inputs) {
       const auto constant = traceConstant(scope, input);
       if (constant && constant->tensor->bytes().size() >= kLeastBytes) {
-        warn("Constant " + constant->name + " of " + node.domain + " " + node.opType + " " + node.name +
+        warn("Constant " + constant->name + " of " + node.domain + " " + described(node) +
              " is no layer: what that operator does with it is not known.");
       }
     }

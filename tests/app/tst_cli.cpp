@@ -1,8 +1,8 @@
 // The command line as a person or script meets it: the built program, run on small models.
 #include "core/io/plan_file.h"
 #include "core/quant/scheme_grammar.h"
+#include "tests/app/command_line.h"
 #include "tests/support/onnx_models.h"
-#include "tests/support/test_case.h"
 
 #include <QDir>
 #include <QElapsedTimer>
@@ -19,15 +19,9 @@
 #include <unistd.h>
 
 using namespace halfstep;
+using test::Finished;
 
 namespace {
-
-struct Finished {
-  int status = -1;
-  QByteArray output;
-  QByteArray errors;
-  QJsonObject json() const { return QJsonDocument::fromJson(output).object(); }
-};
 
 struct Npy {
   QByteArray descriptor;
@@ -68,33 +62,12 @@ Npy readNpy(const QString& path) {
 
 } // namespace
 
-class CliTest : public test::TestCase {
+class CliTest : public test::CommandLineTest {
   Q_OBJECT
-
-  QTemporaryDir m_folder;
-
-  QString path(const char* name) const { return m_folder.filePath(name); }
 
   QString model(const char* name, const std::string& content) const {
     test::writeFile(path(name).toStdString(), content);
     return path(name);
-  }
-
-  static Finished run(const QStringList& arguments) {
-    QProcess process;
-    process.start(QStringLiteral(HALFSTEP_BUILD_DIR "/bin/halfstep-cli"), arguments);
-    process.waitForFinished(60000);
-    return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -1,
-            process.readAllStandardOutput(), process.readAllStandardError()};
-  }
-
-  static void expectFailure(const QStringList& arguments, int status, const QByteArray& part) {
-    const Finished finished = run(arguments);
-    QVERIFY2(finished.errors.contains(part), finished.errors.constData());
-    QCOMPARE(finished.status, status);
-    QVERIFY(finished.output.isEmpty());
-    QCOMPARE(finished.errors.count('\n'), 1);
-    QVERIFY(finished.errors.startsWith("halfstep: ") && finished.errors.endsWith('\n'));
   }
 
   static QStringList layerNames(const QJsonObject& json) {
@@ -110,21 +83,6 @@ class CliTest : public test::TestCase {
       texts << layer.toObject()["scheme"].toString();
     }
     return texts;
-  }
-
-  /// More than 200 MB, so that a signal arrives while it is worked on.
-  QString largeModel() const {
-    onnx::ModelProto proto = test::emptyModel();
-    const std::string weights(std::size_t{64} << 20, '\x3d');
-    test::addRaw(*proto.mutable_graph(), "w", 1, {4096, 4096}, weights);
-    for (int i = 0; i < 40; ++i) { // much work on the same bytes
-      test::addRaw(*proto.mutable_graph(), "v" + std::to_string(i), 1, {1024, 1024},
-                   weights.substr(0, 4 << 20));
-      test::addNode(*proto.mutable_graph(), "MatMul", "mm" + std::to_string(i),
-                    {"x", "v" + std::to_string(i)}, {"y"});
-    }
-    test::addNode(*proto.mutable_graph(), "MatMul", "large", {"x", "w"}, {"z"});
-    return model("large.onnx", proto.SerializeAsString());
   }
 
 private slots:
@@ -427,7 +385,7 @@ private slots:
     expectFailure({"data", file, "--data", path("nowhere")}, 1, "nowhere: cannot be read");
     expectFailure({"data", file, "--data", model("cut.npy", npy.substr(0, 500))}, 3, "cut.npy");
     expectFailure({"data", file, "--data", data, "--crop", "0"}, 2, "--crop: \"0\": expected");
-    expectFailure({"data", file, "--shape", "x"}, 2, "--shape x: expected NAME=1,3,224,224");
+    expectFailure({"data", file, "--shape", "x"}, 2, "--shape: \"x\": expected an input and its shape");
     expectFailure({"data", file, "--shape", "x=1,3,9,9"}, 2, "is not what the model's input is");
   }
 
@@ -503,42 +461,6 @@ private slots:
     expectFailure({"quantize", file, "--weights", "int8", "--dump", file}, 1, "cannot be made a folder");
     expectFailure({"export", file, "--weights", "int8", "--to", "nothing", "--out", "x"}, 2,
                   "no export format");
-  }
-
-  void whatIsReadIsNotWrittenOver() {
-    onnx::ModelProto proto = test::emptyModel();
-    auto& graph = *proto.mutable_graph();
-    test::addValue(*graph.mutable_input(), "x", {1, 4});
-    auto& tensor = test::addFloats(graph, "w", {4, 4});
-    test::writeFile(path("own.bin").toStdString(), tensor.raw_data());
-    tensor.clear_raw_data();
-    tensor.set_data_location(onnx::TensorProto::EXTERNAL);
-    auto& location = *tensor.add_external_data();
-    location.set_key("location");
-    location.set_value("own.bin");
-    test::addNode(graph, "MatMul", "mm", {"x", "w"}, {"y"});
-    test::addValue(*graph.mutable_output(), "y", {1, 4});
-    const QString own = model("own.onnx", proto.SerializeAsString()); // no tensor lies in this file
-    QVERIFY(QFile::link(own, path("link.onnx")));
-    QCOMPARE(::link(own.toStdString().c_str(), path("hard.onnx").toStdString().c_str()), 0);
-    const auto bytesOf = [](const QString& file) {
-      QFile opened(file);
-      return opened.open(QIODevice::ReadOnly) ? opened.readAll() : QByteArray();
-    };
-    const QByteArray model = bytesOf(own);
-    const QByteArray weights = bytesOf(path("own.bin"));
-    for (const char* name : {"own.onnx", "link.onnx", "hard.onnx", "own.bin"}) {
-      const QByteArray part = QByteArray(name) + ": is open as an input";
-      expectFailure({"quantize", own, "--weights", "int8", "--save-plan", path(name)}, 2, part);
-      expectFailure({"export", own, "--weights", "int8", "--to", "report-csv", "--out", path(name)}, 2, part);
-      expectFailure({"export", own, "--weights", "int8", "--to", "plan", "--out", path(name)}, 2, part);
-      QCOMPARE(bytesOf(own), model);
-      QCOMPARE(bytesOf(path("own.bin")), weights);
-    }
-    // A plan is read and done with before it is written.
-    const QString plan = path("own.halfstep.json");
-    QCOMPARE(run({"quantize", own, "--weights", "int8", "--save-plan", plan}).status, 0);
-    QCOMPARE(run({"quantize", own, "--plan", plan, "--weights", "int4", "--save-plan", plan}).status, 0);
   }
 
   void helpAndVersion() {
@@ -672,62 +594,6 @@ private slots:
     QFile installed(HALFSTEP_BUILD_DIR "/share/bash-completion/completions/halfstep-cli");
     QVERIFY(installed.open(QIODevice::ReadOnly));
     QCOMPARE(installed.readAll(), made.readAllStandardOutput());
-  }
-
-  void ctrlCLeavesNothingBehind_data() {
-    QTest::addColumn<int>("signal");
-    QTest::newRow("Ctrl-C") << SIGINT;
-    QTest::newRow("the terminal is closed") << SIGHUP;
-  }
-  void ctrlCLeavesNothingBehind() {
-    QFETCH(const int, signal);
-    const QString file = largeModel();
-    QProcess process;
-    process.start(HALFSTEP_BUILD_DIR "/bin/halfstep-cli",
-                  {"quantize", file, "--weights", "int4:group16:kl", "--save-plan",
-                   path("stopped.halfstep.json"), "--dump", path("stopped"), "--json"});
-    QVERIFY(process.waitForStarted());
-    QTest::qWait(400);
-    QElapsedTimer timer;
-    timer.start();
-    ::kill(static_cast<pid_t>(process.processId()), signal);
-    QVERIFY(process.waitForFinished(20000));
-    QCOMPARE(process.exitStatus(), QProcess::NormalExit);
-    QCOMPARE(process.exitCode(), 130);
-    qInfo("stopped after %lld ms", timer.elapsed());
-    QVERIFY(process.readAllStandardOutput().isEmpty());
-    QVERIFY(!QFile::exists(path("stopped.halfstep.json")));
-    for (const QString& left : QDir(path("stopped")).entryList(QDir::Files | QDir::Hidden)) {
-      QVERIFY2(left.endsWith(".npy"), qPrintable(left)); // whole files of layers that were done
-    }
-    QFile::remove(file);
-  }
-
-  void nohupGoesOn() {
-    const QString file = largeModel();
-    QProcess process;
-    process.setChildProcessModifier([] { ::signal(SIGHUP, SIG_IGN); });
-    process.start(HALFSTEP_BUILD_DIR "/bin/halfstep-cli", {"quantize", file, "--weights", "int8"});
-    QVERIFY(process.waitForStarted());
-    QTest::qWait(100);
-    ::kill(static_cast<pid_t>(process.processId()), SIGHUP);
-    QVERIFY(process.waitForFinished(60000));
-    QCOMPARE(process.exitStatus(), QProcess::NormalExit);
-    QCOMPARE(process.exitCode(), 0);
-    QFile::remove(file);
-  }
-
-  void aFileThatMayNotGrowLeavesNothingBehind() {
-    QProcess process;
-    process.start("bash", {"-c", "ulimit -f 1; exec \"$@\"", "bash", HALFSTEP_BUILD_DIR "/bin/halfstep-cli",
-                           "quantize", HALFSTEP_SOURCE_DIR "/sample_models/digits_mlp.onnx", "--weights",
-                           "int8", "--dump", path("limited")});
-    QVERIFY(process.waitForFinished(60000));
-    QCOMPARE(process.exitStatus(), QProcess::NormalExit);
-    QCOMPARE(process.exitCode(), 1);
-    const QByteArray errors = process.readAllStandardError();
-    QVERIFY2(errors.contains("cannot be written: File too large"), errors.constData());
-    QVERIFY(QDir(path("limited")).isEmpty());
   }
 };
 

@@ -1,7 +1,7 @@
 // The commands that run the network, as a script meets them: what they refuse before they work, and whose
 // ranges they take.
+#include "tests/app/command_line.h"
 #include "tests/support/data_files.h"
-#include "tests/support/test_case.h"
 
 #include <QJsonArray>
 #include <QJsonDocument>
@@ -13,42 +13,17 @@
 #include <vector>
 
 using namespace halfstep;
+using test::Finished;
 
 namespace {
-
-struct Finished {
-  int status = -1;
-  QByteArray output;
-  QByteArray errors;
-  QJsonObject json() const { return QJsonDocument::fromJson(output).object(); }
-};
 
 const QString kModel = QStringLiteral(HALFSTEP_SOURCE_DIR "/sample_models/digits_mlp.onnx");
 const QString kData = QStringLiteral(HALFSTEP_SOURCE_DIR "/sample_models/data/digits_mlp");
 
 } // namespace
 
-class NetworkCommandsTest : public test::TestCase {
+class NetworkCommandsTest : public test::CommandLineTest {
   Q_OBJECT
-
-  QTemporaryDir m_folder;
-
-  QString path(const char* name) const { return m_folder.filePath(name); }
-
-  static Finished run(const QStringList& arguments) {
-    QProcess process;
-    process.start(QStringLiteral(HALFSTEP_BUILD_DIR "/bin/halfstep-cli"), arguments);
-    process.waitForFinished(60000);
-    return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -1,
-            process.readAllStandardOutput(), process.readAllStandardError()};
-  }
-
-  static void expectFailure(const QStringList& arguments, int status, const QByteArray& part) {
-    const Finished finished = run(arguments);
-    QVERIFY2(finished.errors.contains(part), finished.errors.constData());
-    QCOMPARE(finished.status, status);
-    QVERIFY(finished.output.isEmpty());
-  }
 
   /// JSON of a command on the first eight samples; nothing where it fails.
   static QJsonObject onEight(const QStringList& arguments) {

@@ -230,10 +230,8 @@ private slots:
     curve.replot();
     const QPoint inside = curve.axisRect()->center();
     QHelpEvent rest(QEvent::ToolTip, inside, curve.mapToGlobal(inside));
-    QToolTip::showText(curve.mapToGlobal(inside), "values", &curve);
-    QCoreApplication::sendEvent(&curve, &rest);
-    QCOMPARE(QToolTip::text(), QStringLiteral("values"));
-    QToolTip::hideText();
+    QCoreApplication::sendEvent(&curve, &rest); // the values are there since the mouse came
+    QCOMPARE(QToolTip::text(), QString());
   }
 
   void goesBackThroughTheViews() {

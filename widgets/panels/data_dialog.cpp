@@ -156,7 +156,6 @@ void DataDialog::layOut() {
   forms->addLayout(right, 1);
   auto* shapes = new QFormLayout;
   shapes->addRow(tr("Input shapes"), m_shapes);
-  shapes->setRowVisible(m_shapes, m_hasOpenShapes);
   m_message->setObjectName(QStringLiteral("data_message"));
   m_message->setWordWrap(true);
   m_list->setObjectName(QStringLiteral("data_preview"));
@@ -175,6 +174,7 @@ void DataDialog::layOut() {
   layout->addLayout(source);
   layout->addLayout(forms);
   layout->addLayout(shapes);
+  shapes->setRowVisible(m_shapes, m_hasOpenShapes);
   layout->addWidget(m_message);
   layout->addWidget(m_list, 1);
   layout->addWidget(m_buttons);
