@@ -2,6 +2,7 @@
 #include "app/cli/command_set.h"
 #include "app/cli/interruption.h"
 #include "app/cli/progress_line.h"
+#include "core/support/mapped_file.h"
 
 #include <QCoreApplication>
 #include <QFile>
@@ -65,6 +66,10 @@ int run(const CLI::App& main, const std::vector<cli::Command>& commands, bool js
       if (main.got_subcommand(command.parser)) {
         result = command.run(environment);
       }
+    }
+    const bool interrupted = !result && result.error().kind == ErrorKind::cancelled;
+    if (auto read = MappedFile::checkEver(); !read && !interrupted) {
+      result = std::move(read); // whatever else is wrong, or seems right, comes from that
     }
     if (result) {
       result = environment.output().flush();

@@ -1,6 +1,7 @@
 #include "core/exec/executor.h"
 
 #include "core/exec/run.h"
+#include "core/support/mapped_file.h"
 
 namespace halfstep {
 
@@ -15,7 +16,9 @@ Result<Executor> Executor::create(std::shared_ptr<const Model> model) {
 
 Result<std::map<std::string, Value>> Executor::run(const std::map<std::string, Value>& inputs,
                                                    const JobContext& job, const RunOptions& options) const {
-  return Run(*m_model, *m_prepared, *m_state, job, options).main(inputs);
+  auto outputs = Run(*m_model, *m_prepared, *m_state, job, options).main(inputs);
+  HALFSTEP_CHECK(MappedFile::checkOpen()); // model and samples: rather than what zeros or an operator say
+  return outputs;
 }
 
 const PreparedGraph& Executor::prepared() const {

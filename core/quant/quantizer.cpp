@@ -5,6 +5,7 @@
 #include "core/quant/format_grids.h"
 #include "core/quant/pieces.h"
 #include "core/quant/range_estimator.h"
+#include "core/support/mapped_file.h"
 #include "core/tensor/float_formats.h"
 
 #include <algorithm>
@@ -282,9 +283,10 @@ Result<LayerQuantization> evaluateParameters(const WeightMatrix& matrix, Quantiz
   return result;
 }
 
-Result<LayerQuantization> quantizeLayer(const WeightMatrix& matrix, const Scheme& scheme,
-                                        const JobContext& context,
-                                        std::span<const ValueRange> channelRanges) {
+namespace {
+
+Result<LayerQuantization> quantized(const WeightMatrix& matrix, const Scheme& scheme,
+                                    const JobContext& context, std::span<const ValueRange> channelRanges) {
   HALFSTEP_CHECK(checkSupported(scheme));
   QuantizationParameters parameters = emptyParameters(matrix, scheme);
   const RowTasks tasks(parameters.segmentation);
@@ -315,6 +317,16 @@ Result<LayerQuantization> quantizeLayer(const WeightMatrix& matrix, const Scheme
       },
       costOf(scheme)));
   finish(result, matrix, parts);
+  return result;
+}
+
+} // namespace
+
+Result<LayerQuantization> quantizeLayer(const WeightMatrix& matrix, const Scheme& scheme,
+                                        const JobContext& context,
+                                        std::span<const ValueRange> channelRanges) {
+  HALFSTEP_TRY(LayerQuantization result, quantized(matrix, scheme, context, channelRanges));
+  HALFSTEP_CHECK(MappedFile::checkBytes(std::as_bytes(matrix.values()))); // not figures of what is no more
   return result;
 }
 

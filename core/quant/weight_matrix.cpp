@@ -2,6 +2,7 @@
 
 #include "core/quant/axis_order.h"
 #include "core/quant/stored_values.h"
+#include "core/support/mapped_file.h"
 
 #include <algorithm>
 #include <cassert>
@@ -62,6 +63,10 @@ Result<std::shared_ptr<const WeightMatrix>> WeightMatrix::fromLayer(const Layer&
     }
     return rows.error();
   }
+  if (layer.stored) {
+    HALFSTEP_CHECK(MappedFile::checkBytes(layer.stored->scales.bytes()));
+  }
+  HALFSTEP_CHECK(MappedFile::checkBytes(weight.bytes()));
   matrix->m_channels = order->channels;
   matrix->m_valuesPerChannel = order->values;
   matrix->m_owner = rows->owner;

@@ -36,7 +36,9 @@ Result<std::string> sha256(std::span<const std::byte> bytes, const JobContext& c
 
 Result<std::string> sha256OfFile(const std::filesystem::path& path, const JobContext& context) {
   HALFSTEP_TRY(const auto file, MappedFile::open(path));
-  return sha256(file->bytes(), context);
+  HALFSTEP_TRY(std::string hash, sha256(file->bytes(), context));
+  HALFSTEP_CHECK(file->check());
+  return hash;
 }
 
 } // namespace halfstep

@@ -1,8 +1,10 @@
-// Which addresses of the process are views of which files. One for the process, as its addresses are: an
-// exception from "no globals". For MappedFile alone; any thread.
+// Which addresses of the process are views of which files, and the handler of SIGBUS that looks them up. One
+// for the process, as addresses and signal handlers are: an exception from "no globals". For MappedFile
+// alone; any thread.
 #pragma once
 
-#include <cstddef>
+#include <functional>
+#include <string>
 
 #include <sys/types.h>
 
@@ -15,13 +17,24 @@ struct FileIdentity {
   bool operator==(const FileIdentity&) const = default;
 };
 
+class MappedFile;
 struct MappingSlot;
 
-/// The `size` > 0 bytes at `data` are a view of `file` from now on.
-MappingSlot* enterMapping(const void* data, std::size_t size, const FileIdentity& file);
+/// `file`, whose bytes are a view of `identity`, is known from now on. Whoever reads what lies beyond the end
+/// of a file that became shorter reads zeros instead of ending the program by SIGBUS, and wasCut() tells.
+/// Every other SIGBUS goes to whoever handled it before.
+MappingSlot* enterMapping(const MappedFile& file, const FileIdentity& identity);
 /// To be called before they are unmapped.
 void leaveMapping(MappingSlot* slot);
+/// Whether zeros were read that are not the file's.
+bool wasCut(const MappingSlot& slot);
+const FileIdentity& identityOf(const MappingSlot& slot);
 /// Whether there is a view of `file`.
 bool isMapped(const FileIdentity& file);
+/// Whether `is` is true of one that is known.
+bool anyMapping(const std::function<bool(const MappedFile&)>& is);
+/// Keeps the name of a file that became shorter, beyond its mapping's life: the first of them, then empty.
+void rememberCut(const std::string& name);
+std::string rememberedCut();
 
 } // namespace halfstep

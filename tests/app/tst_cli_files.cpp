@@ -103,6 +103,24 @@ private slots:
     QFile::remove(file);
   }
 
+  void aModelThatBecomesShorterIsAnError() {
+    const QString file = largeModel();
+    QProcess process;
+    process.start(HALFSTEP_BUILD_DIR "/bin/halfstep-cli",
+                  {"quantize", file, "--weights", "int4:group16:kl", "--json"});
+    QVERIFY(process.waitForStarted());
+    QTest::qWait(400);
+    QVERIFY(QFile::resize(file, 100'000));
+    QVERIFY(process.waitForFinished(60000));
+    QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+    QCOMPARE(process.exitCode(), 1);
+    QVERIFY(process.readAllStandardOutput().isEmpty());
+    const QByteArray errors = process.readAllStandardError();
+    QVERIFY2(errors.contains("large.onnx: became shorter while it was open"), errors.constData());
+    QCOMPARE(errors.count('\n'), 1);
+    QFile::remove(file);
+  }
+
   void nohupGoesOn() {
     const QString file = largeModel();
     QProcess process;

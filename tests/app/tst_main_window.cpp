@@ -334,6 +334,45 @@ private slots:
     QCOMPARE(channels.columns[static_cast<std::size_t>(column)].back(), 1.0);
   }
 
+  void aModelThatBecomesShorterIsSaid() {
+    Program program;
+    const QString file = program.folder.filePath("cut.onnx");
+    QVERIFY(QFile::copy(kSamples + "digits_mlp.onnx", file));
+    QVERIFY(QFile::setPermissions(file, QFile::ReadOwner | QFile::WriteOwner));
+    QVERIFY(program.open(file));
+    QVERIFY(QFile::resize(file, 100));
+    program.session.selection().select({1}, 1);
+    QLabel* facts = program.child<QLabel>("layer_facts");
+    QTRY_VERIFY2(facts->text().contains("cut.onnx: became shorter while it was open"),
+                 qPrintable(facts->text()));
+    QVERIFY(program.settle());
+    // The file is whole again, and so is what is opened.
+    QVERIFY(QFile::remove(file) && QFile::copy(kSamples + "digits_mlp.onnx", file));
+    QVERIFY(program.open(file));
+    program.session.selection().select({1}, 1);
+    QTRY_VERIFY2(facts->text().contains("kurtosis"), qPrintable(facts->text()));
+  }
+
+  void theOpenModelIsNotWrittenOver() {
+    Program program;
+    const QString file = program.folder.filePath("own.onnx");
+    QVERIFY(QFile::copy(kSamples + "digits_mlp.onnx", file));
+    QVERIFY(program.open(file));
+    QSignalSpy failed(&program.session, &Session::failed);
+    program.session.savePlan(file);
+    QVERIFY(failed.wait(10000));
+    QVERIFY2(failed.first().at(0).toString().contains("own.onnx: is open as an input"),
+             qPrintable(failed.first().at(0).toString()));
+    for (const auto& exporter : program.session.plugins().exporters()) {
+      program.session.exporting().write(*exporter, file);
+      QVERIFY(failed.wait(10000));
+    }
+    QFile before(kSamples + "digits_mlp.onnx");
+    QFile after(file);
+    QVERIFY(before.open(QIODevice::ReadOnly) && after.open(QIODevice::ReadOnly));
+    QVERIFY(before.readAll() == after.readAll());
+  }
+
   void reloadingKeepsThePlanAndTheLayer() {
     Program program;
     const QString plan = program.folder.filePath("plan.halfstep.json");

@@ -1,6 +1,7 @@
 #include "widgets/viewmodels/layer_explorer.h"
 
 #include "core/quant/estimate.h"
+#include "core/support/mapped_file.h"
 
 #include <algorithm>
 #include <cmath>
@@ -80,6 +81,7 @@ Result<std::shared_ptr<const LayerView>> computeView(const std::shared_ptr<const
                shapeOf(ofSample ? *view.sample : *view.matrix, *view.profile, view.quantization->parameters,
                        view.segment, kShapeBins, context));
   view.shape = std::make_shared<const QuantizedShape>(std::move(shape));
+  HALFSTEP_CHECK(MappedFile::checkBytes(std::as_bytes(view.matrix->values())));
   return std::make_shared<const LayerView>(std::move(view));
 }
 
@@ -220,6 +222,7 @@ void LayerExplorer::requestCurve() {
       {Lane::interactive, tr("Error against clipping"), QStringLiteral("curve"), false},
       [view = m_view, scheme](const JobContext& context) -> Result<std::shared_ptr<const ClippingCurve>> {
         HALFSTEP_TRY(ClippingCurve curve, clippingCurve(*view->matrix, *view->profile, scheme, context));
+        HALFSTEP_CHECK(MappedFile::checkBytes(std::as_bytes(view->matrix->values())));
         return std::make_shared<const ClippingCurve>(std::move(curve));
       },
       this,

@@ -1,6 +1,7 @@
 #include "plugins/exporters/onnx_model/model_writer.h"
 
 #include "core/io/atomic_file.h"
+#include "core/support/mapped_file.h"
 
 #include <vector>
 
@@ -85,6 +86,7 @@ Result<std::vector<std::filesystem::path>> writeModel(onnx::ModelProto& proto, c
   HALFSTEP_CHECK(model.append(std::as_bytes(std::span(bytes))));
   files.push_back(std::move(model));
   HALFSTEP_CHECK(context.checkpoint());
+  HALFSTEP_CHECK(MappedFile::checkOpen()); // the weights of the original
   HALFSTEP_CHECK(AtomicFile::commitTogether(files));
   return files.size() == 1 ? std::vector{path} : std::vector{path, dataPath};
 }

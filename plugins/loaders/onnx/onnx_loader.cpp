@@ -89,6 +89,9 @@ Result<std::shared_ptr<const Model>> loadMapped(std::shared_ptr<const MappedFile
   model->layers = findLayers(*model, model->warnings);
   open->files = external.files();
   open->files.push_back(std::move(file));
+  for (const auto& one : open->files) {
+    HALFSTEP_CHECK(one->check()); // somebody may still be writing it
+  }
   context.reportProgress(1.0);
   return std::shared_ptr<const Model>(open, model);
 }
