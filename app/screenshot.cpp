@@ -1,6 +1,7 @@
 #include "app/screenshot.h"
 
 #include "core/io/atomic_file.h"
+#include "core/support/near_names.h"
 #include "widgets/panels/page_stack.h"
 
 #include <QBuffer>
@@ -33,7 +34,13 @@ void takeScreenshot(Session& session, MainWindow& window, const ScreenshotReques
   if (!request.layer.isEmpty() && session.document().model()) {
     const auto index = session.document().model()->layerIndex(request.layer.toStdString());
     if (!index) {
-      done(2, QObject::tr("the model has no layer called %1").arg(request.layer));
+      std::vector<std::string> names;
+      for (const Layer& layer : session.document().model()->layers) {
+        names.push_back(layer.name);
+      }
+      done(2, QObject::tr("the model has no layer called %1%2")
+                  .arg(request.layer,
+                       QString::fromStdString(nearNamesText(request.layer.toStdString(), names))));
       return;
     }
     session.selection().select({static_cast<int>(*index)}, static_cast<int>(*index));

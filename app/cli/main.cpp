@@ -3,6 +3,7 @@
 #include "app/cli/interruption.h"
 #include "app/cli/progress_line.h"
 #include "core/support/mapped_file.h"
+#include "core/support/near_names.h"
 
 #include <QCoreApplication>
 #include <QFile>
@@ -27,7 +28,8 @@ constexpr const char* kFooter = R"(Examples:
 Exit status: 0 done; 1 the work failed; 2 wrong usage; 3 a file is damaged; 4 something in it is not supported;
 130 interrupted.)";
 
-/// What is wrong with the command's name, or empty: the parser only says that one is missing.
+/// What is wrong with the command's name, or with an option before it: the parser only says that a command is
+/// missing.
 std::string commandProblem(const CLI::App& main, int argc, char** argv) {
   std::string names;
   for (const CLI::App* command :
@@ -35,7 +37,18 @@ std::string commandProblem(const CLI::App& main, int argc, char** argv) {
     names += (names.empty() ? "" : ", ") + command->get_name();
   }
   for (int i = 1; i < argc; ++i) {
-    if (argv[i][0] != '-') {
+    if (argv[i][0] == '-') {
+      const std::string option = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+      if (main.get_option_no_throw(option) == nullptr) {
+        std::vector<std::string> options;
+        for (const CLI::Option* one : main.get_options()) {
+          for (const std::string& name : one->get_lnames()) {
+            options.push_back("--" + name);
+          }
+        }
+        return "there is no option " + option + nearNamesText(option, options);
+      }
+    } else {
       return "there is no command \"" + std::string(argv[i]) + "\"; there are: " + names;
     }
   }

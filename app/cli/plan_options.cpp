@@ -1,9 +1,9 @@
 #include "app/cli/plan_options.h"
 
-#include "app/cli/near_names.h"
 #include "core/io/plan_file.h"
 #include "core/quant/scheme_grammar.h"
 #include "core/support/hash.h"
+#include "core/support/near_names.h"
 
 #include <fnmatch.h>
 
@@ -114,11 +114,8 @@ Result<void> applySet(const std::string& option, const std::string& set, const M
     }
   }
   if (!matched) {
-    std::string near;
-    for (const std::string& name : nearNames(glob, names)) {
-      near += (near.empty() ? "; near: " : ", ") + name;
-    }
-    return Error{ErrorKind::usage, option + " " + set + ": no layer is called " + glob + near};
+    return Error{ErrorKind::usage,
+                 option + " " + set + ": no layer is called " + glob + nearNamesText(glob, names)};
   }
   return {};
 }

@@ -437,6 +437,8 @@ private slots:
     const std::string good = test::convolutionModel();
     expectFailure({}, 2, "which command?");
     expectFailure({"frob"}, 2, "no command \"frob\"");
+    expectFailure({"--json"}, 2, "which command?");
+    expectFailure({"--help-me"}, 2, "no option --help-me; near: --help");
     expectFailure({"inspect"}, 2, "MODEL");
     expectFailure({"inspect", file, "--nonsense"}, 2, "--nonsense");
     expectFailure({"quantize", file}, 2, "which scheme?");
@@ -510,6 +512,7 @@ private slots:
           "cut short");
     fails({"--screenshot", picture, "--layer", "nobody", model("conv.onnx", test::convolutionModel())}, 2,
           "nobody");
+    fails({"--screenshot", picture, "--layer", "convv1", path("conv.onnx")}, 2, "convv1; near: conv1");
     fails({"--screenshot", picture,
            model("alone.json", R"({"halfstep_plan": 1, "model": {"file": "no.onnx"}})")},
           1, "no.onnx, which is not beside it");

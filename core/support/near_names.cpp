@@ -1,8 +1,8 @@
-#include "app/cli/near_names.h"
+#include "core/support/near_names.h"
 
 #include <algorithm>
 
-namespace halfstep::cli {
+namespace halfstep {
 
 namespace {
 
@@ -50,4 +50,12 @@ std::vector<std::string> nearNames(std::string_view wanted, const std::vector<st
   return near;
 }
 
-} // namespace halfstep::cli
+std::string nearNamesText(std::string_view wanted, const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : nearNames(wanted, names)) {
+    text += (text.empty() ? "; near: " : ", ") + name;
+  }
+  return text;
+}
+
+} // namespace halfstep
