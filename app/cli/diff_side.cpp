@@ -1,5 +1,6 @@
 #include "app/cli/diff_side.h"
 
+#include "core/io/json_text.h"
 #include "core/io/plan_file.h"
 #include "core/quant/scheme_grammar.h"
 #include "core/support/mapped_file.h"
@@ -83,7 +84,11 @@ Result<DiffSide> loadDiffSide(const std::string& reference) {
   HALFSTEP_TRY(const auto file, MappedFile::open(wanted.file));
   const auto bytes = file->bytes();
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const Json json = Json::parse(text, nullptr, false);
+  auto parsed = parseJson(text);
+  if (!parsed) {
+    return inFile(parsed.error());
+  }
+  const Json& json = *parsed;
   const bool searched = json.is_object() && json.contains("plan") && json["plan"].is_object();
   if (searched || (json.is_object() && json.contains("halfstep_plan"))) {
     auto plan = searched ? planFromJson(json["plan"].dump()) : planFromJson(text); // of `search --json`

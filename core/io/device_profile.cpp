@@ -1,8 +1,7 @@
 #include "core/io/device_profile.h"
 
+#include "core/io/json_text.h"
 #include "core/support/mapped_file.h"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -70,12 +69,7 @@ Result<void> take(DeviceProfile& profile, const std::string& key, const Json& va
 } // namespace
 
 Result<DeviceProfile> deviceProfileFromJson(std::string_view json) {
-  Json document;
-  try {
-    document = Json::parse(json);
-  } catch (const Json::parse_error& error) {
-    return damaged("is not JSON: " + std::string(error.what()), "byte " + std::to_string(error.byte));
-  }
+  HALFSTEP_TRY(Json document, parseJson(json));
   if (!document.is_object() || !document.contains("halfstep_device")) {
     return damaged("is not a device profile: there is no \"halfstep_device\"");
   }

@@ -1,6 +1,7 @@
 #include "core/io/line_journal.h"
 
 #include "core/io/atomic_file.h"
+#include "core/io/json_text.h"
 
 #include <nlohmann/json.hpp>
 
@@ -75,9 +76,8 @@ Result<void> readLineJournal(const std::filesystem::path& path,
         return atLine(taken.error(), path, number);
       }
     } catch (const std::exception& exception) {
-      return atLine(
-          {ErrorKind::damagedFile, std::string("does not hold what is expected: ") + exception.what()}, path,
-          number);
+      return atLine({ErrorKind::damagedFile, "does not hold what is expected: " + jsonProblem(exception)},
+                    path, number);
     }
   }
   return {};

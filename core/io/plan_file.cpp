@@ -2,6 +2,7 @@
 
 #include "core/io/atomic_file.h"
 #include "core/io/data_settings_json.h"
+#include "core/io/json_text.h"
 #include "core/io/plan_layers_json.h"
 #include "core/io/plan_versions_json.h"
 #include "core/support/mapped_file.h"
@@ -37,12 +38,7 @@ std::string planToJson(const Plan& plan) {
 }
 
 Result<Plan> planFromJson(std::string_view text) {
-  Json json;
-  try {
-    json = Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    return damaged("is not JSON: " + std::string(error.what()), "byte " + std::to_string(error.byte));
-  }
+  HALFSTEP_TRY(Json json, parseJson(text));
   if (!json.is_object() || !json.contains("halfstep_plan")) {
     return damaged("is not a Halfstep plan: there is no \"halfstep_plan\"", {});
   }

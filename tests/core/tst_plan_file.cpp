@@ -100,7 +100,13 @@ private slots:
   void namesTheFault_data() {
     QTest::addColumn<QByteArray>("json");
     QTest::addColumn<QByteArray>("part");
-    QTest::newRow("text") << QByteArray("hello") << QByteArray("byte 1");
+    QTest::newRow("text") << QByteArray("hello") << QByteArray("is not JSON (line 1, column 1)");
+    QTest::newRow("line") << QByteArray("{\n \"a\": 1,\n \"\xc3\xa4\": ?\n}")
+                          << QByteArray("is not JSON (line 3, column 7)");
+    QTest::newRow("cut") << QByteArray("{\n")
+                         << QByteArray("is not JSON: it ends too early (line 2, column 1)");
+    QTest::newRow("empty") << QByteArray() << QByteArray("is not JSON: it is empty");
+    QTest::newRow("number") << QByteArray("{\"a\": 1e999}") << QByteArray("holds a number that is too large");
     QTest::newRow("other") << QByteArray("{}") << QByteArray("not a Halfstep plan");
     QTest::newRow("version") << QByteArray(R"({"halfstep_plan": 2})") << QByteArray("version 2");
     QTest::newRow("scheme") << QByteArray(R"({"halfstep_plan":1,"layers":{"c1":{"weights":"int9"}}})")
@@ -118,6 +124,7 @@ private slots:
     QVERIFY(!plan);
     QVERIFY2(plan.error().message().find(part.toStdString()) != std::string::npos,
              plan.error().message().c_str());
+    QVERIFY(plan.error().message().find("json.exception") == std::string::npos);
   }
 
   void listsMismatches() {
