@@ -420,6 +420,7 @@ void Commands::savePlanAs(const std::function<void()>& afterwards) {
       new QFileDialog(&m_window, tr("Save plan"), proposed, tr("Halfstep plans (*%1)").arg(kPlanSuffix));
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setDefaultSuffix(kPlanSuffix); // by which it is told from a model
   connect(dialog, &QFileDialog::fileSelected, this,
           [this, afterwards](const QString& path) { m_session.savePlan(path, afterwards); });
   dialog->open();
@@ -476,6 +477,7 @@ void Commands::exportFileDialog(const Exporter& exporter) {
                       QStringLiteral("*.%1").arg(QString::fromStdString(exporter.suffix())));
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setAcceptMode(QFileDialog::AcceptSave);
+  dialog->setDefaultSuffix(QString::fromStdString(exporter.suffix()));
   connect(dialog, &QFileDialog::fileSelected, this,
           [this, raw = &exporter](const QString& path) { m_session.exporting().write(*raw, path); });
   dialog->open();

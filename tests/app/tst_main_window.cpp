@@ -19,6 +19,7 @@
 #include <QComboBox>
 #include <QDoubleSpinBox>
 #include <QDropEvent>
+#include <QFileDialog>
 #include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
@@ -222,6 +223,20 @@ private slots:
     program.window.commands().open(path); // by its suffix
     QVERIFY(opened.wait(10000));
     QCOMPARE(program.schemeOf(0), std::string("int3"));
+  }
+
+  void aPlanGetsItsSuffix() {
+    Program program;
+    QVERIFY(program.open(kSamples + "digits_mlp.onnx"));
+    program.child<QAction>("action_save_plan_as")->trigger();
+    auto* dialog = program.window.findChild<QFileDialog*>();
+    QVERIFY(dialog != nullptr);
+    dialog->setDirectory(program.folder.path());
+    dialog->findChild<QLineEdit*>("fileNameEdit")->setText("mine");
+    QSignalSpy saved(&program.session, &Session::planSaved);
+    QMetaObject::invokeMethod(dialog, "accept");
+    QVERIFY(saved.wait(10000));
+    QCOMPARE(saved.first().at(0).toString(), program.folder.filePath("mine.halfstep.json"));
   }
 
   void aPlanOpensTheModelBesideIt() {
