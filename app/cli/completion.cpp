@@ -91,7 +91,7 @@ std::string bashCompletion(const CLI::App& main) {
   }
   return R"sh(# bash completion for halfstep-cli. Made by "halfstep-cli completion"; do not edit.
 _halfstep_cli() {
-  local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" command="" option="" options="" values="" i
+  local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" command="" option="" options="" values="" ahead="" i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "${COMP_WORDS[i]}" in
     -*) ;;
@@ -105,18 +105,23 @@ _halfstep_cli() {
     fi
   done
   # Bash takes ":" and "=" for words of their own.
+  ahead="${COMP_WORDS[COMP_CWORD-2]}"
   if [[ "$word" == [:=] ]]; then
+    ahead="$before"
     before="$word"
     word=""
   fi
   case "$option" in
   --weights | --activations | --set | --schemes)
-    case "$before" in
-    :) values=")sh" +
+    local formats=")sh" +
+         implementedFormats() + R"sh("
+    case "$ahead$before" in
+    dynamic:) values="$formats" ;;
+    *:) values=")sh" +
          implementedTokens() +
          R"sh(" ;;
-    = | --weights | --activations | --schemes) values=")sh" +
-         implementedFormats() + R"sh(" ;;
+    *--activations) values="$formats dynamic:" ;;
+    *= | *--weights | *--schemes) values="$formats" ;;
     esac ;;
   esac
   case "$before" in
@@ -127,6 +132,7 @@ _halfstep_cli() {
          R"sh(  esac
   if [[ -n "$values" ]]; then
     COMPREPLY=($(compgen -W "$values" -- "$word"))
+    [[ "${COMPREPLY[0]}" != *[:=] ]] || compopt -o nospace 2> /dev/null
     return
   fi
   case "$command" in

@@ -586,6 +586,11 @@ private slots:
     QVERIFY(
         !completions("halfstep-cli quantize m.onnx --weights int4 :", 5).contains("gptq")); // not there yet
     QCOMPARE(completions("halfstep-cli quantize m.onnx --set conv1 = uint1", 6), QStringList{"uint16\n"});
+    QCOMPARE(completions("halfstep-cli evaluate m.onnx --activations dyn", 4), QStringList{"dynamic:\n"});
+    QCOMPARE(completions("halfstep-cli evaluate m.onnx --activations dynamic : uint1", 6),
+             QStringList{"uint16\n"});
+    QVERIFY(completions("halfstep-cli evaluate m.onnx --activations dynamic :", 5).contains("int8"));
+    QCOMPARE(completions("halfstep-cli evaluate m.onnx --weights dyn", 4), QStringList{"\n"});
     QCOMPARE(completions("halfstep-cli sensitivity m.onnx --metric relat", 4),
              QStringList{"relative-error\n"});
     QCOMPARE(completions("halfstep-cli data m.onnx --layout nh", 4), QStringList{"nhwc\n"});
