@@ -354,11 +354,11 @@ private slots:
     QTest::newRow("link out") << "link/secret.bin"
                               << "0"
                               << "24"
-                              << "link that leaves";
+                              << "link that leads out of the model's folder, to ";
     QTest::newRow("linked file") << "linked.bin"
                                  << "0"
                                  << "24"
-                                 << "link that leaves";
+                                 << "link that leads out of the model's folder, to ";
     QTest::newRow("itself a folder") << "."
                                      << "0"
                                      << "24"

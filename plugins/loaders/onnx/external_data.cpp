@@ -56,7 +56,8 @@ Result<std::shared_ptr<const MappedFile>> ExternalData::open(const std::string& 
     return Error{ErrorKind::failed, "external data: \"" + location + "\" cannot be read: " + error.message()};
   }
   if (!isWithin(target, folder)) {
-    return damaged("external data: \"" + location + "\" is a link that leaves the model's folder");
+    return damaged("external data: \"" + location + "\" is a link that leads out of the model's folder, to " +
+                   target.string() + "; links are followed within the folder only");
   }
   auto file = MappedFile::open(target);
   if (!file) {
