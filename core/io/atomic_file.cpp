@@ -135,6 +135,9 @@ Result<AtomicFile> AtomicFile::create(const std::filesystem::path& path) {
   // Where a link of /proc/self/fd leads to may have no name any more.
   if (::stat(path.c_str(), &old) == 0 && !(S_ISREG(old.st_mode) && namesFile(target, old))) {
     const int straight = openStraight(path, old.st_mode);
+    if (straight < 0 && errno == ENXIO && S_ISFIFO(old.st_mode)) {
+      return Error{ErrorKind::failed, "cannot be written: nobody reads from this pipe", {}, path.string()};
+    }
     return straight >= 0 ? Result(AtomicFile(path, {}, {}, straight)) : writeError(path, errno);
   }
   if (MappedFile::isOpen(target)) {
