@@ -11,6 +11,7 @@
 #include <QTimer>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <optional>
 #include <string_view>
@@ -183,6 +184,9 @@ int main(int argc, char** argv) {
              options.end();
     });
   };
+  for (const int signal : {SIGPIPE, SIGXFSZ}) { // errors of writing, as on the command line
+    std::signal(signal, SIG_IGN);
+  }
   const bool wantsPicture = wants({"--screenshot"});
   const QByteArray display = displayName(argc, argv);
   if (!wants({"-platform", "--platform"}) && !hasScreen(display)) {
