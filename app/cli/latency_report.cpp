@@ -176,6 +176,7 @@ Json latencyJson(const LatencyReport& report, const Latency& latency) {
   for (const LayerLatency& layer : latency.layers) {
     json["layers"].push_back(layerJson(report, layer));
   }
+  json["unmeasured"] = latency.unmeasured();
   for (const LatencyType type : report.types) {
     json["total"][keyOf(type)] = latency.total(type) * kMilli;
   }
@@ -210,6 +211,12 @@ std::string latencyText(const LatencyReport& report, const Latency& latency) {
   if (disturbed > 0) {
     text += "Other programs slowed " + std::to_string(disturbed) +
             " of these: run it again on a quiet machine.\n";
+  }
+  if (const std::vector<std::string> names = latency.unmeasured(); !names.empty()) {
+    text += "Not measured, and in no sum: ";
+    for (const std::string& name : names) {
+      text += displayText(name) + (name == names.back() ? ".\n" : ", ");
+    }
   }
   if (latency.network) {
     text += "\nThe whole network in float32: " + milliseconds(latency.network->median) + " ms (" +

@@ -139,6 +139,20 @@ private:
   std::vector<Candidate> m_candidates;
 };
 
+/// What the layer `shape` has of its recurrent node's times.
+LayerLatency shareOf(const LayerLatency& node, const LayerShape& shape) {
+  const double share = static_cast<double>(shape.macs) / static_cast<double>(shape.recurrence.macs());
+  LayerLatency layer = node;
+  layer.shape = shape;
+  for (auto& [type, timing] : layer.types) {
+    for (double* const seconds : {&timing.alone.median, &timing.alone.lowerQuartile,
+                                  &timing.alone.upperQuartile, &timing.alone.least, &timing.around}) {
+      *seconds *= share;
+    }
+  }
+  return layer;
+}
+
 Result<Timing> measureNetwork(const Executor& executor, const std::map<std::string, Value>& inputs,
                               const LatencyOptions& options, const JobContext& job) {
   std::vector<double> seconds;
@@ -173,6 +187,17 @@ double Latency::total(LatencyType type) const {
   return sum;
 }
 
+std::vector<std::string> Latency::unmeasured() const {
+  std::vector<std::string> names;
+  for (const LayerLatency& layer : layers) {
+    const auto isMeasured = [](const auto& type) { return type.second.measured(); };
+    if (layer.shape.calls > 0 && std::none_of(layer.types.begin(), layer.types.end(), isMeasured)) {
+      names.push_back(layer.shape.name);
+    }
+  }
+  return names;
+}
+
 Result<Latency> measureLatency(const std::vector<LayerShape>& shapes, const LatencyOptions& options,
                                const JobContext& job) {
   Latency latency;
@@ -180,15 +205,29 @@ Result<Latency> measureLatency(const std::vector<LayerShape>& shapes, const Late
   latency.vnni = hasVnni();
   job.reportProgress(0.0, "this machine");
   HALFSTEP_TRY(latency.machine, measureMachine(options.clock, job));
+  std::map<std::string, LayerLatency> nodes; // recurrent ones, which several layers share
   for (std::size_t i = 0; i < shapes.size(); ++i) {
     HALFSTEP_CHECK(job.checkpoint());
     job.reportProgress(static_cast<double>(i) / static_cast<double>(shapes.size()), shapes[i].name);
-    HALFSTEP_TRY(LayerLatency layer, LayerMeasurement(shapes[i], options, job).run());
-    for (auto& [type, timing] : layer.types) {
-      timing.reason =
-          slowReason(layer.shape, type, timing, layer.types.at(LatencyType::fp32), latency.machine);
+    const auto measure = [&](const LayerShape& shape) -> Result<LayerLatency> {
+      HALFSTEP_TRY(LayerLatency layer, LayerMeasurement(shape, options, job).run());
+      for (auto& [type, timing] : layer.types) {
+        timing.reason =
+            slowReason(layer.shape, type, timing, layer.types.at(LatencyType::fp32), latency.machine);
+      }
+      return layer;
+    };
+    if (shapes[i].kind != LayerKind::recurrence) {
+      HALFSTEP_TRY(LayerLatency layer, measure(shapes[i]));
+      latency.layers.push_back(std::move(layer));
+      continue;
     }
-    latency.layers.push_back(std::move(layer));
+    auto node = nodes.find(shapes[i].recurrence.first);
+    if (node == nodes.end()) {
+      HALFSTEP_TRY(LayerLatency whole, measure(shapes[i].measuredAs()));
+      node = nodes.emplace(shapes[i].recurrence.first, std::move(whole)).first;
+    }
+    latency.layers.push_back(shareOf(node->second, shapes[i]));
   }
   job.reportProgress(1.0);
   return latency;

@@ -22,7 +22,7 @@ struct LayerTiming {
 };
 
 struct LayerLatency {
-  LayerShape shape;
+  LayerShape shape; ///< of a recurrence: times are its share of the node's, see LayerRecurrence
   std::map<LatencyType, LayerTiming> types; ///< those asked for, and fp32
 };
 
@@ -36,6 +36,8 @@ struct Latency {
   /// Σ calls × median over the layers; a layer that was not measured in `type` counts in fp32, one that was
   /// not measured at all with nothing.
   double total(LatencyType type) const;
+  /// Layers that take part in a run and were not measured at all, in the model's order.
+  std::vector<std::string> unmeasured() const;
 };
 
 struct LatencyOptions {

@@ -1,11 +1,14 @@
 #include "core/analysis/layer_primitive.h"
 
+#include "core/analysis/recurrent_primitive.h"
 #include "core/exec/operators/onednn.h"
 #include "core/kernels/int4_matvec.h"
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <unordered_map>
 
@@ -298,9 +301,18 @@ Result<PreparedLayer> int4Layer(const LayerShape& shape, const LayerValues& valu
   return prepared;
 }
 
-/// oneDNN falls back to plain loops where it has nothing better.
-bool isReference(const std::string& implementation) {
-  return implementation.find("ref") != std::string::npos;
+/// oneDNN falls back to plain loops where it has nothing better. Its recurrent "ref" multiplies by products
+/// of matrices.
+bool isReference(const LayerShape& shape, const std::string& implementation) {
+  return shape.kind != LayerKind::recurrence && implementation.find("ref") != std::string::npos;
+}
+
+std::int64_t weightsOf(const LayerShape& shape) {
+  if (shape.kind == LayerKind::recurrence) {
+    return recurrenceWeights(shape.recurrence);
+  }
+  const Dims dims = geometryOf(shape).weights;
+  return std::accumulate(dims.begin(), dims.end(), std::int64_t{1}, std::multiplies<>());
 }
 
 bool hasIsa(dnnl::cpu_isa wanted) {
@@ -318,10 +330,7 @@ Result<LayerValues> drawLayerValues(const LayerShape& shape, std::uint64_t seed)
   if (shape.kind == LayerKind::other) {
     return Error{ErrorKind::unsupported, shape.left};
   }
-  std::int64_t weightCount = 1;
-  for (const std::int64_t length : geometryOf(shape).weights) {
-    weightCount *= length;
-  }
+  const std::int64_t weightCount = weightsOf(shape);
   LayerValues values;
   try {
     values.input.resize(static_cast<std::size_t>(shape.inputElements()));
@@ -347,23 +356,30 @@ Result<PreparedLayer> prepareLayer(const LayerShape& shape, LatencyType type, co
   if (type == LatencyType::bf16 && !hasIsa(dnnl::cpu_isa::avx512_core_bf16)) {
     return Error{ErrorKind::unsupported, "this CPU has no bfloat16 arithmetic"};
   }
-  std::shared_ptr<OnednnLayer> layer;
+  PreparedLayer prepared;
   try {
-    layer = type == LatencyType::int8
-                ? int8Layer(shape, values, outputMagnitude)
-                : floatLayer(shape, type == LatencyType::bf16 ? DataType::bf16 : DataType::f32, values);
+    const DataType floats = type == LatencyType::bf16 ? DataType::bf16 : DataType::f32;
+    if (shape.kind == LayerKind::recurrence) {
+      prepared = preparedRecurrence(shape, type, values);
+    } else if (type == LatencyType::int8) {
+      prepared = preparedFrom(int8Layer(shape, values, outputMagnitude));
+    } else {
+      prepared = preparedFrom(floatLayer(shape, floats, values));
+    }
   } catch (const dnnl::error& error) {
-    const bool none = error.status == dnnl_unimplemented;
+    // Recurrent primitives call types that they have no kernel for invalid.
+    const bool none = error.status == dnnl_unimplemented ||
+                      (shape.kind == LayerKind::recurrence && error.status == dnnl_invalid_arguments);
     return Error{none ? ErrorKind::unsupported : ErrorKind::failed,
                  none ? "oneDNN has no kernel for it" : std::string("oneDNN refuses it: ") + error.what()};
   } catch (const std::bad_alloc&) {
     return Error{ErrorKind::failed, "there is not enough memory"};
   }
-  if (type != LatencyType::fp32 && isReference(layer->implementation())) {
+  if (type != LatencyType::fp32 && isReference(shape, prepared.implementation)) {
     return Error{ErrorKind::unsupported,
-                 "oneDNN has only its reference loops for it (" + layer->implementation() + ")"};
+                 "oneDNN has only its reference loops for it (" + prepared.implementation + ")"};
   }
-  return preparedFrom(layer);
+  return prepared;
 }
 
 Result<void> callPrepared(const std::function<void()>& work) {

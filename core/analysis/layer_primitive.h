@@ -15,7 +15,8 @@ struct LayerValues {
   std::vector<float>
       input; ///< ≥ 0, as after a Relu; in the order of LayerShape::input, products [rows, depth]
   /// The output channels slowest: [M, C/g, k…], transposed convolutions [g, M/g, C/g, k…], products
-  /// [columns, depth].
+  /// [columns, depth]. Of a recurrence the whole node's: [directions, features, gates, hidden], then
+  /// [directions, hidden, gates, hidden].
   std::vector<float> weights;
 };
 /// Errors: not enough memory; a layer of kind `other`.
@@ -33,7 +34,9 @@ struct PreparedLayer {
 /// The input is converted already. int8: values u8 with one scale (the largest value at 255), weights s8 with
 /// a scale per output channel (±127), sums s32, output s8 with one scale that `outputMagnitude`, the largest
 /// magnitude of the float output, has at 127. bf16: all in bfloat16. int4: products only, by
-/// kernels::int4Matvec on up to kMostMatvecRows rows; groups of kInt4Group, asymmetric. Errors of kind
+/// kernels::int4Matvec on up to kMostMatvecRows rows; groups of kInt4Group, asymmetric. A
+/// recurrence: its whole node, states from zero; int8: values u8, −1…1 at 1…255, weights s8 with a scale per
+/// gate and channel, output u8. Errors of kind
 /// `unsupported` say why there is no kernel for it on this CPU; `failed`: oneDNN refuses it, not enough
 /// memory.
 Result<PreparedLayer> prepareLayer(const LayerShape& shape, LatencyType type, const LayerValues& values,

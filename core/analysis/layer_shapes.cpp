@@ -33,13 +33,65 @@ bool isConvolution(const LayerUse& use) {
   return use.node->opType == "Conv" || use.node->opType == "ConvTranspose";
 }
 
+std::optional<RecurrentCell> cellOf(const Node& node) {
+  if (!node.domain.empty()) {
+    return std::nullopt;
+  }
+  return node.opType == "RNN"    ? std::optional(RecurrentCell::rnn)
+         : node.opType == "GRU"  ? std::optional(RecurrentCell::gru)
+         : node.opType == "LSTM" ? std::optional(RecurrentCell::lstm)
+                                 : std::nullopt;
+}
+
+/// The activations that oneDNN's cell of this kind has; an RNN may have Relu instead.
+std::vector<std::string> activationsOf(RecurrentCell cell) {
+  switch (cell) {
+  case RecurrentCell::rnn:
+    return {"Tanh"};
+  case RecurrentCell::gru:
+    return {"Sigmoid", "Tanh"};
+  case RecurrentCell::lstm:
+    return {"Sigmoid", "Tanh", "Tanh"};
+  }
+  return {};
+}
+
+/// As the node says; without a say, empty.
+std::vector<std::string> activationNames(const Node& node) {
+  const auto given = node.attributes.find("activations");
+  const auto* names =
+      given != node.attributes.end() ? std::get_if<std::vector<std::string>>(&given->second) : nullptr;
+  return names != nullptr ? *names : std::vector<std::string>();
+}
+
+/// What keeps a recurrent node's matrices from being measured.
+std::string problemOfRecurrence(const SeenCall& seen, RecurrentCell cell) {
+  const auto isUsual = [](const Shape& shape) { return shape.size() == 3 && product(shape) > 0; };
+  if (seen.inputs.size() < 3 || !std::all_of(seen.inputs.begin(), seen.inputs.begin() + 3, isUsual)) {
+    return "it works on no elements";
+  }
+  const std::vector<std::string> usual = activationsOf(cell);
+  const std::vector<std::string> names = activationNames(*seen.use.node);
+  const bool rectifies = cell == RecurrentCell::rnn && !names.empty() && names[0] == "Relu";
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] != (rectifies ? "Relu" : usual[i % usual.size()])) {
+      return "oneDNN has no " + seen.use.node->opType + " with the activation " + names[i];
+    }
+  }
+  return {};
+}
+
 /// What keeps a layer from being measured, by its node alone; empty where nothing does.
 std::string problemOf(const SeenCall& seen) {
   const Node& node = *seen.use.node;
+  if (const auto cell = cellOf(node)) {
+    return problemOfRecurrence(seen, *cell);
+  }
   const bool known =
       node.domain.empty() && (isConvolution(seen.use) || node.opType == "Gemm" || node.opType == "MatMul");
   if (!known) {
-    return "latency is measured for Conv, ConvTranspose, Gemm and MatMul, not for " + node.opType;
+    return "latency is measured for Conv, ConvTranspose, Gemm, MatMul, RNN, GRU and LSTM, not for " +
+           node.opType;
   }
   if (seen.inputs.size() < 2 || seen.use.appliedTo < 0 || seen.use.appliedTo > 1) {
     return "its weights are not one of the two factors";
@@ -108,6 +160,27 @@ Result<void> fillConvolution(LayerShape& shape, const SeenCall& seen, const JobC
   return {};
 }
 
+/// The run has settled all sizes; the biases, peepholes and lengths of the node do not count.
+void fillRecurrence(LayerShape& shape, const SeenCall& seen) {
+  const Node& node = *seen.use.node;
+  const Shape& x = seen.inputs[0];
+  const std::size_t time = node.integer("layout", 0) != 0 ? 1 : 0;
+  LayerRecurrence& own = shape.recurrence;
+  own.cell = *cellOf(node);
+  own.linearBeforeReset = node.integer("linear_before_reset", 0) != 0;
+  const std::vector<std::string> activations = activationNames(node);
+  own.rectifies = !activations.empty() && activations[0] == "Relu";
+  own.steps = x[time];
+  own.batch = x[1 - time];
+  own.features = x[2];
+  own.directions = seen.inputs[2][0];
+  own.hidden = seen.inputs[2][2];
+  shape.kind = LayerKind::recurrence;
+  shape.input = x;
+  shape.output = {own.steps, own.directions, own.batch, own.hidden};
+  shape.macs = own.steps * own.batch * shape.parameters;
+}
+
 Result<LayerShape> shapeOfLayer(const Layer& layer, const SeenCall& seen,
                                 const std::map<std::string, Shape>& values, const JobContext& job) {
   LayerShape shape;
@@ -132,6 +205,11 @@ Result<LayerShape> shapeOfLayer(const Layer& layer, const SeenCall& seen,
     shape.weight = layer.weight.shape();
     return shape;
   }
+  if (cellOf(node)) {
+    shape.weight = layer.weight.shape();
+    fillRecurrence(shape, seen);
+    return shape;
+  }
   shape.weight = seen.inputs[static_cast<std::size_t>(1 - seen.use.appliedTo)];
   if (isConvolution(seen.use)) {
     HALFSTEP_CHECK(fillConvolution(shape, seen, job));
@@ -149,6 +227,23 @@ std::int64_t LayerShape::inputElements() const {
 
 std::int64_t LayerShape::outputElements() const {
   return product(output);
+}
+
+std::int64_t LayerRecurrence::gates() const {
+  return cell == RecurrentCell::rnn ? 1 : (cell == RecurrentCell::gru ? 3 : 4);
+}
+
+std::int64_t LayerRecurrence::macs() const {
+  return steps * batch * directions * gates() * hidden * (features + hidden);
+}
+
+LayerShape LayerShape::measuredAs() const {
+  LayerShape whole = *this;
+  if (kind == LayerKind::recurrence) {
+    whole.macs = recurrence.macs();
+    whole.parameters = whole.macs / (recurrence.steps * recurrence.batch);
+  }
+  return whole;
 }
 
 Result<std::vector<LayerShape>>
@@ -182,8 +277,12 @@ findLayerShapes(const Executor& executor, const std::map<std::string, Value>& in
   };
   HALFSTEP_CHECK(executor.run(inputs, job, options));
   std::vector<LayerShape> shapes;
+  std::map<const Node*, std::string> firstOf; // looked up only
   for (std::size_t i = 0; i < seen.size(); ++i) {
     HALFSTEP_TRY(LayerShape shape, shapeOfLayer(model.layers[i], seen[i], values, job));
+    if (shape.kind == LayerKind::recurrence) {
+      shape.recurrence.first = firstOf.emplace(seen[i].use.node, shape.name).first->second;
+    }
     shapes.push_back(std::move(shape));
   }
   return shapes;

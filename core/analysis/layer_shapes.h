@@ -13,8 +13,9 @@ namespace halfstep {
 enum class LayerKind {
   convolution,
   transposedConvolution,
-  product, ///< a matrix of constants times rows of values: Gemm, MatMul
-  other,   ///< its time is not measured: LayerShape::left says why
+  product,    ///< a matrix of constants times rows of values: Gemm, MatMul
+  recurrence, ///< one of the matrices of an RNN, GRU or LSTM
+  other,      ///< its time is not measured: LayerShape::left says why
 };
 
 /// A convolution's geometry, one number per spatial axis; padding may be negative for transposed ones.
@@ -27,6 +28,23 @@ struct LayerWindows {
   bool operator==(const LayerWindows&) const = default;
 };
 
+enum class RecurrentCell { rnn, gru, lstm };
+
+/// What an RNN, GRU or LSTM works on. Its matrices are layers of their own, but the node is measured whole;
+/// each of them has its share of the time by multiplications.
+struct LayerRecurrence {
+  std::string first; ///< the first of the node's layers: what tells its node from others
+  RecurrentCell cell = RecurrentCell::lstm;
+  bool linearBeforeReset = false; ///< GRU
+  bool rectifies = false;         ///< RNN: Relu instead of Tanh
+  std::int64_t steps = 0, batch = 0, features = 0, hidden = 0;
+  std::int64_t directions = 1;
+
+  std::int64_t gates() const;
+  std::int64_t macs() const; ///< of the whole node
+  bool operator==(const LayerRecurrence&) const = default;
+};
+
 /// One layer in one run. A value.
 struct LayerShape {
   std::string name;
@@ -37,6 +55,7 @@ struct LayerShape {
   Shape weight;     ///< likewise. Conv: [M, C/g, k…]; ConvTranspose: [C, M/g, k…]
   Shape output;
   LayerWindows windows; ///< of convolutions
+  LayerRecurrence recurrence;
   /// Of products, batches flattened: [rows, depth]·[depth, columns], the weights on the right (a product with
   /// its weights on the left is the transposed one).
   std::int64_t rows = 0, depth = 0, columns = 0;
@@ -46,6 +65,8 @@ struct LayerShape {
 
   std::int64_t inputElements() const;
   std::int64_t outputElements() const;
+  /// Of a recurrence: the whole node as one layer; otherwise itself.
+  LayerShape measuredAs() const;
   bool operator==(const LayerShape&) const = default;
 };
 

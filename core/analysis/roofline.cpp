@@ -56,6 +56,8 @@ std::int64_t channelsOf(const LayerShape& shape) {
     return shape.weight[1] * shape.windows.groups;
   case LayerKind::product:
     return shape.columns;
+  case LayerKind::recurrence:
+    return shape.recurrence.directions * shape.recurrence.gates() * shape.recurrence.hidden;
   case LayerKind::other:
     break;
   }

@@ -175,7 +175,10 @@ QString LatencyPlot::describe(double key, double value) const {
     return {};
   }
   if (place.layer < 0) {
-    return tr("%1: %2").arg(place.stack->name, place.stack->label);
+    const QStringList& without = place.stack->without;
+    return tr("%1: %2").arg(place.stack->name, place.stack->label) +
+           (without.isEmpty() ? QString()
+                              : '\n' + tr("No time of: %1").arg(without.join(QStringLiteral(", "))));
   }
   const LatencySegment& segment = place.stack->segments[static_cast<std::size_t>(place.layer)];
   const auto type = latencyTypeName(segment.type);

@@ -4,7 +4,6 @@
 #include "core/support/units.h"
 #include "widgets/viewmodels/table_roles.h"
 
-#include <QStringList>
 #include <QVariantList>
 
 #include <algorithm>
@@ -12,6 +11,18 @@
 #include <numeric>
 
 namespace halfstep {
+
+namespace {
+
+/// All names, or the first few and how many more there are.
+QString shortList(const QStringList& names) {
+  constexpr int kMost = 6;
+  const QString all = names.mid(0, kMost).join(QStringLiteral(", "));
+  const auto more = static_cast<int>(names.size()) - kMost;
+  return more > 0 ? LatencyModel::tr("%1 and %n more", nullptr, more).arg(all) : all;
+}
+
+} // namespace
 
 QString timeText(double seconds) {
   if (std::isnan(seconds)) {
@@ -88,7 +99,22 @@ LatencyStack LatencyModel::finished(LatencyStack stack) const {
   if (own > 0.0 && !isFloat) {
     stack.label += tr(", %1 × as fast").arg(QString::fromStdString(formatReal(fp32 / own, 3)));
   }
+  stack.without = layersWithoutTime();
+  if (own > 0.0 && !stack.without.isEmpty()) {
+    stack.label += tr(", without %n layer(s)", nullptr, static_cast<int>(stack.without.size()));
+  }
   return stack;
+}
+
+QStringList LatencyModel::layersWithoutTime() const {
+  QStringList names;
+  for (std::size_t layer = 0; m_latency && layer < m_latency->layers.size(); ++layer) {
+    const LayerShape& shape = m_latency->layers[layer].shape;
+    if (shape.calls > 0 && std::isnan(seconds(layer, LatencyType::fp32))) {
+      names << QString::fromStdString(shape.name);
+    }
+  }
+  return names;
 }
 
 LatencyStack LatencyModel::stack(LatencyType type) const {
@@ -120,9 +146,19 @@ LatencyStack LatencyModel::stack(const std::vector<LayerPlan>& plans) const {
 QString LatencyModel::whyNotFaster() const {
   const LatencyStack fp32 = stack(LatencyType::fp32);
   const LatencyStack int8 = stack(LatencyType::int8);
+  const QStringList& without = fp32.without;
   constexpr double kIdeal = 4.0; // a quarter of the bytes, four times the products per instruction
-  if (!m_latency || m_device || !(fp32.total() > 0.0) || fp32.total() >= kIdeal * int8.total()) {
+  if (!m_latency || !(fp32.total() > 0.0)) {
     return {};
+  }
+  QStringList sentences;
+  if (!without.isEmpty()) {
+    sentences << tr("%n layer(s) have no time and count nowhere: %1.", nullptr,
+                    static_cast<int>(without.size()))
+                     .arg(shortList(without));
+  }
+  if (m_device || fp32.total() >= kIdeal * int8.total()) {
+    return sentences.join(' ');
   }
   int staying = 0;
   double stayingTime = 0.0;
@@ -146,10 +182,24 @@ QString LatencyModel::whyNotFaster() const {
                  .arg(timeText(conversions));
   }
   if (m_latency->network && m_latency->network->median > fp32.total()) {
-    parts << tr("%1 of the network lie outside the layers and stay as they are")
-                 .arg(timeText(m_latency->network->median - fp32.total()));
+    const bool isRecurrent =
+        std::any_of(m_latency->layers.begin(), m_latency->layers.end(),
+                    [](const LayerLatency& layer) { return layer.shape.kind == LayerKind::recurrence; });
+    QStringList alsoThere;
+    if (!without.isEmpty()) {
+      alsoThere << tr("the layers without a time");
+    }
+    if (isRecurrent) { // see docs/latency.md
+      alsoThere << tr("what recurrent layers take beyond oneDNN's kernels");
+    }
+    const QString outside = timeText(m_latency->network->median - fp32.total());
+    parts << (alsoThere.isEmpty()
+                  ? tr("%1 of the network lie outside the layers and stay as they are").arg(outside)
+                  : tr("%1 of the network are what lies outside the layers, with %2")
+                        .arg(outside, alsoThere.join(tr(" and "))));
   }
-  return parts.join(QStringLiteral("; ")) + '.';
+  sentences.push_front(parts.join(QStringLiteral("; ")) + '.');
+  return sentences.join(' ');
 }
 
 double LatencyStack::total() const {

@@ -7,6 +7,7 @@
 
 #include <QAbstractTableModel>
 #include <QString>
+#include <QStringList>
 
 #include <memory>
 #include <vector>
@@ -23,7 +24,8 @@ struct LatencySegment {
 /// The layers of the whole network in one type, or as a plan has them.
 struct LatencyStack {
   QString name;
-  QString label; ///< total, and how it compares with float32
+  QString label;       ///< total, how it compares with float32, and how many layers have no time
+  QStringList without; ///< the names of those
   std::vector<LatencySegment> segments;
   double total() const;
 };
@@ -61,7 +63,8 @@ public:
   LatencyStack stack(LatencyType type) const;
   /// The same as `plans` have them, one per layer; see latencyTypeOf(). Empty where nothing was measured.
   LatencyStack stack(const std::vector<LayerPlan>& plans) const;
-  /// What keeps int8 from being four times as fast: sentences for people; empty where it is.
+  /// What keeps int8 from being four times as fast, and which layers have no time and so count nowhere:
+  /// sentences for people; empty where it is that fast and all have one.
   QString whyNotFaster() const;
 
   int rowCount(const QModelIndex& parent = {}) const override;
@@ -75,6 +78,7 @@ private:
   QVariant bars(std::size_t layer) const;
   LatencySegment segment(std::size_t layer, LatencyType type) const;
   LatencyStack finished(LatencyStack stack) const;
+  QStringList layersWithoutTime() const;
   void changed();
 
   std::shared_ptr<const Latency> m_latency;
