@@ -224,6 +224,9 @@ std::string latencyText(const LatencyReport& report, const Latency& latency) {
             milliseconds(latency.network->upperQuartile) + ", " + std::to_string(latency.network->runs) +
             " runs)\n";
   }
+  if (const std::string remark = remarkOnSum(latency); !remark.empty()) {
+    text += remark + ".\n";
+  }
   return text + memoryText(report) + "\n" + reasonsText(report, latency);
 }
 

@@ -54,11 +54,16 @@ bool isDisturbed(const Timing& timing);
 
 /// Why `timing` of a layer in `type` is not at least 1.1 times as fast as `fp32`, with the conversions around
 /// it counted: one sentence for people; empty where it is that fast. Pure. In this order: no kernel on this
-/// CPU; faster alone, but not with the conversions; too small (fp32 takes less than four calls of nothing);
+/// CPU; faster alone, but not with the conversions; too small (fp32 takes less than four times what a call
+/// costs, with waking the threads where they share it);
 /// memory-bound (moving its bytes takes at least half its time, and longer than computing at the peak); a
 /// shape that the kernel does not get near its peak on.
 std::string slowReason(const LayerShape& shape, LatencyType type, const LayerTiming& timing,
                        const LayerTiming& fp32, const DeviceProfile& machine);
+
+/// Where the layers measured alone add up to far more than the whole network takes: that they do, and why;
+/// otherwise empty. For people.
+std::string remarkOnSum(const Latency& latency);
 
 /// Measures every layer of `shapes` alone, with made-up values, and this machine's speed. The types of a
 /// layer take turns, ten runs each, so that what else the machine does slows all alike. Caches are as the run

@@ -12,6 +12,7 @@ constexpr double kFaster = 1.1;
 constexpr double kCallsOfTooSmall = 4.0;
 constexpr double kShareOfMemory = 0.5;
 constexpr double kDisturbed = 1.5;
+constexpr double kFarMore = 1.25;
 
 std::string durationText(double seconds) {
   return seconds < 1e-3 ? formatReal(seconds * 1e6) + " µs" : formatReal(seconds * 1e3) + " ms";
@@ -52,9 +53,11 @@ std::string slowReason(const LayerShape& shape, LatencyType type, const LayerTim
            ", but converting its input and output takes " + durationText(timing.around) +
            "; it pays between layers of the same type";
   }
-  if (floatSeconds < kCallsOfTooSmall * machine.overhead) {
+  const bool isShared = shape.isWorthSharing();
+  const double call = machine.overhead + (isShared ? machine.sharing : 0.0);
+  if (floatSeconds < kCallsOfTooSmall * call) {
     return "too small: float32 takes " + durationText(floatSeconds) + ", of which the call itself is about " +
-           durationText(machine.overhead);
+           durationText(call);
   }
   const auto roof = rooflineEstimate(shape, machine, type);
   if (!roof) {
@@ -66,7 +69,19 @@ std::string slowReason(const LayerShape& shape, LatencyType type, const LayerTim
            formatReal(machine.bandwidth * 1e-9) + " GB/s";
   }
   return "its shape does not suit " + timing.implementation + ": it reaches " +
-         formatShare(roof->compute / seconds) + " of the peak measured here";
+         formatShare(roof->compute / seconds) + " of the peak measured here" +
+         (isShared ? "" : ", on one thread, because sharing so little work takes longer");
+}
+
+std::string remarkOnSum(const Latency& latency) {
+  const double sum = latency.total(LatencyType::fp32);
+  if (!latency.network || sum <= kFarMore * latency.network->median) {
+    return {};
+  }
+  return "The layers alone add up to " + durationText(sum) + " in float32, the whole network takes " +
+         durationText(latency.network->median) +
+         ": alone, a layer pays for a call of its own and finds its weights no longer in the caches. The "
+         "network's time is the one that counts";
 }
 
 } // namespace halfstep

@@ -307,6 +307,22 @@ bool isReference(const LayerShape& shape, const std::string& implementation) {
   return shape.kind != LayerKind::recurrence && implementation.find("ref") != std::string::npos;
 }
 
+/// On one thread where the executor would not share the layer.
+PreparedLayer asTheExecutorRuns(const LayerShape& shape, PreparedLayer prepared) {
+  if (shape.isWorthSharing()) {
+    return prepared;
+  }
+  for (std::function<void()>* work : {&prepared.run, &prepared.convertInput, &prepared.convertOutput}) {
+    if (*work) {
+      *work = [inner = std::move(*work)] {
+        const OneThread few(true);
+        inner();
+      };
+    }
+  }
+  return prepared;
+}
+
 std::int64_t weightsOf(const LayerShape& shape) {
   if (shape.kind == LayerKind::recurrence) {
     return recurrenceWeights(shape.recurrence);
@@ -351,12 +367,14 @@ Result<PreparedLayer> prepareLayer(const LayerShape& shape, LatencyType type, co
     return Error{ErrorKind::unsupported, shape.left};
   }
   if (type == LatencyType::int4) {
-    return int4Layer(shape, values);
+    HALFSTEP_TRY(PreparedLayer prepared, int4Layer(shape, values));
+    return asTheExecutorRuns(shape, std::move(prepared));
   }
   if (type == LatencyType::bf16 && !hasIsa(dnnl::cpu_isa::avx512_core_bf16)) {
     return Error{ErrorKind::unsupported, "this CPU has no bfloat16 arithmetic"};
   }
   PreparedLayer prepared;
+  const OneThread few(!shape.isWorthSharing()); // the kernel is chosen for as many threads as run it
   try {
     const DataType floats = type == LatencyType::bf16 ? DataType::bf16 : DataType::f32;
     if (shape.kind == LayerKind::recurrence) {
@@ -379,7 +397,7 @@ Result<PreparedLayer> prepareLayer(const LayerShape& shape, LatencyType type, co
     return Error{ErrorKind::unsupported,
                  "oneDNN has only its reference loops for it (" + prepared.implementation + ")"};
   }
-  return prepared;
+  return asTheExecutorRuns(shape, std::move(prepared));
 }
 
 Result<void> callPrepared(const std::function<void()>& work) {

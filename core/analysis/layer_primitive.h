@@ -22,7 +22,8 @@ struct LayerValues {
 /// Errors: not enough memory; a layer of kind `other`.
 Result<LayerValues> drawLayerValues(const LayerShape& shape, std::uint64_t seed);
 
-/// Owns everything it needs. One thread at a time; the kernels within use all threads.
+/// Owns everything it needs. One thread at a time; the kernels within use all threads, or one where the
+/// executor would not share the layer (LayerShape::isWorthSharing()).
 struct PreparedLayer {
   std::string implementation;          ///< as oneDNN calls it ("jit_int8:avx512_core_vnni"), or our kernel
   std::function<void()> run;           ///< the layer alone; may throw dnnl::error

@@ -1,6 +1,7 @@
 #include "core/analysis/layer_shapes.h"
 
 #include "core/exec/operators/windows.h"
+#include "core/exec/operators/worth_sharing.h"
 #include "core/model/layer_finder.h"
 
 #include <algorithm>
@@ -235,6 +236,22 @@ std::int64_t LayerRecurrence::gates() const {
 
 std::int64_t LayerRecurrence::macs() const {
   return steps * batch * directions * gates() * hidden * (features + hidden);
+}
+
+bool LayerShape::isWorthSharing() const {
+  switch (kind) {
+  case LayerKind::convolution:
+  case LayerKind::transposedConvolution:
+    return isConvolutionWorthSharing(weight, input, output);
+  case LayerKind::product:
+    return macs >= kProductWorthSharing;
+  case LayerKind::recurrence: // what it does most often: the state's product of one step
+    return recurrence.batch * recurrence.gates() * recurrence.hidden * recurrence.hidden >=
+           kRecurrenceWorthSharing;
+  case LayerKind::other:
+    break;
+  }
+  return true;
 }
 
 LayerShape LayerShape::measuredAs() const {

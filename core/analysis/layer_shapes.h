@@ -65,6 +65,8 @@ struct LayerShape {
 
   std::int64_t inputElements() const;
   std::int64_t outputElements() const;
+  /// Whether the executor shares one call of it between threads; smaller ones it runs on one.
+  bool isWorthSharing() const;
   /// Of a recurrence: the whole node as one layer; otherwise itself.
   LayerShape measuredAs() const;
   bool operator==(const LayerShape&) const = default;

@@ -68,6 +68,21 @@ Result<double> readBandwidth(const Clock& clock, const JobContext& job) {
   return best;
 }
 
+/// A loop over all threads that does nothing: waking them and waiting for the last.
+Result<Timing> timeSharing(int runs, const Clock& clock, const JobContext& job) {
+  std::vector<double> seconds;
+  const auto threads = static_cast<std::size_t>(parallelThreads());
+  for (int i = 0; i <= runs; ++i) {
+    HALFSTEP_CHECK(job.checkpoint());
+    const double start = clock();
+    parallelFor(threads, [](std::size_t) {});
+    if (i > 0) { // the first one starts the threads
+      seconds.push_back(clock() - start);
+    }
+  }
+  return timingOf(std::move(seconds));
+}
+
 } // namespace
 
 Timing timingOf(std::vector<double> seconds) {
@@ -96,7 +111,8 @@ Result<DeviceProfile> measureMachine(const Clock& clock, const JobContext& job) 
   constexpr std::int64_t kTiny = 16;
   DeviceProfile profile;
   profile.name = cpuName();
-  profile.source = "measured here on " + std::to_string(parallelThreads()) + " threads";
+  profile.source = "measured here on " + std::to_string(parallelThreads()) +
+                   (parallelThreads() == 1 ? " thread" : " threads");
   for (const LatencyType type : {LatencyType::fp32, LatencyType::bf16, LatencyType::int8}) {
     const auto timing = timeProduct(kLarge, type, 10, clock, job);
     if (timing && timing->least > 0.0) {
@@ -107,6 +123,8 @@ Result<DeviceProfile> measureMachine(const Clock& clock, const JobContext& job) 
   }
   HALFSTEP_TRY(const Timing tiny, timeProduct(kTiny, LatencyType::fp32, 200, clock, job));
   profile.overhead = tiny.median;
+  HALFSTEP_TRY(const Timing empty, timeSharing(200, clock, job));
+  profile.sharing = empty.median;
   HALFSTEP_TRY(profile.bandwidth, readBandwidth(clock, job));
   return profile;
 }

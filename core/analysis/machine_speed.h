@@ -30,8 +30,9 @@ std::string cpuName();
 
 /// Peak operations a second of every type that oneDNN has a kernel for (the best of several products of
 /// 1024 × 1024 matrices; int4 computes in float32 and has none of its own), read bandwidth (the best of
-/// several passes over 96 MiB), and what a call costs (the median of a product of 16 × 16 matrices). On
-/// parallelThreads() threads; takes about half a second. Errors: not enough memory; cancelled.
+/// several passes over 96 MiB), what a call costs (the median of a product of 16 × 16 matrices, on one
+/// thread, as layers that small run), and what sharing it between threads does (the median of loops of
+/// nothing). On parallelThreads() threads; takes about half a second. Errors: not enough memory; cancelled.
 Result<DeviceProfile> measureMachine(const Clock& clock, const JobContext& job);
 
 } // namespace halfstep

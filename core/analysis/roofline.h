@@ -41,6 +41,7 @@ struct DeviceProfile {
   std::map<LatencyType, double> peak; ///< operations a second; types it has no arithmetic for are left out
   double bandwidth = 0.0;             ///< bytes a second
   double overhead = 0.0;              ///< seconds a layer costs whatever its size
+  double sharing = 0.0; ///< and what it costs beside that if threads share it; measured machines only
   bool operator==(const DeviceProfile&) const = default;
 };
 

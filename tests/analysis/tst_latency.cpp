@@ -7,6 +7,7 @@
 #include "tests/support/onnx_models.h"
 #include "tests/support/test_case.h"
 
+#include <QDir>
 #include <QJsonArray>
 #include <QJsonDocument>
 #include <QJsonObject>
@@ -15,6 +16,8 @@
 
 #include <cmath>
 #include <map>
+
+#include <omp.h>
 
 using namespace halfstep;
 
@@ -304,6 +307,56 @@ private slots:
     QCOMPARE(
         slowReason(productShape(1, size, size), LatencyType::fp32, timed(fp32), timed(fp32), handProfile()),
         std::string());
+  }
+
+  // What threads share pays for waking them; what they do not share does not.
+  void callsAreCountedAsTheyAreMade() {
+    DeviceProfile machine = handProfile();
+    machine.sharing = 1e-5;
+    const LayerShape small = productShape(1, 64, 64);
+    const LayerShape large = productShape(1, 1024, 1024);
+    QVERIFY(!small.isWorthSharing() && large.isWorthSharing());
+    const auto reasonOf = [&](const LayerShape& shape, double seconds) {
+      return slowReason(shape, LatencyType::int8, timed(seconds), timed(seconds), machine);
+    };
+    QVERIFY(reasonOf(small, 3.9e-6).starts_with("too small: "));
+    QVERIFY(!reasonOf(small, 4.1e-6).starts_with("too small: "));
+    QVERIFY(reasonOf(large, 4.3e-5).starts_with("too small: "));
+    QVERIFY(!reasonOf(large, 4.5e-5).starts_with("too small: "));
+  }
+
+  // A layer that the executor runs on one thread is timed on one thread, a larger one on all.
+  void layersRunOnAsManyThreadsAsInTheNetwork() {
+    const auto threadsHere = [] {
+      return QDir(QStringLiteral("/proc/self/task")).entryList(QDir::Dirs | QDir::NoDotAndDotDot).size();
+    };
+    const auto started = [&](const LayerShape& shape) {
+      const int usual = omp_get_max_threads();
+      const auto before = threadsHere();
+      omp_set_num_threads(static_cast<int>(before) + 2); // more than there are
+      const LayerValues values = drawLayerValues(shape, 1).value();
+      const auto layer = prepareLayer(shape, LatencyType::fp32, values, 1.0f);
+      const bool ran = layer.has_value() && callPrepared(layer->run);
+      const auto after = threadsHere();
+      omp_set_num_threads(usual);
+      return ran ? static_cast<int>(after - before) : -1000;
+    };
+    const int small = started(convolutionShape(4, 4, 1, false));
+    QVERIFY2(small <= 0 && small > -1000, std::to_string(small).c_str());
+    QVERIFY(started(convolutionShape(64, 64, 1, false)) > 0);
+  }
+
+  void sumsBeyondTheNetworkAreRemarkedOn() {
+    Latency latency;
+    LayerLatency layer;
+    layer.shape = productShape(1, 8, 8);
+    layer.types[LatencyType::fp32] = timed(1e-5);
+    latency.layers = {layer, layer};
+    QCOMPARE(remarkOnSum(latency), std::string());
+    latency.network = timed(1.9e-5).alone;
+    QCOMPARE(remarkOnSum(latency), std::string());
+    latency.network = timed(3e-6).alone;
+    QVERIFY(remarkOnSum(latency).starts_with("The layers alone add up to 20.0 µs"));
   }
 
   void reasonsWithoutMeasurement() {

@@ -157,6 +157,9 @@ QString LatencyModel::whyNotFaster() const {
                     static_cast<int>(without.size()))
                      .arg(shortList(without));
   }
+  if (const std::string remark = m_device ? std::string() : remarkOnSum(*m_latency); !remark.empty()) {
+    sentences << QString::fromStdString(remark) + '.';
+  }
   if (m_device || fp32.total() >= kIdeal * int8.total()) {
     return sentences.join(' ');
   }

@@ -5,10 +5,10 @@
 #include "core/exec/operators/primitive_tail.h"
 #include "core/exec/operators/results.h"
 #include "core/exec/operators/windows.h"
+#include "core/exec/operators/worth_sharing.h"
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <utility>
 
 namespace halfstep {
@@ -143,9 +143,6 @@ private:
   onednn::Execution m_fill;
 };
 
-/// Multiplications from which on a convolution is worth two threads: some ten microseconds' worth.
-constexpr std::int64_t kWorthSharing = std::int64_t{1} << 18;
-
 /// A primitive for one node and one input shape, with its weights as it wants them.
 template <class Primitive>
 struct Prepared {
@@ -155,12 +152,7 @@ struct Prepared {
       , biasTensor(all.bias)
       , tail(following, shape, 1, PrimitiveTail::Weights::scalable)
       , outputShape(shape) {
-    const Shape& w = weightsTensor.shape();
-    std::int64_t work = std::accumulate(w.begin() + 1, w.end(), shape[0], std::multiplies<>());
-    for (std::size_t axis = 1; axis < shape.size() && work < kWorthSharing; ++axis) {
-      work *= axis == 1 ? w[0] : std::max(shape[axis], inputShape[axis]);
-    }
-    isSmall = work < kWorthSharing;
+    isSmall = !isConvolutionWorthSharing(weightsTensor.shape(), inputShape, shape);
   }
 
   Shape inputShape;

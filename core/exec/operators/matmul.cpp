@@ -3,6 +3,7 @@
 #include "core/exec/operator_families.h"
 #include "core/exec/operators/primitive_tail.h"
 #include "core/exec/operators/results.h"
+#include "core/exec/operators/worth_sharing.h"
 #include "core/exec/rearrange.h"
 #include "core/support/parallel.h"
 
@@ -36,9 +37,6 @@ void plainProduct(const Product& p, const T* a, const T* b, T* out) {
     }
   });
 }
-
-/// Multiplications from which on a product is worth two threads.
-constexpr std::int64_t kWorthSharing = std::int64_t{1} << 18;
 
 /// A primitive for one node, with its second matrix as it wants it where that is constant.
 struct KeptProduct {
@@ -142,7 +140,7 @@ Shape shapeOfAll(const Tensor& operand, const float* data) {
 /// Runs a kept primitive.
 void run(KeptProduct& kept, const OpCall& call, const float* a, const float* b, float* out) {
   const Product& p = kept.product;
-  const OneThread few(p.batch * p.m * p.n * p.k < kWorthSharing);
+  const OneThread few(p.batch * p.m * p.n * p.k < kProductWorthSharing);
   kept.execution.setData(DNNL_ARG_SRC, a);
   if (!kept.weightsTensor) {
     kept.execution.setData(DNNL_ARG_WEIGHTS, b);
@@ -182,7 +180,7 @@ Result<void> floatProduct(const OpCall& call, const Product& p, const Elements<f
     if (!kept || !kept->fits(p, constant, bias, call.tail(), shape)) {
       memory.content.reset();
       kept = std::make_shared<KeptProduct>(p, constant, bias, call.tail(), shape);
-      const OneThread few(p.batch * p.m * p.n * p.k < kWorthSharing);
+      const OneThread few(p.batch * p.m * p.n * p.k < kProductWorthSharing);
       describe(*kept, constant.has_value());
       takeBias(*kept);
       kept->aShape = shapeOfAll(call.inputs()[0].tensor(), a.data());

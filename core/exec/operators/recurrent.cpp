@@ -6,6 +6,7 @@
 #include "core/exec/operators/quantizing.h"
 #include "core/exec/operators/recurrent_inputs.h"
 #include "core/exec/operators/results.h"
+#include "core/exec/operators/worth_sharing.h"
 #include "core/exec/rearrange.h"
 
 #include <numeric>
@@ -25,8 +26,7 @@ void timesTransposed(const double* a, std::size_t rows, const double* b, std::si
 
 void timesTransposed(const float* a, std::size_t rows, const float* b, std::size_t columns,
                      std::size_t length, float* out) {
-  constexpr std::size_t kWorthSharing = std::size_t{1} << 21;
-  const OneThread few(rows * columns * length < kWorthSharing);
+  const OneThread few(static_cast<std::int64_t>(rows * columns * length) < kRecurrenceWorthSharing);
   const auto size = [](std::size_t value) { return static_cast<dnnl::memory::dim>(value); };
   if (length == 0 || dnnl::sgemm('N', 'T', size(rows), size(columns), size(length), 1.0f, a, size(length), b,
                                  size(length), 0.0f, out, size(columns)) != dnnl::status::success) {
