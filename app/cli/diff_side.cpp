@@ -84,8 +84,10 @@ Result<DiffSide> loadDiffSide(const std::string& reference) {
   HALFSTEP_TRY(const auto file, MappedFile::open(wanted.file));
   const auto bytes = file->bytes();
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  auto parsed = parseJson(text);
-  if (!parsed) {
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  auto parsed =
+      begin != std::string_view::npos && text[begin] == '{' ? parseJson(text) : Result<Json>(Json());
+  if (!parsed) { // meant as one, unlike a model
     return inFile(parsed.error());
   }
   const Json& json = *parsed;

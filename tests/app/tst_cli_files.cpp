@@ -37,6 +37,12 @@ class CliFilesTest : public test::CommandLineTest {
     return model("large.onnx", proto.SerializeAsString());
   }
 
+  /// Whether a process has a file of that name in its memory.
+  static bool maps(qint64 process, const QByteArray& name) {
+    QFile memory(QStringLiteral("/proc/%1/maps").arg(process));
+    return memory.open(QIODevice::ReadOnly) && memory.readAll().contains(name);
+  }
+
 private slots:
   void whatIsReadIsNotWrittenOver() {
     onnx::ModelProto proto = test::emptyModel();
@@ -109,7 +115,8 @@ private slots:
     process.start(HALFSTEP_BUILD_DIR "/bin/halfstep-cli",
                   {"quantize", file, "--weights", "int4:group16:kl", "--json"});
     QVERIFY(process.waitForStarted());
-    QTest::qWait(400);
+    QTRY_VERIFY_WITH_TIMEOUT(maps(process.processId(), "large.onnx"), 60000);
+    QTest::qWait(50);
     QVERIFY(QFile::resize(file, 100'000));
     QVERIFY(process.waitForFinished(60000));
     QCOMPARE(process.exitStatus(), QProcess::NormalExit);

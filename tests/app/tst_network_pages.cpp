@@ -219,7 +219,10 @@ private slots:
     std::vector<int> all(static_cast<std::size_t>(document.layerCount()));
     std::iota(all.begin(), all.end(), 0);
     document.setActivations(all, parseActivationScheme("uint3:tensor").value());
-    const double both = measure(); // nothing was calibrated before
+    QVERIFY(!program.session.analysis().calibration());
+    const double both = measure();
+    QVERIFY(program.session.analysis().calibration()); // whose ranges are used from now on
+    QCOMPARE(program.session.analysis().calibration()->sampleNames.size(), std::size_t{4});
     QVERIFY2(both < weightsOnly - 10.0, qPrintable(QStringLiteral("%1 %2").arg(both).arg(weightsOnly)));
     for (const std::string& left : program.session.analysis().errors()->errors->left) {
       QCOMPARE(left, std::string());

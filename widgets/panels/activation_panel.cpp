@@ -90,6 +90,7 @@ void ActivationPanel::layOut() {
   m_origin->setObjectName(QStringLiteral("activation_origin"));
   m_caption->setObjectName(QStringLiteral("activation_caption"));
   m_curve->setObjectName(QStringLiteral("activation_curve"));
+  m_curveCaption->setTextFormat(Qt::RichText);
   m_ranges->setToolTip(tr("The smallest and largest value of each sample. A click lays the sample's own "
                           "distribution over all samples'."));
   auto* top = new QHBoxLayout;

@@ -18,14 +18,13 @@ constexpr double kMostColumns = 160;
 ActivationPlot::ActivationPlot(QWidget* parent)
     : Plot(QStringLiteral("activation_histogram"), tr("value"), tr("count"), parent)
     , m_counts(addGraph())
-    , m_fill(nullptr)
+    , m_fill(new StepFill(m_counts, nullptr)) // below the levels
     , m_levels(addGraph())
     , m_others(addGraph())
     , m_handles(*this) {
   m_counts->setLineStyle(QCPGraph::lsStepLeft);
   m_counts->setAntialiased(false);
   m_counts->setSelectable(QCP::stNone);
-  m_fill = new StepFill(m_counts, nullptr);
   m_levels->setLineStyle(QCPGraph::lsImpulse);
   m_others->setLineStyle(QCPGraph::lsStepLeft);
   for (QCPGraph* graph : {m_levels, m_others}) {

@@ -244,11 +244,24 @@ std::string NetworkAnalysis::sweepFile(const SweepRequest& request) const {
   for (const ActivationScheme& activations : request.activations) {
     what += "/" + printActivationScheme(activations);
   }
-  if (m_calibration && isStatic(request)) { // its ranges are compared when the journal is read
-    what += " " + std::to_string(m_calibration->origin.fingerprint) + " " +
-            std::to_string(m_calibration->sampleNames.size());
+  if (isStatic(request) && m_samples) { // the ranges are compared when the journal is read
+    const std::size_t own = std::min(request.samples, m_samples->count()); // what it calibrates on itself
+    what += " " + std::to_string((m_calibration ? m_calibration->origin : m_samples->origin()).fingerprint) +
+            " " + std::to_string(m_calibration ? m_calibration->sampleNames.size() : own);
   }
   return journalFile(what);
+}
+
+std::function<void(std::shared_ptr<const Calibration>)> NetworkAnalysis::adoption() {
+  return [this, &runner = m_runner, self = QPointer<QObject>(this),
+          samples = m_samples](std::shared_ptr<const Calibration> ranges) {
+    runner.post(self, [this, samples, ranges = std::move(ranges)] {
+      if (!m_calibration && ranges && m_samples == samples) {
+        m_calibration = ranges;
+        emit calibrationChanged();
+      }
+    });
+  };
 }
 
 void NetworkAnalysis::startSweep(const SweepRequest& request) {
@@ -265,11 +278,12 @@ void NetworkAnalysis::startSweep(const SweepRequest& request) {
     });
   };
   const auto work = [lab = m_lab, samples = m_samples, request, publish, file = sweepFile(request),
-                     hash = m_document.modelHash(), calibration = m_calibration](
+                     hash = m_document.modelHash(), calibration = m_calibration, adopt = adoption()](
                         const JobContext& context) -> Result<std::shared_ptr<const SweepView>> {
     HALFSTEP_TRY(const Executor* executor, lab->executor());
     HALFSTEP_TRY(const auto ranges, rangesFor(isStatic(request), calibration, *executor, *samples,
                                               request.samples, context.part(0.0, 0.05)));
+    adopt(ranges);
     const Simulation simulation(lab->model(), ranges);
     BesideSweep beside;
     HALFSTEP_TRY(beside.screening, screenWeights(*lab->model(), request.schemes, context.part(0.0, 0.05)));
@@ -337,15 +351,16 @@ void NetworkAnalysis::startErrors(std::size_t samples) {
       }
     });
   };
-  const auto work =
-      [lab = m_lab, source = m_samples, plan = m_document.plan(), samples, publish,
-       calibration = m_calibration](const JobContext& context) -> Result<std::shared_ptr<const ErrorsView>> {
+  const auto work = [lab = m_lab, source = m_samples, plan = m_document.plan(), samples, publish,
+                     calibration = m_calibration, adopt = adoption()](
+                        const JobContext& context) -> Result<std::shared_ptr<const ErrorsView>> {
     HALFSTEP_TRY(const Executor* executor, lab->executor());
     const bool isStatic = std::any_of(plan.layers.begin(), plan.layers.end(), [](const auto& layer) {
       return layer.second.activations.needsCalibration();
     });
     HALFSTEP_TRY(const auto ranges,
                  rangesFor(isStatic, calibration, *executor, *source, samples, context.part(0.0, 0.1)));
+    adopt(ranges);
     const Simulation simulation(lab->model(), ranges);
     Pace pace;
     std::vector<std::pair<OutputMetric, Estimate>> figures;

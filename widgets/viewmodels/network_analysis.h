@@ -116,6 +116,9 @@ private:
   void setErrors(std::shared_ptr<const ErrorsView> errors);
   void noteEdits(const std::vector<int>& layers);
   void rankPartial();
+  /// For jobs that calibrate because nobody did: what they found becomes the calibration that every page and
+  /// the exports take, unless there is another by then. Any thread.
+  std::function<void(std::shared_ptr<const Calibration>)> adoption();
   /// What problem() says from now on of the job that has just begun, or ended.
   void noteProblem(const QString& key, const QString& text = {});
 
