@@ -54,7 +54,7 @@ ExportInput Exporting::input() const {
                     QCoreApplication::applicationVersion().toStdString()};
   input.plan.modelSha256 = m_document.modelHash();
   input.measured.calibration = m_analysis.calibration();
-  input.measured.latency = m_analysis.latency();
+  input.measured.latency = m_analysis.wholeLatency();
   if (m_analysis.sweep() && !m_analysis.sweep()->running) {
     input.measured.sensitivity = m_analysis.sweep()->sweep;
   }

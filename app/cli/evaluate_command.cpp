@@ -39,7 +39,13 @@ std::string layersText(const LayerErrors& errors, std::uint64_t seed) {
                     estimateText(LayerErrors::sqnrEstimate(errors.errors[i].isolated, seed)),
                     estimateText(LayerErrors::sqnrEstimate(errors.errors[i].accumulated, seed))});
   }
-  return tableText(rows, 1) + "\n";
+  std::string text = tableText(rows, 1);
+  for (std::size_t i = 0; i < errors.layers.size(); ++i) {
+    if (!errors.left[i].empty()) {
+      text += displayText(errors.layers[i]) + ": no figures: " + displayText(errors.left[i]) + "\n";
+    }
+  }
+  return text + "\n";
 }
 
 Result<void> evaluatePlan(Environment& environment, const EvaluateOptions& options) {

@@ -136,6 +136,21 @@ std::string reasonsText(const LatencyReport& report, const Latency& latency) {
   return text;
 }
 
+/// What the whole network would take in the other types.
+std::string reckonedText(const LatencyReport& report, const Latency& latency) {
+  std::string text;
+  for (const LatencyType type : report.types) {
+    const auto reckoned = latency.networkIn(type);
+    if (reckoned && type != LatencyType::fp32) {
+      text += (text.empty() ? "" : ", ") + keyOf(type) + " " + milliseconds(*reckoned) + " ms";
+    }
+  }
+  return text.empty() ? text
+                      : "In the other types it was not run. Reckoned from its layers, which are " +
+                            formatShare(latency.total(LatencyType::fp32) / latency.network->median) +
+                            " of it: " + text + "\n";
+}
+
 double estimatedSeconds(const LayerShape& shape, const DeviceProfile& device, LatencyType type) {
   const auto estimate = rooflineEstimate(shape, device, type);
   return estimate ? estimate->seconds() : kNone;
@@ -185,14 +200,21 @@ Json latencyJson(const LatencyReport& report, const Latency& latency) {
         {"fp32", latency.network->median * kMilli},
         {"spread", {latency.network->lowerQuartile * kMilli, latency.network->upperQuartile * kMilli}},
         {"runs", latency.network->runs}};
+    json["network_reckoned"] = Json::object(); // see Latency::networkIn()
+    for (const LatencyType type : report.types) {
+      const auto reckoned = latency.networkIn(type);
+      if (reckoned && type != LatencyType::fp32) {
+        json["network_reckoned"][keyOf(type)] = *reckoned * kMilli;
+      }
+    }
   }
   return json;
 }
 
 std::string latencyText(const LatencyReport& report, const Latency& latency) {
   std::string text = "Measured on " + displayText(latency.machine.name) + ", " +
-                     std::to_string(latency.threads) + " threads" + (latency.vnni ? ", VNNI" : "") + ": " +
-                     machineText(latency.machine) + "\n\n";
+                     std::to_string(latency.threads) + (latency.threads == 1 ? " thread" : " threads") +
+                     (latency.vnni ? ", VNNI" : "") + ": " + machineText(latency.machine) + "\n\n";
   std::vector<std::vector<std::string>> rows = {headerOf(report)};
   std::size_t disturbed = 0;
   for (const LayerLatency& layer : latency.layers) {
@@ -224,6 +246,7 @@ std::string latencyText(const LatencyReport& report, const Latency& latency) {
             milliseconds(latency.network->upperQuartile) + ", " + std::to_string(latency.network->runs) +
             " runs)\n";
   }
+  text += reckonedText(report, latency);
   if (const std::string remark = remarkOnSum(latency); !remark.empty()) {
     text += remark + ".\n";
   }

@@ -19,6 +19,27 @@ std::string estimateText(const Estimate& estimate) {
              : value + " (" + formatReal(estimate.low) + " to " + formatReal(estimate.high) + ")";
 }
 
+namespace {
+
+std::string notFiniteText(const NotFinite& found) {
+  if (found.samples.empty()) {
+    return {};
+  }
+  constexpr std::size_t kNamed = 3; // --json has them all
+  std::string text = "Warning: NaN or infinite: " + std::to_string(found.inputs) +
+                     " numbers of the inputs, " + std::to_string(found.floatOutputs) +
+                     " of the float outputs, " + std::to_string(found.quantizedOutputs) +
+                     " of the quantized ones, in ";
+  for (std::size_t i = 0; i < std::min(found.samples.size(), kNamed); ++i) {
+    text += (i > 0 ? ", " : "") + displayText(found.samples[i]);
+  }
+  text +=
+      found.samples.size() > kNamed ? " and " + std::to_string(found.samples.size() - kNamed) + " more" : "";
+  return text + ". The figures are not to be trusted.\n";
+}
+
+} // namespace
+
 std::string evaluationText(const Evaluation& evaluation, std::uint64_t seed) {
   std::vector<std::vector<std::string>> rows = {{"OUTPUT", "VALUE (95 % INTERVAL)"}};
   for (const OutputMetric metric : kOutputMetrics) {
@@ -41,7 +62,7 @@ std::string evaluationText(const Evaluation& evaluation, std::uint64_t seed) {
     text += layers.size() > kNamed ? " and " + std::to_string(layers.size() - kNamed) + " more" : "";
     text += (layers.size() == 1 ? " stays as it is: " : " stay as they are: ") + displayText(why) + "\n";
   }
-  return text;
+  return text + notFiniteText(evaluation.notFinite);
 }
 
 std::string planFiguresText(const PlanFigures& figures) {

@@ -121,12 +121,24 @@ Estimate withInterval(double value,
                       std::vector<double> draws); ///< `draws`: the bootstrap's; NaNs are left out
 Estimate estimateOf(OutputMetric metric, std::span<const OutputFigures> samples, std::uint64_t seed);
 
+/// How many numbers of all samples were NaN or infinite.
+struct NotFinite {
+  std::int64_t inputs = 0;
+  std::int64_t floatOutputs = 0;
+  std::int64_t quantizedOutputs = 0;
+  std::vector<std::string> samples; ///< that have some
+  bool operator==(const NotFinite&) const = default;
+};
+/// In the floating-point tensors among `values`.
+std::int64_t notFiniteIn(const std::map<std::string, Value>& values);
+
 /// Immutable once made; shared.
 struct Evaluation {
   SampleOrigin origin;
   OutputMetric standard = OutputMetric::kl; ///< that of metric_choice.h
   std::vector<std::string> sampleNames;
   std::vector<OutputFigures> samples;
+  NotFinite notFinite;
   std::vector<std::pair<std::string, std::string>> left; ///< layers that stay in float, and why
 };
 

@@ -187,6 +187,14 @@ double Latency::total(LatencyType type) const {
   return sum;
 }
 
+std::optional<double> Latency::networkIn(LatencyType type) const {
+  const double layersInFloat = total(LatencyType::fp32);
+  if (!network || !isComplete() || network->median <= layersInFloat) {
+    return std::nullopt;
+  }
+  return network->median - layersInFloat + total(type);
+}
+
 std::vector<std::string> Latency::unmeasured() const {
   std::vector<std::string> names;
   for (const LayerLatency& layer : layers) {
@@ -201,6 +209,7 @@ std::vector<std::string> Latency::unmeasured() const {
 Result<Latency> measureLatency(const std::vector<LayerShape>& shapes, const LatencyOptions& options,
                                const JobContext& job) {
   Latency latency;
+  latency.layerCount = shapes.size();
   latency.threads = parallelThreads();
   latency.vnni = hasVnni();
   job.reportProgress(0.0, "this machine");
@@ -217,17 +226,20 @@ Result<Latency> measureLatency(const std::vector<LayerShape>& shapes, const Late
       }
       return layer;
     };
-    if (shapes[i].kind != LayerKind::recurrence) {
+    if (shapes[i].kind == LayerKind::recurrence) {
+      auto node = nodes.find(shapes[i].recurrence.first);
+      if (node == nodes.end()) {
+        HALFSTEP_TRY(LayerLatency whole, measure(shapes[i].measuredAs()));
+        node = nodes.emplace(shapes[i].recurrence.first, std::move(whole)).first;
+      }
+      latency.layers.push_back(shareOf(node->second, shapes[i]));
+    } else {
       HALFSTEP_TRY(LayerLatency layer, measure(shapes[i]));
       latency.layers.push_back(std::move(layer));
-      continue;
     }
-    auto node = nodes.find(shapes[i].recurrence.first);
-    if (node == nodes.end()) {
-      HALFSTEP_TRY(LayerLatency whole, measure(shapes[i].measuredAs()));
-      node = nodes.emplace(shapes[i].recurrence.first, std::move(whole)).first;
+    if (options.onLayer) {
+      options.onLayer(latency);
     }
-    latency.layers.push_back(shareOf(node->second, shapes[i]));
   }
   job.reportProgress(1.0);
   return latency;

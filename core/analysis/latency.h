@@ -4,6 +4,7 @@
 
 #include "core/analysis/machine_speed.h"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -29,13 +30,19 @@ struct LayerLatency {
 struct Latency {
   DeviceProfile machine; ///< this one, measured in the same run
   int threads = 0;
-  bool vnni = false; ///< int8 products run on VNNI instructions
-  std::vector<LayerLatency> layers;
-  std::optional<Timing> network; ///< the whole network in float32, everything included
+  bool vnni = false;                ///< int8 products run on VNNI instructions
+  std::vector<LayerLatency> layers; ///< the first ones while it is being measured, or where it was stopped
+  std::size_t layerCount = 0;       ///< of the network
+  std::optional<Timing> network;    ///< the whole network in float32, everything included
 
   /// Σ calls × median over the layers; a layer that was not measured in `type` counts in fp32, one that was
   /// not measured at all with nothing.
   double total(LatencyType type) const;
+  /// What the network would take with its layers in `type`, reckoned and not measured: its time in float32,
+  /// less the layers' in float32, plus theirs in `type`. Nothing where the network was not measured, or takes
+  /// no longer than its layers alone.
+  std::optional<double> networkIn(LatencyType type) const;
+  bool isComplete() const { return layers.size() == layerCount; }
   /// Layers that take part in a run and were not measured at all, in the model's order.
   std::vector<std::string> unmeasured() const;
 };
@@ -47,6 +54,8 @@ struct LatencyOptions {
   double seconds = 2.0;   ///< a layer that takes longer is run fewer times, at least three (or `runs`)
   std::uint64_t seed = 0; ///< of the made-up values
   Clock clock;
+  /// Called after every layer, on the job's thread: all there is so far.
+  std::function<void(const Latency&)> onLayer;
 };
 
 /// The median is more than 1.5 times the fastest run: something else kept the processor busy.
@@ -67,7 +76,8 @@ std::string remarkOnSum(const Latency& latency);
 
 /// Measures every layer of `shapes` alone, with made-up values, and this machine's speed. The types of a
 /// layer take turns, ten runs each, so that what else the machine does slows all alike. Caches are as the run
-/// before left them. Errors: not enough memory; cancelled. A kernel that is missing is no error.
+/// before left them. Errors: not enough memory; cancelled (what is done has been told to `onLayer`). A kernel
+/// that is missing is no error.
 Result<Latency> measureLatency(const std::vector<LayerShape>& shapes, const LatencyOptions& options,
                                const JobContext& job);
 

@@ -93,15 +93,23 @@ struct SensitivityOptions {
 struct SensitivityCost {
   double forwards = 0.0; ///< in whole runs of the network, all samples, layers and schemes
   double naiveForwards = 0.0;
-  double seconds = 0.0; ///< that many runs of the first sample
+  double seconds = 0.0; ///< that many runs as long as the first sample's, and what is beside them
   double naiveSeconds = 0.0;
+  double beside = 0.0;        ///< of both: calibration, the Fisher estimate, intervals
   std::int64_t keptBytes = 0; ///< of all samples that are worked on together; 0 where nothing is kept
   std::size_t samplesAtOnce = 0;
 };
-/// Runs the first sample a few times: to see how large its values are, and how long a run takes.
+/// What is done beside a sweep and is to be counted with it.
+struct SensitivityBeside {
+  bool calibration = false;
+  std::size_t fisherPasses = 0; ///< ways back for each sample; 0: no estimate
+};
+/// Runs the first sample: to see how large its values are, and for 0.2 s, at least three times, to see how
+/// long a run takes on the mean. Counted as runs: two for a calibrated sample (values are looked at as they
+/// are made), two for a way back. Intervals are counted by timing one.
 Result<SensitivityCost> sensitivityCost(const Executor& executor, const SampleSource& samples,
                                         const SensitivityOptions& options, const Clock& clock,
-                                        const JobContext& job);
+                                        const JobContext& job, const SensitivityBeside& beside = {});
 
 /// Measures. Layers that lead to none of the outputs that the metric is of are left: they would look
 /// harmless. `previous`: an unfinished sweep of the same model, samples, schemes and metric to go on with, or

@@ -74,6 +74,10 @@ Json evaluationJson(const Evaluation& evaluation, std::uint64_t seed) {
     const Estimate estimate = estimateOf(metric, evaluation.samples, seed);
     json[metricKey(metric)] = std::isnan(estimate.value) ? Json() : estimateJson(estimate);
   }
+  json["not_finite"] = {{"inputs", evaluation.notFinite.inputs},
+                        {"float_outputs", evaluation.notFinite.floatOutputs},
+                        {"quantized_outputs", evaluation.notFinite.quantizedOutputs},
+                        {"samples", evaluation.notFinite.samples}};
   json["left"] = Json::array();
   for (const auto& [layer, why] : evaluation.left) {
     json["left"].push_back({{"layer", layer}, {"why", why}});

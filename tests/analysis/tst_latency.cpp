@@ -346,6 +346,25 @@ private slots:
     QVERIFY(started(convolutionShape(64, 64, 1, false)) > 0);
   }
 
+  void networksInOtherTypesAreReckoned() {
+    Latency latency;
+    LayerLatency layer;
+    layer.shape = productShape(1, 8, 8);
+    layer.types[LatencyType::fp32] = timed(3e-3);
+    layer.types[LatencyType::int8] = timed(1e-3);
+    latency.layers = {layer, layer};
+    latency.layerCount = 2;
+    QVERIFY(!latency.networkIn(LatencyType::int8));
+    latency.network = timed(1e-2).alone;
+    QVERIFY(std::abs(latency.networkIn(LatencyType::int8).value() - 6e-3) < 1e-12);
+    QVERIFY(std::abs(latency.networkIn(LatencyType::bf16).value() - 1e-2) < 1e-12); // nothing in bf16
+    latency.network = timed(5e-3).alone;
+    QVERIFY(!latency.networkIn(LatencyType::int8));
+    latency.network = timed(1e-2).alone;
+    latency.layerCount = 3;
+    QVERIFY(!latency.networkIn(LatencyType::int8));
+  }
+
   void sumsBeyondTheNetworkAreRemarkedOn() {
     Latency latency;
     LayerLatency layer;
@@ -450,6 +469,29 @@ private slots:
     const auto latency = measureLatency({productShape(1, 8, 8), other, never}, options, {});
     VERIFY_OK(latency);
     QCOMPARE(latency->unmeasured(), std::vector<std::string>{"table"});
+  }
+
+  void tellsEveryLayer() {
+    double now = 0.0;
+    std::stop_source stop;
+    std::vector<std::size_t> told;
+    LatencyOptions options;
+    options.runs = 1;
+    options.clock = [&now] { return now += 1e-3; };
+    options.onLayer = [&](const Latency& so) {
+      QVERIFY(so.layers.back().types.at(LatencyType::fp32).measured());
+      QCOMPARE(so.layerCount, std::size_t(3));
+      QCOMPARE(so.isComplete(), so.layers.size() == 3);
+      told.push_back(so.layers.size());
+      if (told.size() == 2) {
+        stop.request_stop();
+      }
+    };
+    const LayerShape layer = productShape(1, 8, 8);
+    const auto latency = measureLatency({layer, layer, layer}, options, JobContext(stop.get_token()));
+    QVERIFY(!latency);
+    QCOMPARE(latency.error().kind, ErrorKind::cancelled);
+    QCOMPARE(told, (std::vector<std::size_t>{1, 2}));
   }
 
   void measuringStops() {
@@ -623,8 +665,13 @@ private slots:
     test::addNode(graph, "MatMul", "last", {"c", "v"}, {"y"});
     test::addValue(*graph.mutable_output(), "y", {1, 4, 6, 5});
     test::writeFile(file.toStdString(), model.SerializeAsString());
-    const auto run = [&](const QStringList& more) {
+    const auto run = [&](const QStringList& more, const QString& threads = {}) {
       QProcess process;
+      QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+      if (!threads.isEmpty()) {
+        environment.insert("OMP_NUM_THREADS", threads);
+      }
+      process.setProcessEnvironment(environment);
       process.start(QStringLiteral(HALFSTEP_BUILD_DIR "/bin/halfstep-cli"),
                     QStringList{"latency", file} + more);
       process.waitForFinished(60000);
@@ -655,7 +702,10 @@ private slots:
     QCOMPARE(run({"--types", "fp31"}).first, 2);
     QCOMPARE(run({"--shape", "nothing=1"}).first, 2);
     QCOMPARE(run({"--shape", "x=1,a"}).first, 2);
-    QVERIFY(run({"--runs", "1"}).second.contains("all layers"));
+    const QByteArray table = run({"--runs", "1"}, "2").second;
+    QVERIFY(table.contains("all layers") && table.contains(", 2 threads"));
+    QVERIFY(run({"--runs", "1"}, "1").second.contains(", 1 thread"));
+    QVERIFY(!run({"--runs", "1"}, "1").second.contains("1 threads"));
   }
 };
 

@@ -176,9 +176,56 @@ private slots:
     double now = 0.0;
     const auto cost = sensitivityCost(net.executor, net.samples, options, [&now] { return now += 0.5; }, {});
     VERIFY_OK(cost);
-    QCOMPARE(cost->seconds, 0.5 * cost->forwards);
-    QCOMPARE(cost->naiveSeconds, 0.5 * cost->naiveForwards);
+    QCOMPARE(cost->beside, 0.5 * 3 * 3); // an interval for every layer and scheme
+    QCOMPARE(cost->seconds, 0.5 * cost->forwards + cost->beside);
+    QCOMPARE(cost->naiveSeconds, 0.5 * cost->naiveForwards + cost->beside);
+    // Runs differ, and the mean of several counts: here of three that take 1, 2 and 3 s.
+    double length = 0.0;
+    int readings = 0;
+    const auto uneven = [&] {
+      now += readings % 2 == 1 && readings < 6 ? length += 1.0 : 0.0;
+      ++readings;
+      return now;
+    };
+    const auto mean = sensitivityCost(net.executor, net.samples, options, uneven, {});
+    VERIFY_OK(mean);
+    QCOMPARE(mean->seconds, 2.0 * mean->forwards);
+    const auto all =
+        sensitivityCost(net.executor, net.samples, options, [&now] { return now += 0.5; }, {}, {true, 10});
+    VERIFY_OK(all);
+    const auto samples = static_cast<double>(options.samples);
+    QCOMPARE(all->seconds - cost->seconds, samples * 0.5 * (2.0 + 1.0 + 2.0 * 10.0));
     QVERIFY(cost->forwards > 5.0 && cost->forwards < cost->naiveForwards);
+  }
+
+  // A Relu that is computed with the product before it makes 0 of NaN: what the output hides, the input
+  // tells.
+  void numbersThatAreNoneAreCounted() {
+    Network net;
+    const Simulation simulation(net.model, nullptr);
+    const auto clean = evaluate(net.executor, simulation, planOf("int8"), net.samples, {}, {});
+    VERIFY_OK(clean);
+    QCOMPARE((*clean)->notFinite, NotFinite());
+    const Tensor odd = test::tensorOf({3}, {1.0f, std::nanf(""), INFINITY});
+    QCOMPARE(notFiniteIn({{"a", odd}, {"b", test::tensorOf({2}, {0.0f, -1e38f})}}), std::int64_t(2));
+    class Broken : public test::SmallSamples {
+    public:
+      using test::SmallSamples::SmallSamples;
+      Result<std::map<std::string, Value>> inputs(std::size_t index) const override {
+        HALFSTEP_TRY(auto given, test::SmallSamples::inputs(index));
+        if (index == 1) {
+          std::vector<float> values(3 * 8 * 8, 0.5f);
+          values[7] = std::nanf("");
+          given.begin()->second = test::tensorOf({1, 3, 8, 8}, values);
+        }
+        return given;
+      }
+    };
+    const Broken samples(2);
+    const auto broken = evaluate(net.executor, simulation, planOf("int8"), samples, {}, {});
+    VERIFY_OK(broken);
+    QCOMPARE((*broken)->notFinite.inputs, std::int64_t(1));
+    QCOMPARE((*broken)->notFinite.samples, std::vector<std::string>{samples.name(1)});
   }
 
   void outputsThatALayerDoesNotTouchStay() {

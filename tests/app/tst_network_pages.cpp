@@ -335,6 +335,14 @@ private slots:
     everywhere.fallback = integers;
     program.session.document().setPlan(everywhere, "integers");
     QCOMPARE(stacks->table().columns.back(), sums.columns[3]);
+    // The status bar has the plan's latency, and says where it is from.
+    auto* totals = program.child<QLabel>("plan_totals_text");
+    double planned = 0.0;
+    for (const double seconds : stacks->table().columns.back()) {
+      planned += seconds;
+    }
+    QTRY_VERIFY2(totals->text().endsWith("latency " + timeText(planned)), qPrintable(totals->text()));
+    QVERIFY(totals->toolTip().contains("Latency page"));
     const auto placeOf = [&](int layer) {
       for (int y = 0; y < stacks->height(); ++y) {
         for (int x = 0; x < stacks->width(); ++x) {
@@ -352,6 +360,26 @@ private slots:
     QVERIFY(device->count() > 1);
     device->setCurrentIndex(1);
     QVERIFY(program.child<QLabel>("latency_origin")->text().contains("Estimate"));
+  }
+
+  // What was measured when it is stopped stays, and says that it is a part.
+  void stoppedLatencyKeepsItsPart() {
+    Program program("digits_cnn.onnx");
+    NetworkAnalysis& analysis = program.session.analysis();
+    program.window.pages().setCurrentPage("latency");
+    connect(&analysis, &NetworkAnalysis::latencyChanged, &program.window, [&] {
+      if (analysis.latencyRuns() && analysis.latency()) {
+        analysis.stop(NetworkAnalysis::latencyKey());
+      }
+    });
+    program.press("latency_measure");
+    QTRY_VERIFY_WITH_TIMEOUT(!analysis.latencyRuns(), kPatience);
+    QVERIFY(analysis.latency() && !analysis.latency()->layers.empty());
+    QVERIFY(!analysis.latency()->isComplete() && !analysis.wholeLatency());
+    const QString origin = program.child<QLabel>("latency_origin")->text();
+    QVERIFY2(origin.contains("Partial, stopped after"), qPrintable(origin));
+    QVERIFY(program.child<QTableView>("latency_table")->model()->rowCount() > 0);
+    QVERIFY(!program.child<QLabel>("plan_totals_text")->text().contains("latency"));
   }
 
   void findsAPlanWithinABudget() {

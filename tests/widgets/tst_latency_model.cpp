@@ -2,6 +2,9 @@
 #include "tests/support/test_case.h"
 #include "widgets/viewmodels/latency_model.h"
 
+#include <QAbstractItemModelTester>
+#include <QSignalSpy>
+
 using namespace halfstep;
 
 namespace {
@@ -44,6 +47,7 @@ private slots:
   void allLayersHaveTimes() {
     auto latency = std::make_shared<Latency>();
     latency->layers = {measuredLayer("a", 1e-3, 5e-4), measuredLayer("b", 1e-3, 5e-4)};
+    latency->layerCount = 2;
     latency->network = networkOf(2.5e-3);
     LatencyModel model;
     model.setLatency(latency);
@@ -54,10 +58,35 @@ private slots:
     QVERIFY2(why.contains("lie outside the layers and stay as they are"), qPrintable(why));
   }
 
+  // What is measured in parts arrives as rows, and says that it is a part.
+  void partsArriveOneByOne() {
+    auto part = std::make_shared<Latency>();
+    part->layerCount = 3;
+    part->layers = {measuredLayer("a", 1e-3, 5e-4)};
+    LatencyModel model;
+    const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::Fatal);
+    const QSignalSpy resets(&model, &QAbstractItemModel::modelReset);
+    model.setLatency(part);
+    QCOMPARE(resets.count(), 1);
+    QVERIFY2(model.stack(LatencyType::int8).label.contains("1 of 3 layers"),
+             qPrintable(model.stack(LatencyType::int8).label));
+    auto more = std::make_shared<Latency>(*part);
+    more->layers.push_back(measuredLayer("b", 1e-3, 5e-4));
+    more->layers.push_back(measuredLayer("c", 1e-3, 5e-4));
+    model.setLatency(more);
+    QCOMPARE(resets.count(), 1);
+    QCOMPARE(model.rowCount(), 3);
+    QVERIFY(!model.stack(LatencyType::int8).label.contains(" of 3 layers"));
+    model.setLatency(part); // measured anew
+    QCOMPARE(resets.count(), 2);
+    QCOMPARE(model.rowCount(), 1);
+  }
+
   // Its time is part of the network's and of nothing else.
   void layersWithoutTimesAreNamed() {
     auto latency = std::make_shared<Latency>();
     latency->layers = {measuredLayer("a", 1e-3, 2e-4), unmeasuredLayer("table")};
+    latency->layerCount = 2;
     latency->network = networkOf(2.5e-3);
     LatencyModel model;
     model.setLatency(latency);

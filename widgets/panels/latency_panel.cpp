@@ -237,11 +237,31 @@ void LatencyPanel::showTotals() {
     words << tr("Estimate by the roofline model: at best, not measured")
           << QString::fromStdString(device.source);
   } else {
+    if (!latency->isComplete()) {
+      words << (m_analysis.latencyRuns() ? tr("Partial: %1 of %2 layers so far")
+                                         : tr("Partial, stopped after %1 of %2 layers"))
+                   .arg(latency->layers.size())
+                   .arg(latency->layerCount);
+    }
     words << tr("Measured: %1").arg(QString::fromStdString(latency->machine.name))
-          << tr("%1 threads").arg(latency->threads) << (latency->vnni ? tr("with VNNI") : tr("without VNNI"))
+          << (latency->threads == 1 ? tr("1 thread") : tr("%1 threads").arg(latency->threads))
+          << (latency->vnni ? tr("with VNNI") : tr("without VNNI"))
           << tr("medians; a layer without a kernel counts in fp32");
     if (latency->network) {
       words << tr("whole network in float32 %1").arg(timeText(latency->network->median));
+      QStringList reckoned;
+      for (const LatencyType type : kLatencyTypes) {
+        const auto seconds = latency->networkIn(type);
+        if (seconds && type != LatencyType::fp32) {
+          reckoned << tr("%1 %2").arg(typeName(type), timeText(*seconds));
+        }
+      }
+      if (!reckoned.isEmpty()) {
+        words << tr("in the other types not run, but reckoned from its layers, which are %1 of it: %2")
+                     .arg(QString::fromStdString(
+                              formatShare(latency->total(LatencyType::fp32) / latency->network->median)),
+                          reckoned.join(QStringLiteral(", ")));
+      }
     }
   }
   m_origin->setText(words.join(QStringLiteral(" · ")));

@@ -258,8 +258,8 @@ void SensitivityPanel::showCost() {
   const QString origin = QString::fromStdString(m_analysis.samples()->origin().description);
   m_cost->setText(
       !cost ? tr("On %1.").arg(origin)
-            : tr("On %1. Takes %2 and %3 for the values that are kept; every run from the start would "
-                 "take %4.")
+            : tr("On %1. Takes about %2, with what is done beside the sweep, and %3 for the values that are "
+                 "kept; every run from the start would take %4.")
                   .arg(origin, duration(cost->seconds), QString::fromStdString(formatBytes(cost->keptBytes)),
                        duration(cost->naiveSeconds)));
 }

@@ -76,9 +76,6 @@ TotalsLabel::TotalsLabel(Document& document, NetworkAnalysis& analysis, QWidget*
     , m_text(new QLabel(this)) {
   setObjectName(QStringLiteral("plan_totals"));
   m_text->setObjectName(QStringLiteral("plan_totals_text"));
-  m_text->setToolTip(
-      tr("The whole file before and after, and the signal to noise ratio of all weights together.\n"
-         "A weight error; what the network's output loses has to be measured on data."));
   auto* layout = new QHBoxLayout(this);
   layout->setContentsMargins(0, 0, kSpace, 0);
   layout->addWidget(m_text);
@@ -97,14 +94,36 @@ TotalsLabel::TotalsLabel(Document& document, NetworkAnalysis& analysis, QWidget*
   connect(&m_document, &Document::summariesChanged, this, later);
   connect(&m_analysis, &NetworkAnalysis::errorsChanged, this, later);
   connect(&m_analysis, &NetworkAnalysis::errorsAged, this, later);
+  connect(&m_analysis, &NetworkAnalysis::latencyChanged, this, later);
+}
+
+QString TotalsLabel::latencyText(QString& tip) {
+  if (m_latency.latency() != m_analysis.wholeLatency()) {
+    m_latency.setLatency(m_analysis.wholeLatency());
+  }
+  std::vector<LayerPlan> plans;
+  for (int layer = 0; m_latency.latency() && layer < m_document.layerCount(); ++layer) {
+    plans.push_back(m_document.layerPlan(layer));
+  }
+  const LatencyStack stack = m_latency.stack(plans);
+  if (!(stack.total() > 0.0)) {
+    return {};
+  }
+  tip +=
+      '\n' + tr("Latency: %1. The layers' times as this plan has them, measured one by one on this computer\n"
+                "(Latency page) and added up; not a run of the whole network.")
+                 .arg(stack.label);
+  return tr("latency %1").arg(timeText(stack.total()));
 }
 
 void TotalsLabel::update() {
   QString text = totalsText(m_document.totals());
+  QString tip = tr("The whole file before and after, and the signal to noise ratio of all weights together.\n"
+                   "A weight error; what the network's output loses has to be measured on data.");
+  const QString gap = QStringLiteral("    ");
   if (const auto& errors = m_analysis.errors();
       errors && errors->evaluation && !errors->evaluation->samples.empty()) {
     const Evaluation& evaluation = *errors->evaluation;
-    const QString gap = QStringLiteral("    ");
     text += gap + metricTitle(evaluation.standard) + ' ' +
             cellText(metricOf(evaluation.standard, evaluation.samples));
     if (const double same = metricOf(OutputMetric::top1, evaluation.samples); !std::isnan(same)) {
@@ -114,7 +133,11 @@ void TotalsLabel::update() {
       text += tr(" (before the last edit)");
     }
   }
+  if (const QString latency = latencyText(tip); !latency.isEmpty()) {
+    text += gap + latency;
+  }
   m_text->setText(text);
+  m_text->setToolTip(tip);
 }
 
 } // namespace halfstep

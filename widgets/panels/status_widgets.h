@@ -3,6 +3,7 @@
 
 #include "widgets/jobs/job_runner.h"
 #include "widgets/viewmodels/document.h"
+#include "widgets/viewmodels/latency_model.h"
 #include "widgets/viewmodels/network_analysis.h"
 
 #include <QWidget>
@@ -42,9 +43,12 @@ public:
 
 private:
   void update();
+  /// Where it was measured, and its words for the tooltip.
+  QString latencyText(QString& tip);
 
   Document& m_document;
   NetworkAnalysis& m_analysis;
+  LatencyModel m_latency; ///< of the last measurement that is complete
   QLabel* m_text;
 };
 

@@ -22,6 +22,14 @@ QString shortList(const QStringList& names) {
   return more > 0 ? LatencyModel::tr("%1 and %n more", nullptr, more).arg(all) : all;
 }
 
+/// Whether `later` has what `partial` has, and more.
+bool goesOn(const Latency* partial, const Latency* later) {
+  return partial != nullptr && later != nullptr && !partial->isComplete() && !partial->layers.empty() &&
+         partial->layerCount == later->layerCount && partial->layers.size() <= later->layers.size() &&
+         std::equal(partial->layers.begin(), partial->layers.end(), later->layers.begin(),
+                    [](const LayerLatency& a, const LayerLatency& b) { return a.shape == b.shape; });
+}
+
 } // namespace
 
 QString timeText(double seconds) {
@@ -38,6 +46,20 @@ QString timeText(double seconds) {
 }
 
 void LatencyModel::setLatency(std::shared_ptr<const Latency> latency) {
+  if (goesOn(m_latency.get(), latency.get())) {
+    const int had = rowCount();
+    const auto now = static_cast<int>(latency->layers.size());
+    if (now > had) {
+      beginInsertRows({}, had, now - 1);
+    }
+    m_latency = std::move(latency);
+    changed();
+    if (now > had) {
+      endInsertRows();
+    }
+    emit dataChanged(index(0, 0), index(now - 1, columnCount() - 1)); // the bars have another scale
+    return;
+  }
   beginResetModel();
   m_latency = std::move(latency);
   changed();
@@ -98,6 +120,9 @@ LatencyStack LatencyModel::finished(LatencyStack stack) const {
                                    [](const auto& one) { return one.type == LatencyType::fp32; });
   if (own > 0.0 && !isFloat) {
     stack.label += tr(", %1 × as fast").arg(QString::fromStdString(formatReal(fp32 / own, 3)));
+  }
+  if (own > 0.0 && !m_latency->isComplete()) {
+    stack.label += tr(", %1 of %2 layers").arg(m_latency->layers.size()).arg(m_latency->layerCount);
   }
   stack.without = layersWithoutTime();
   if (own > 0.0 && !stack.without.isEmpty()) {

@@ -48,6 +48,7 @@ public:
   };
 
   using QAbstractTableModel::QAbstractTableModel;
+  /// More layers of a measurement that was set before are added as rows.
   void setLatency(std::shared_ptr<const Latency> latency);
   /// Estimates for this device instead of what was measured; nothing for measured times.
   void setDevice(std::optional<DeviceProfile> device);

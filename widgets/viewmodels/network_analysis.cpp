@@ -205,13 +205,19 @@ void NetworkAnalysis::estimateSweep(const SweepRequest& request) {
   }
   m_runner.start<SensitivityCost>(
       {Lane::batch, tr("What a sweep costs"), QStringLiteral("sweep_cost"), true},
-      [lab = m_lab, samples = m_samples, request](const JobContext& context) -> Result<SensitivityCost> {
+      [lab = m_lab, samples = m_samples, request,
+       isCalibrated = m_calibration != nullptr](const JobContext& context) -> Result<SensitivityCost> {
         HALFSTEP_TRY(const Executor* executor, lab->executor());
+        SensitivityBeside beside;
+        beside.calibration =
+            !isCalibrated && std::any_of(request.activations.begin(), request.activations.end(),
+                                         [](const auto& one) { return one.needsCalibration(); });
+        beside.fisherPasses = request.activations.empty() ? FisherOptions().passes : 0;
         SensitivityOptions options;
         options.schemes = request.schemes;
         options.activations = request.activations;
         options.samples = request.samples;
-        return sensitivityCost(*executor, *samples, options, steadySeconds, context);
+        return sensitivityCost(*executor, *samples, options, steadySeconds, context, beside);
       },
       this,
       [this](Result<SensitivityCost> cost) {
@@ -538,13 +544,29 @@ void NetworkAnalysis::startLatency() {
   if (!m_samples) {
     return;
   }
+  const QPointer<QObject> self(this);
+  const auto publish = [this, &runner = m_runner, self](std::shared_ptr<const Latency> latency) {
+    runner.post(self, [this, latency = std::move(latency), lab = std::weak_ptr<Lab>(m_lab)] {
+      if (m_latencyJob != 0 && !lab.expired()) {
+        m_latency = latency;
+        emit latencyChanged();
+      }
+    });
+  };
   m_latencyJob = m_runner.start<std::shared_ptr<const Latency>>(
       {Lane::sweep, tr("Latency"), latencyKey(), true},
-      [lab = m_lab, source = m_samples](const JobContext& context) -> Result<std::shared_ptr<const Latency>> {
+      [lab = m_lab, source = m_samples,
+       publish](const JobContext& context) -> Result<std::shared_ptr<const Latency>> {
         HALFSTEP_TRY(const Executor* executor, lab->executor());
         HALFSTEP_TRY(const auto inputs, source->inputs(0));
         LatencyOptions options;
         options.clock = steadySeconds;
+        Pace pace;
+        options.onLayer = [&](const Latency& so) {
+          if (pace.isDue()) {
+            publish(std::make_shared<const Latency>(so));
+          }
+        };
         HALFSTEP_TRY(Latency latency, measureLatency(*executor, inputs, options, context));
         return std::make_shared<const Latency>(std::move(latency));
       },

@@ -90,7 +90,12 @@ public:
   QString problem(const QString& key) const { return m_problems.value(key); }
   bool sweepRuns() const { return m_sweepJob != 0; }
   bool errorsRun() const { return m_errorsJob != 0; }
+  /// Of the first layers alone while it is being measured, or where that was stopped.
   const std::shared_ptr<const Latency>& latency() const { return m_latency; }
+  /// Null where it is not of all layers.
+  std::shared_ptr<const Latency> wholeLatency() const {
+    return m_latency && m_latency->isComplete() ? m_latency : nullptr;
+  }
   bool latencyRuns() const { return m_latencyJob != 0; }
   bool calibrationRuns() const { return m_calibrationJob != 0; }
   /// Whether the plan differs from the one that errors() was measured with.

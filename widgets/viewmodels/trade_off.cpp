@@ -97,7 +97,7 @@ TradeOff::TradeOff(Document& document, NetworkAnalysis& analysis, JobRunner& run
     emit rulesChanged();
   });
   connect(&m_analysis, &NetworkAnalysis::latencyChanged, this, [this] {
-    if (m_sweep && m_analysis.latency()) {
+    if (m_sweep && m_analysis.wholeLatency()) {
       rebuild();
     }
   });
@@ -134,7 +134,7 @@ void TradeOff::rebuild() {
     emit chosenChanged();
     return;
   }
-  const SpaceRequest request{m_sweep, m_analysis.latency(), m_analysis.samples(), m_rules, m_across};
+  const SpaceRequest request{m_sweep, m_analysis.wholeLatency(), m_analysis.samples(), m_rules, m_across};
   m_runner.start<std::shared_ptr<const TradeOffSpace>>(
       {Lane::batch, tr("Frontier of the plans"), QStringLiteral("frontier"), true},
       [request, executorOf = m_analysis.executorSource()](
