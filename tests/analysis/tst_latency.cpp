@@ -614,33 +614,18 @@ private slots:
     QTest::addColumn<QString>("from");
     QTest::addColumn<QString>("to");
     QTest::addColumn<QString>("what");
-    QTest::newRow("cut") << "}"
-                         << ""
-                         << "is not JSON";
-    QTest::newRow("no profile") << "halfstep_device"
-                                << "device"
-                                << "there is no \"halfstep_device\"";
-    QTest::newRow("version") << ": 1,"
-                             << ": 2,"
-                             << "a version other than 1";
-    QTest::newRow("missing") << "\"source\": \"s\","
-                             << ""
-                             << "there is no \"source\"";
-    QTest::newRow("type") << "fp32"
-                          << "fp31"
-                          << "there is no type \"fp31\"";
-    QTest::newRow("negative") << "1e9"
-                              << "-1e9"
-                              << "\"bandwidth\" must be a positive number";
-    QTest::newRow("text") << "2e9"
-                          << "\"fast\""
-                          << "\"peak.fp32\" must be a positive number";
-    QTest::newRow("peak") << "{\"fp32\": 2e9}"
-                          << "7"
-                          << "\"peak\" must be an object";
-    QTest::newRow("unknown") << "\"name\""
-                             << "\"x\": 1, \"name\""
-                             << "unknown key \"x\"";
+    const auto row = [](const char* name, const char* from, const char* to, const char* what) {
+      QTest::newRow(name) << from << to << what;
+    };
+    row("cut", "}", "", "is not JSON");
+    row("no profile", "halfstep_device", "device", "there is no \"halfstep_device\"");
+    row("version", ": 1,", ": 2,", "a version other than 1");
+    row("missing", "\"source\": \"s\",", "", "there is no \"source\"");
+    row("type", "fp32", "fp31", "there is no type \"fp31\"");
+    row("negative", "1e9", "-1e9", "\"bandwidth\" must be a positive number");
+    row("text", "2e9", "\"fast\"", "\"peak.fp32\" must be a positive number");
+    row("peak", "{\"fp32\": 2e9}", "7", "\"peak\" must be an object");
+    row("unknown", "\"name\"", "\"x\": 1, \"name\"", "unknown key \"x\"");
   }
   void badProfiles() {
     QFETCH(QString, from);

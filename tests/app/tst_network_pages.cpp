@@ -338,7 +338,8 @@ private slots:
     // The status bar has the plan's latency, and says where it is from.
     auto* totals = program.child<QLabel>("plan_totals_text");
     double planned = 0.0;
-    for (const double seconds : stacks->table().columns.back()) {
+    const PlotTable asPlanned = stacks->table();
+    for (const double seconds : asPlanned.columns.back()) {
       planned += seconds;
     }
     QTRY_VERIFY2(totals->text().endsWith("latency " + timeText(planned)), qPrintable(totals->text()));
