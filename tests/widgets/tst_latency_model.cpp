@@ -93,7 +93,7 @@ private slots:
     const LatencyStack int8 = model.stack(LatencyType::int8);
     QVERIFY2(int8.label.contains("5.00 × as fast, without 1 layer"), qPrintable(int8.label));
     QCOMPARE(int8.without, QStringList{"table"});
-    QVERIFY2(model.whyNotFaster().contains("count nowhere: table."), qPrintable(model.whyNotFaster()));
+    QVERIFY2(model.whyNotFaster().contains("counted nowhere: table."), qPrintable(model.whyNotFaster()));
     latency->layers[0] = measuredLayer("a", 1e-3, 5e-4);
     const QString why = model.whyNotFaster();
     QVERIFY2(!why.contains("stay as they are") && why.contains("the layers without a time"), qPrintable(why));

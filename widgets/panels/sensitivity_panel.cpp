@@ -280,7 +280,10 @@ void SensitivityPanel::showSweep() {
     m_table->sortByColumn(m_model.scheme() + 1, Qt::DescendingOrder);
   }
   m_content->setCurrentWidget(view ? static_cast<QWidget*>(m_table) : m_empty);
-  const QString problem = m_analysis.problem(NetworkAnalysis::sweepKey());
+  QString problem = m_analysis.problem(NetworkAnalysis::sweepKey());
+  if (!problem.isEmpty() && m_analysis.samples() && m_analysis.samples()->origin().synthetic) {
+    problem += tr("\nThe shapes of inputs that the model leaves open can be given beside the data (Ctrl+D).");
+  }
   m_empty->setText(
       !problem.isEmpty() ? problem
       : m_analysis.sweepRuns()

@@ -22,6 +22,10 @@ QString shortList(const QStringList& names) {
   return more > 0 ? LatencyModel::tr("%1 and %n more", nullptr, more).arg(all) : all;
 }
 
+QString layersText(int count) {
+  return count == 1 ? LatencyModel::tr("1 layer") : LatencyModel::tr("%1 layers").arg(count);
+}
+
 /// Whether `later` has what `partial` has, and more.
 bool goesOn(const Latency* partial, const Latency* later) {
   return partial != nullptr && later != nullptr && !partial->isComplete() && !partial->layers.empty() &&
@@ -126,7 +130,7 @@ LatencyStack LatencyModel::finished(LatencyStack stack) const {
   }
   stack.without = layersWithoutTime();
   if (own > 0.0 && !stack.without.isEmpty()) {
-    stack.label += tr(", without %n layer(s)", nullptr, static_cast<int>(stack.without.size()));
+    stack.label += tr(", without %1").arg(layersText(static_cast<int>(stack.without.size())));
   }
   return stack;
 }
@@ -178,9 +182,7 @@ QString LatencyModel::whyNotFaster() const {
   }
   QStringList sentences;
   if (!without.isEmpty()) {
-    sentences << tr("%n layer(s) have no time and count nowhere: %1.", nullptr,
-                    static_cast<int>(without.size()))
-                     .arg(shortList(without));
+    sentences << tr("Without a time, and counted nowhere: %1.").arg(shortList(without));
   }
   if (const std::string remark = m_device ? std::string() : remarkOnSum(*m_latency); !remark.empty()) {
     sentences << QString::fromStdString(remark) + '.';
@@ -202,8 +204,7 @@ QString LatencyModel::whyNotFaster() const {
   QStringList parts = {tr("Why is int8 not 4 × as fast? Its layers take %1 of float32's time")
                            .arg(QString::fromStdString(formatShare(int8.total() / fp32.total())))};
   if (staying > 0) {
-    parts
-        << tr("%1 of it in %n layer(s) without an int8 kernel", nullptr, staying).arg(timeText(stayingTime));
+    parts << tr("%1 of it in %2 without an int8 kernel").arg(timeText(stayingTime), layersText(staying));
   }
   if (conversions > 0.0) {
     parts << tr("conversions to and from float32 add up to %1 where the neighbours are not int8 too")
