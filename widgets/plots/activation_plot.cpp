@@ -16,12 +16,11 @@ constexpr double kMostColumns = 160;
 } // namespace
 
 ActivationPlot::ActivationPlot(QWidget* parent)
-    : Plot(QStringLiteral("activation_histogram"), tr("value"), tr("count"), parent)
+    : ClippablePlot(QStringLiteral("activation_histogram"), tr("value"), tr("count"), parent)
     , m_counts(addGraph())
     , m_fill(new StepFill(m_counts, nullptr)) // below the levels
     , m_levels(addGraph())
-    , m_others(addGraph())
-    , m_handles(*this) {
+    , m_others(addGraph()) {
   m_counts->setLineStyle(QCPGraph::lsStepLeft);
   m_counts->setAntialiased(false);
   m_counts->setSelectable(QCP::stNone);
@@ -43,7 +42,6 @@ ActivationPlot::ActivationPlot(QWidget* parent)
       rebuild();
     }
   });
-  connect(this, &QCustomPlot::afterLayout, this, [this] { m_handles.place(); });
   setStatistics(nullptr, nullptr, {});
   recolor();
 }
@@ -81,10 +79,8 @@ void ActivationPlot::setStatistics(std::shared_ptr<const void> owner, const Acti
   }
   if (other) {
     showAll();
-  } else if (!m_handles.isDragged() && !m_handles.areShown()) {
-    dataChanged();
   } else {
-    replot(QCustomPlot::rpQueuedReplot); // the axes stay under the hand that drags
+    dataMoved();
   }
 }
 
@@ -173,39 +169,6 @@ void ActivationPlot::rebuildOther() {
     counts << 0.1;
   }
   m_others->setData(keys, counts, true);
-}
-
-bool ActivationPlot::takesDoubleClick(const QPoint& position) {
-  m_handles.release();
-  if (m_handles.endAt(position) == ClippingHandles::End::none) {
-    return false;
-  }
-  emit clippingReset();
-  return true;
-}
-
-void ActivationPlot::mouseMoveEvent(QMouseEvent* event) {
-  if (m_handles.isDragged()) {
-    if (const auto range = m_handles.draggedTo(xAxis->pixelToCoord(event->pos().x()))) {
-      emit clippingDragged(range->first, range->second, false);
-    }
-    return;
-  }
-  const bool grabs =
-      event->buttons() == Qt::NoButton && m_handles.endAt(event->pos()) != ClippingHandles::End::none;
-  setCursor(grabs ? Qt::SizeHorCursor : Qt::ArrowCursor);
-  Plot::mouseMoveEvent(event);
-}
-
-void ActivationPlot::mouseReleaseEvent(QMouseEvent* event) {
-  if (m_handles.isDragged()) {
-    if (const auto range = m_handles.draggedTo(xAxis->pixelToCoord(event->pos().x()))) {
-      emit clippingDragged(range->first, range->second, true);
-    }
-    m_handles.release();
-    return;
-  }
-  Plot::mouseReleaseEvent(event);
 }
 
 std::int64_t ActivationPlot::columnCount(std::size_t first) const {

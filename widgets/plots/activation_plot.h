@@ -3,8 +3,7 @@
 #pragma once
 
 #include "core/analysis/activation_figures.h"
-#include "widgets/plots/clipping_handles.h"
-#include "widgets/plots/plot.h"
+#include "widgets/plots/clippable_plot.h"
 
 #include <memory>
 #include <optional>
@@ -14,7 +13,7 @@ namespace halfstep {
 
 class StepFill;
 
-class ActivationPlot : public Plot {
+class ActivationPlot : public ClippablePlot {
   Q_OBJECT
 
 public:
@@ -32,24 +31,12 @@ public:
                      std::optional<Quantized> quantized);
   /// Of other samples, as a line, its counts brought to the same number of values; null for none.
   void setOther(std::shared_ptr<const void> owner, const ActivationStatistics* other);
-  /// The handles' positions in pixels of this widget, for tests that drag them.
-  QPoint handlePosition(bool high) const { return m_handles.position(high); }
   PlotTable table() const override;
-
-signals:
-  /// A handle is at a new place. `finished`: the drag ended there.
-  void clippingDragged(double lo, double hi, bool finished);
-  /// A handle was double-clicked: back to the computed range.
-  void clippingReset();
 
 protected:
   void applyColors(const Theme& theme) override;
   void fitAxes() override;
   QString describe(double key, double value) const override;
-  bool takesPress(const QPoint& position) override { return m_handles.press(position); }
-  bool takesDoubleClick(const QPoint& position) override;
-  void mouseMoveEvent(QMouseEvent* event) override;
-  void mouseReleaseEvent(QMouseEvent* event) override;
 
 private:
   bool hasValues() const { return m_statistics != nullptr && !m_statistics->histogram.empty(); }
@@ -74,7 +61,6 @@ private:
   StepFill* m_fill;
   QCPGraph* m_levels;
   QCPGraph* m_others;
-  ClippingHandles m_handles;
 };
 
 } // namespace halfstep

@@ -36,8 +36,7 @@ void columns(const Histogram& histogram, int perColumn, QVector<double>& keys, Q
 } // namespace
 
 HistogramPlot::HistogramPlot(QWidget* parent)
-    : Plot(QStringLiteral("weight_histogram"), tr("weight value"), tr("count"), parent)
-    , m_handles(*this)
+    : ClippablePlot(QStringLiteral("weight_histogram"), tr("weight value"), tr("count"), parent)
     , m_linearTicker(yAxis->ticker()) {
   setMinimumHeight(150);
   const auto graph = [this](QCPGraph::LineStyle style) {
@@ -57,7 +56,6 @@ HistogramPlot::HistogramPlot(QWidget* parent)
       rebuild();
     }
   });
-  connect(this, &QCustomPlot::afterLayout, this, [this] { m_handles.place(); });
   setLogScale(true);
   setView(nullptr);
   recolor();
@@ -93,10 +91,8 @@ void HistogramPlot::setView(std::shared_ptr<const LayerView> view) {
   rebuild();
   if (otherLayer) {
     showAll();
-  } else if (!m_handles.isDragged() && !m_handles.areShown()) {
-    dataChanged();
   } else {
-    replot(QCustomPlot::rpQueuedReplot); // the axes stay under the hand that drags
+    dataMoved();
   }
 }
 
@@ -222,57 +218,6 @@ QString HistogramPlot::describe(double key, double) const {
     text += tr("\nnearest level %1").arg(number(static_cast<double>(*nearest)));
   }
   return text;
-}
-
-bool HistogramPlot::takesPress(const QPoint& position) {
-  return m_handles.press(position);
-}
-
-bool HistogramPlot::takesDoubleClick(const QPoint& position) {
-  m_handles.release();
-  if (m_handles.endAt(position) == ClippingHandles::End::none) {
-    return false;
-  }
-  emit clippingReset();
-  return true;
-}
-
-void HistogramPlot::mouseMoveEvent(QMouseEvent* event) {
-  if (m_handles.isDragged()) {
-    if (const auto range = m_handles.draggedTo(xAxis->pixelToCoord(event->pos().x()))) {
-      emit clippingDragged(range->first, range->second, false);
-    }
-    return;
-  }
-  const bool grabs =
-      event->buttons() == Qt::NoButton && m_handles.endAt(event->pos()) != ClippingHandles::End::none;
-  setCursor(grabs ? Qt::SizeHorCursor : Qt::ArrowCursor);
-  Plot::mouseMoveEvent(event);
-}
-
-void HistogramPlot::mouseReleaseEvent(QMouseEvent* event) {
-  if (m_handles.isDragged()) {
-    if (const auto range = m_handles.draggedTo(xAxis->pixelToCoord(event->pos().x()))) {
-      emit clippingDragged(range->first, range->second, true);
-    }
-    m_handles.release();
-    return;
-  }
-  Plot::mouseReleaseEvent(event);
-}
-
-void HistogramPlot::keyPressEvent(QKeyEvent* event) {
-  // Arrow keys narrow and widen the clipping range by one percent; with Shift only its low end (asymmetric
-  // mappings).
-  if (m_handles.canClip() && (event->key() == Qt::Key_Left || event->key() == Qt::Key_Right)) {
-    const bool lowEnd = event->modifiers().testFlag(Qt::ShiftModifier);
-    if (const auto range = m_handles.stepped(lowEnd ? ClippingHandles::End::low : ClippingHandles::End::high,
-                                             event->key() == Qt::Key_Right)) {
-      emit clippingDragged(range->first, range->second, true);
-    }
-    return;
-  }
-  Plot::keyPressEvent(event);
 }
 
 PlotTable HistogramPlot::table() const {
