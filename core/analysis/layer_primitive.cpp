@@ -1,7 +1,7 @@
 #include "core/analysis/layer_primitive.h"
 
 #include "core/analysis/recurrent_primitive.h"
-#include "core/exec/operators/onednn.h"
+#include "core/analysis/timed_primitive.h"
 #include "core/kernels/int4_matvec.h"
 
 #include <algorithm>
@@ -10,7 +10,6 @@
 #include <memory>
 #include <numeric>
 #include <random>
-#include <unordered_map>
 
 namespace halfstep {
 
@@ -101,18 +100,14 @@ Built build(const LayerShape& shape, const Geometry& geometry, const DataTypes& 
                                           attributes);
 }
 
-/// Memory, a primitive and the ways in and out of it.
-class OnednnLayer {
+class OnednnLayer : public TimedPrimitive {
 public:
-  OnednnLayer(const Geometry& geometry, Built made)
-      : m_made(std::move(made))
-      , m_stream(onednn::engine())
-      , m_plainInput(onednn::plain(geometry.input), onednn::engine())
-      , m_plainOutput(onednn::plain(geometry.output), onednn::engine())
-      , m_input(m_made.input, onednn::engine())
-      , m_weights(m_made.weights, onednn::engine())
-      , m_output(m_made.output, onednn::engine())
-      , m_arguments{{DNNL_ARG_SRC, m_input}, {DNNL_ARG_WEIGHTS, m_weights}, {DNNL_ARG_DST, m_output}} {}
+  OnednnLayer(const Geometry& geometry, const Built& made)
+      : TimedPrimitive(made.primitive, made.implementation, geometry.input, made.input, geometry.output,
+                       made.output)
+      , m_weights(made.weights, onednn::engine()) {
+    m_arguments = {{DNNL_ARG_SRC, m_input}, {DNNL_ARG_WEIGHTS, m_weights}, {DNNL_ARG_DST, m_output}};
+  }
 
   void setInput(std::span<const float> values, float codesPerUnit) {
     std::copy(values.begin(), values.end(), static_cast<float*>(m_plainInput.get_data_handle()));
@@ -122,32 +117,8 @@ public:
   void setOutput(float unitsPerCode) { m_outputReorder = reorder(m_output, m_plainOutput, unitsPerCode); }
   /// `values` row-major in `type`, the layer's logical order.
   void setWeights(const Dims& dims, DataType type, const void* values) {
-    memory plain(plainOf(dims, type), onednn::engine(), const_cast<void*>(values));
-    dnnl::reorder(plain, m_weights).execute(m_stream, plain, m_weights);
-    m_stream.wait();
+    move(memory(plainOf(dims, type), onednn::engine(), const_cast<void*>(values)), m_weights);
   }
-
-  void run() {
-    m_made.primitive.execute(m_stream, m_arguments);
-    m_stream.wait();
-  }
-  void convertInput() {
-    m_inputReorder.execute(m_stream, m_plainInput, m_input);
-    m_stream.wait();
-  }
-  void convertOutput() {
-    m_outputReorder.execute(m_stream, m_output, m_plainOutput);
-    m_stream.wait();
-  }
-  std::vector<float> output() {
-    convertOutput();
-    const auto* values = static_cast<const float*>(m_plainOutput.get_data_handle());
-    return {values, values + m_plainOutput.get_desc().get_size() / sizeof(float)};
-  }
-  /// float32 that is row-major already needs no conversion.
-  bool convertsInput() const { return m_input.get_desc() != m_plainInput.get_desc(); }
-  bool convertsOutput() const { return m_output.get_desc() != m_plainOutput.get_desc(); }
-  const std::string& implementation() const { return m_made.implementation; }
 
 private:
   static dnnl::reorder reorder(const memory& from, const memory& to, float scale) {
@@ -158,31 +129,8 @@ private:
     return {from, to, attributes};
   }
 
-  Built m_made;
-  dnnl::stream m_stream;
-  memory m_plainInput;
-  memory m_plainOutput;
-  memory m_input;
   memory m_weights;
-  memory m_output;
-  std::unordered_map<int, memory> m_arguments;
-  dnnl::reorder m_inputReorder;
-  dnnl::reorder m_outputReorder;
 };
-
-PreparedLayer preparedFrom(const std::shared_ptr<OnednnLayer>& layer) {
-  PreparedLayer prepared;
-  prepared.implementation = layer->implementation();
-  prepared.run = [layer] { layer->run(); };
-  if (layer->convertsInput()) {
-    prepared.convertInput = [layer] { layer->convertInput(); };
-  }
-  if (layer->convertsOutput()) {
-    prepared.convertOutput = [layer] { layer->convertOutput(); };
-  }
-  prepared.output = [layer] { return layer->output(); };
-  return prepared;
-}
 
 /// s8 codes of weights whose output channels are slowest, and the scale of each.
 struct SignedCodes {

@@ -1,11 +1,10 @@
 #include "core/analysis/recurrent_primitive.h"
 
-#include "core/exec/operators/onednn.h"
+#include "core/analysis/timed_primitive.h"
 
 #include <algorithm>
 #include <cmath>
 #include <memory>
-#include <unordered_map>
 
 namespace halfstep {
 
@@ -94,57 +93,31 @@ Cell cellOf(const LayerRecurrence& shape, DataType values, DataType weights,
   return cell;
 }
 
-class RecurrentLayer {
+class RecurrentLayer : public TimedPrimitive {
 public:
-  RecurrentLayer(Cell cell, const dnnl::primitive_attr& attributes, const LayerValues& values)
-      : m_cell(std::move(cell))
-      , m_stream(onednn::engine())
-      , m_plainInput(onednn::plain(m_cell.inputDims), onednn::engine())
-      , m_plainOutput(onednn::plain(m_cell.outputDims), onednn::engine())
-      , m_input(m_cell.input, onednn::engine())
-      , m_layerWeights(m_cell.layerWeights, onednn::engine())
-      , m_iterationWeights(m_cell.iterationWeights, onednn::engine())
-      , m_bias(m_cell.bias, onednn::engine())
-      , m_output(m_cell.output, onednn::engine())
-      , m_arguments{{DNNL_ARG_SRC_LAYER, m_input},
-                    {DNNL_ARG_WEIGHTS_LAYER, m_layerWeights},
-                    {DNNL_ARG_WEIGHTS_ITER, m_iterationWeights},
-                    {DNNL_ARG_BIAS, m_bias},
-                    {DNNL_ARG_DST_LAYER, m_output}}
-      , m_inputReorder(m_plainInput, m_input, attributes)
-      , m_outputReorder(m_output, m_plainOutput, decoding(m_cell.output)) {
+  RecurrentLayer(const Cell& cell, const dnnl::primitive_attr& attributes, const LayerValues& values)
+      : TimedPrimitive(cell.primitive, cell.implementation, cell.inputDims, cell.input, cell.outputDims,
+                       cell.output)
+      , m_layerWeights(cell.layerWeights, onednn::engine())
+      , m_iterationWeights(cell.iterationWeights, onednn::engine())
+      , m_bias(cell.bias, onednn::engine()) {
+    m_arguments = {{DNNL_ARG_SRC_LAYER, m_input},
+                   {DNNL_ARG_WEIGHTS_LAYER, m_layerWeights},
+                   {DNNL_ARG_WEIGHTS_ITER, m_iterationWeights},
+                   {DNNL_ARG_BIAS, m_bias},
+                   {DNNL_ARG_DST_LAYER, m_output}};
+    m_inputReorder = dnnl::reorder(m_plainInput, m_input, attributes);
+    m_outputReorder = dnnl::reorder(m_output, m_plainOutput, decoding(cell.output));
     std::copy(values.input.begin(), values.input.end(), static_cast<float*>(m_plainInput.get_data_handle()));
-    std::fill_n(static_cast<float*>(m_bias.get_data_handle()), m_cell.bias.get_size() / sizeof(float), 0.0f);
+    std::fill_n(static_cast<float*>(m_bias.get_data_handle()), cell.bias.get_size() / sizeof(float), 0.0f);
     const float* weights = values.weights.data();
-    const memory layer(onednn::plain(m_cell.layerDims), onednn::engine(), const_cast<float*>(weights));
+    const memory layer(onednn::plain(cell.layerDims), onednn::engine(), const_cast<float*>(weights));
     weights += layer.get_desc().get_size() / sizeof(float);
-    const memory iteration(onednn::plain(m_cell.iterationDims), onednn::engine(),
-                           const_cast<float*>(weights));
-    reorder(layer, m_layerWeights, attributes);
-    reorder(iteration, m_iterationWeights, attributes);
+    const memory iteration(onednn::plain(cell.iterationDims), onednn::engine(), const_cast<float*>(weights));
+    move(layer, m_layerWeights, attributes);
+    move(iteration, m_iterationWeights, attributes);
     convertInput();
   }
-
-  void run() {
-    m_cell.primitive.execute(m_stream, m_arguments);
-    m_stream.wait();
-  }
-  void convertInput() {
-    m_inputReorder.execute(m_stream, m_plainInput, m_input);
-    m_stream.wait();
-  }
-  void convertOutput() {
-    m_outputReorder.execute(m_stream, m_output, m_plainOutput);
-    m_stream.wait();
-  }
-  std::vector<float> output() {
-    convertOutput();
-    const auto* values = static_cast<const float*>(m_plainOutput.get_data_handle());
-    return {values, values + m_plainOutput.get_desc().get_size() / sizeof(float)};
-  }
-  bool convertsInput() const { return m_input.get_desc() != m_plainInput.get_desc(); }
-  bool convertsOutput() const { return m_output.get_desc() != m_plainOutput.get_desc(); }
-  const std::string& implementation() const { return m_cell.implementation; }
 
 private:
   /// Reorders take an RNN's scales on the way in alone.
@@ -157,23 +130,9 @@ private:
     return attributes;
   }
 
-  void reorder(memory from, memory to, const dnnl::primitive_attr& attributes) {
-    dnnl::reorder(from, to, attributes).execute(m_stream, from, to);
-    m_stream.wait();
-  }
-
-  Cell m_cell;
-  dnnl::stream m_stream;
-  memory m_plainInput;
-  memory m_plainOutput;
-  memory m_input;
   memory m_layerWeights;
   memory m_iterationWeights;
   memory m_bias;
-  memory m_output;
-  std::unordered_map<int, memory> m_arguments;
-  dnnl::reorder m_inputReorder;
-  dnnl::reorder m_outputReorder;
 };
 
 /// ±127 for every gate of every channel, of both matrices and all directions together.
@@ -201,19 +160,8 @@ PreparedLayer preparedRecurrence(const LayerShape& shape, LatencyType type, cons
     attributes.set_rnn_weights_qparams(kPerGateAndChannel,
                                        codesPerUnitOfWeights(shape.recurrence, values.weights));
   }
-  auto layer = std::make_shared<RecurrentLayer>(cellOf(shape.recurrence, valueType, weightType, attributes),
-                                                attributes, values);
-  PreparedLayer prepared;
-  prepared.implementation = layer->implementation();
-  prepared.run = [layer] { layer->run(); };
-  if (layer->convertsInput()) {
-    prepared.convertInput = [layer] { layer->convertInput(); };
-  }
-  if (layer->convertsOutput()) {
-    prepared.convertOutput = [layer] { layer->convertOutput(); };
-  }
-  prepared.output = [layer] { return layer->output(); };
-  return prepared;
+  return preparedFrom(std::make_shared<RecurrentLayer>(
+      cellOf(shape.recurrence, valueType, weightType, attributes), attributes, values));
 }
 
 std::int64_t recurrenceWeights(const LayerRecurrence& shape) {
