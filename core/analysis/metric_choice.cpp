@@ -1,5 +1,7 @@
 #include "core/analysis/metric_choice.h"
 
+#include "core/support/one_of.h"
+
 #include <algorithm>
 #include <array>
 #include <unordered_map>
@@ -10,11 +12,6 @@ namespace halfstep {
 namespace {
 
 using Names = std::unordered_set<std::string>;
-
-template <std::size_t N>
-bool isAmong(const std::array<std::string_view, N>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 std::string listOf(const std::vector<std::string>& names) {
   std::string list;
@@ -53,7 +50,7 @@ private:
     constexpr auto kMoving = std::to_array<std::string_view>(
         {"Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose"});
     for (const Node* node = makerOf(value);
-         node != nullptr && isAmong(kMoving, node->opType) && !node->inputs.empty(); node = makerOf(value)) {
+         node != nullptr && isOneOf(kMoving, node->opType) && !node->inputs.empty(); node = makerOf(value)) {
       value = node->inputs[0];
     }
     return value;
@@ -72,7 +69,7 @@ private:
         continue;
       }
       const Node& node = m_reach.model().graph.nodes[maker->second];
-      if (isAmong(kRecurrent, node.opType) || node.opType.find("Attention") != std::string::npos) {
+      if (isOneOf(kRecurrent, node.opType) || node.opType.find("Attention") != std::string::npos) {
         seen.insert(node.outputs.begin(), node.outputs.end());
       }
       for (const std::string& taken : m_reach.takenBy(maker->second)) {

@@ -1,5 +1,7 @@
 #include "core/analysis/output_roles.h"
 
+#include "core/support/one_of.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -8,11 +10,6 @@
 namespace halfstep {
 
 namespace {
-
-template <std::size_t N>
-bool isAmong(const std::array<std::string_view, N>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 using Producers = std::unordered_map<std::string, const Node*>;
 
@@ -39,7 +36,7 @@ bool isLogits(const Model& model, const ValueInfo& output, const std::string& op
       std::any_of(model.graph.inputs.begin(), model.graph.inputs.end(),
                   [](const auto& i) { return i.type == ElementType::int64 || i.type == ElementType::int32; });
   constexpr std::int64_t kLeastVocabulary = 16;
-  return isAmong(kScores, op) && ((rank == 2 && (classes >= 2 || !output.hasShape)) ||
+  return isOneOf(kScores, op) && ((rank == 2 && (classes >= 2 || !output.hasShape)) ||
                                   (rank == 3 && takesTokens && classes >= kLeastVocabulary));
 }
 
@@ -50,7 +47,7 @@ OutputRole roleOf(const Model& model, const Producers& producers, const ValueInf
     return found != producers.end() ? found->second : nullptr;
   };
   const Node* node = producerOf(output.name);
-  while (node != nullptr && !node->inputs.empty() && isAmong(kMoving, node->opType) &&
+  while (node != nullptr && !node->inputs.empty() && isOneOf(kMoving, node->opType) &&
          producerOf(node->inputs[0]) != nullptr) {
     role.reshaped = role.reshaped || (node->opType != "Identity" && node->opType != "Cast");
     node = producerOf(node->inputs[0]);

@@ -1,6 +1,7 @@
 // findTies of search_space.h.
 #include "core/analysis/search_space.h"
 #include "core/model/layer_finder.h"
+#include "core/support/one_of.h"
 
 #include <algorithm>
 #include <array>
@@ -38,7 +39,7 @@ bool isPassedThrough(const Node& node) {
                                                                       "Slice",
                                                                       "AveragePool",
                                                                       "DepthToSpace"});
-  return std::find(kOperators.begin(), kOperators.end(), node.opType) != kOperators.end();
+  return isOneOf(kOperators, node.opType);
 }
 
 bool isMeeting(const Node& node) {

@@ -3,6 +3,7 @@
 #include "core/model/constant_tracer.h"
 #include "core/model/stored_weights.h"
 #include "core/model/weight_slots.h"
+#include "core/support/one_of.h"
 
 #include <algorithm>
 #include <array>
@@ -151,7 +152,7 @@ private:
   static bool takesWeights(const Node& node) {
     static constexpr auto kTaking =
         std::to_array<std::string_view>({"Conv", "ConvTranspose", "Gemm", "MatMul"});
-    return node.domain.empty() && std::find(kTaking.begin(), kTaking.end(), node.opType) != kTaking.end();
+    return node.domain.empty() && isOneOf(kTaking, node.opType);
   }
 
   /// Whether a node makes `value` of nothing but constants.

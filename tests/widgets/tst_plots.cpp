@@ -45,6 +45,17 @@ bool isShown(HistogramPlot& histogram, const Scene& scene) {
   return QTest::qWaitForWindowExposed(&histogram);
 }
 
+namespace {
+
+/// Draws a rectangle with the mouse.
+void zoom(Plot& plot, const QPoint& from, const QPoint& to) {
+  QTest::mousePress(&plot, Qt::LeftButton, {}, from);
+  QTest::mouseMove(&plot, plot.axisRect()->center());
+  QTest::mouseRelease(&plot, Qt::LeftButton, {}, to);
+}
+
+} // namespace
+
 class PlotsTest : public test::TestCase {
   Q_OBJECT
 private slots:
@@ -199,9 +210,7 @@ private slots:
     QVERIFY(isShown(histogram, scene));
     const QCPRange whole = histogram.xAxis->range();
     const QPoint center = histogram.axisRect()->center();
-    QTest::mousePress(&histogram, Qt::LeftButton, {}, center - QPoint(60, 40));
-    QTest::mouseMove(&histogram, center);
-    QTest::mouseRelease(&histogram, Qt::LeftButton, {}, center + QPoint(40, 40));
+    zoom(histogram, center - QPoint(60, 40), center + QPoint(40, 40));
     QVERIFY(histogram.xAxis->range().size() < 0.5 * whole.size());
     QTest::keyClick(&histogram, Qt::Key_Escape);
     QCOMPARE(histogram.xAxis->range().size(), whole.size());
@@ -214,9 +223,7 @@ private slots:
     const QCPRange whole = histogram.xAxis->range();
     const QCPRange counts = histogram.yAxis->range();
     const QPoint center = histogram.axisRect()->center();
-    QTest::mousePress(&histogram, Qt::LeftButton, {}, center - QPoint(60, 2));
-    QTest::mouseMove(&histogram, center);
-    QTest::mouseRelease(&histogram, Qt::LeftButton, {}, center + QPoint(40, 1));
+    zoom(histogram, center - QPoint(60, 2), center + QPoint(40, 1));
     QVERIFY(histogram.xAxis->range().size() < 0.5 * whole.size());
     QCOMPARE(histogram.yAxis->range().lower, counts.lower);
     QCOMPARE(histogram.yAxis->range().upper, counts.upper);

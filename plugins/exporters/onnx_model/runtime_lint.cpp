@@ -1,6 +1,7 @@
 #include "plugins/exporters/onnx_model/runtime_lint.h"
 
 #include "core/quant/scheme_grammar.h"
+#include "core/support/one_of.h"
 #include "plugins/shared/onnxruntime/integer_kernels.h"
 
 #include <algorithm>
@@ -118,7 +119,7 @@ bool impliesRelu(const onnx::NodeProto& quantize, const Wiring& wiring) {
 bool isPassedByQuantize(const onnx::NodeProto& node) {
   static constexpr auto kPassed =
       std::to_array<std::string_view>({"MaxPool", "Reshape", "Squeeze", "Transpose", "Unsqueeze"});
-  return std::find(kPassed.begin(), kPassed.end(), node.op_type()) != kPassed.end();
+  return isOneOf(kPassed, node.op_type());
 }
 
 /// The nodes that take `value`, seen through the one operator that a QuantizeLinear is moved past, if it is
@@ -301,7 +302,7 @@ bool movesCodes(const std::string& op) {
   static constexpr auto kMoving =
       std::to_array<std::string_view>({"Concat", "Expand", "Flatten", "Gather", "MaxPool", "Reshape", "Slice",
                                        "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"});
-  return std::find(kMoving.begin(), kMoving.end(), op) != kMoving.end();
+  return isOneOf(kMoving, op);
 }
 
 std::string zeroPoint(const onnx::NodeProto& node) {
