@@ -219,7 +219,8 @@ void DistributionPanel::showHeader() {
     const bool sampled = view->shape->sampled < view->matrix->count();
     const auto& segmentation = view->quantization->parameters.segmentation;
     m_histogramTitle->setText(
-        segmentation.count() == 1 ? tr("Weights and quantization levels; drag a handle to clip")
+        !m_histogram->canClip()     ? tr("Weights (grey), dequantized (blue)")
+        : segmentation.count() == 1 ? tr("Weights and quantization levels; drag a handle to clip")
         : m_histogram->showsLevels()
             ? (segmentation.segmentsPerChannel > 1
                    ? tr("Weights (grey), dequantized (blue), levels of channel %1, first group (dots)")

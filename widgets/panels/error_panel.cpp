@@ -85,9 +85,9 @@ void ErrorPanel::layOut() {
   m_table->sortByColumn(LayerErrorsModel::layerColumn, Qt::AscendingOrder);
   m_table->setTextElideMode(Qt::ElideMiddle);
   m_table->horizontalHeader()->setSectionResizeMode(LayerErrorsModel::layerColumn, QHeaderView::Stretch);
-  m_table->setColumnWidth(LayerErrorsModel::schemeColumn, 150);
+  m_table->setColumnWidth(LayerErrorsModel::schemeColumn, 210);
   for (int column = LayerErrorsModel::isolatedColumn; column < LayerErrorsModel::columnCountValue; ++column) {
-    m_table->setColumnWidth(column, 140);
+    m_table->setColumnWidth(column, 130);
   }
   addTableActions(*m_table, QStringLiteral("layer_errors"),
                   [this](const QString& what) { emit failed(what); });
@@ -166,7 +166,9 @@ void ErrorPanel::showSummary() {
   QStringList figures;
   for (const auto& [metric, estimate] : view->output) {
     // A line breaks between figures only.
-    figures << withInterval(metric, estimate).replace(' ', QChar(QChar::Nbsp));
+    figures << withInterval(metric, estimate)
+                   .replace(' ', QChar(QChar::Nbsp))
+                   .replace(QChar(0x202f), QChar(QChar::Nbsp)); // rich text breaks at the narrow one
   }
   m_summary->setText(figures.join(QStringLiteral(" · ")));
   QStringList words = {tr("Measured on %1 of %2")

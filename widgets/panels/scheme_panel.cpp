@@ -248,6 +248,13 @@ void SchemePanel::showFigures() {
 
 void SchemePanel::showWhy() {
   const auto view = m_explorer.view();
+  if (view && view->stored && view->layer == m_selection.currentLayer() &&
+      view->scheme.format == NumberFormat::fp32) {
+    m_figures->setNote(
+        tr("fp32 leaves this layer as it is: the file holds it quantized already, and size and bits are "
+           "the file's own."));
+    return;
+  }
   if (!view || view->layer != m_selection.currentLayer() ||
       formatFacts(view->scheme.format).family != FormatFamily::integer) {
     m_figures->setNote({});

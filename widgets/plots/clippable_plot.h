@@ -16,6 +16,9 @@ public:
   /// The handles' positions in pixels of this widget, for tests that drag them.
   QPoint handlePosition(bool high) const { return m_handles.position(high); }
 
+  /// Whether there are handles to drag.
+  bool canClip() const { return m_handles.canClip(); }
+
 signals:
   /// A handle is at a new place. `finished`: the drag ended there.
   void clippingDragged(double lo, double hi, bool finished);

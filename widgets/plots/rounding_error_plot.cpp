@@ -42,8 +42,7 @@ void RoundingErrorPlot::setView(std::shared_ptr<const LayerView> view) {
       shares << 0.0;
     }
   }
-  setEmptyText(!m_view ? tr("Nothing to show")
-                       : (keys.isEmpty() ? tr("This format has no steps") : QString()));
+  setEmptyText(!m_view ? tr("Nothing to show") : (keys.isEmpty() ? tr("No steps") : QString()));
   m_errors->setData(keys, shares, true);
   dataChanged();
 }
