@@ -98,8 +98,8 @@ Result<OutputProjections> divergenceProjections(std::span<const OutputRole> role
 
 Result<OutputProjections> valueProjections(std::span<const OutputRole> roles,
                                            const std::map<std::string, Value>& outputs,
-                                           const std::map<std::string, double>& signals, std::size_t passes,
-                                           std::uint64_t seed, std::size_t sample) {
+                                           const std::map<std::string, double>& signalSums,
+                                           std::size_t passes, std::uint64_t seed, std::size_t sample) {
   HALFSTEP_TRY(const std::vector<FloatOutput> all, floatOutputs(roles, outputs));
   std::size_t count = 0;
   for (const FloatOutput& output : all) {
@@ -113,8 +113,8 @@ Result<OutputProjections> valueProjections(std::span<const OutputRole> roles,
     OutputProjection one;
     std::size_t at = 0;
     for (const FloatOutput& output : all) {
-      const auto signal = signals.find(output.name);
-      const double scale = signal != signals.end() && signal->second > 0.0
+      const auto signal = signalSums.find(output.name);
+      const double scale = signal != signalSums.end() && signal->second > 0.0
                                ? 1.0 / std::sqrt(static_cast<double>(all.size()) * signal->second)
                                : 0.0;
       std::vector<double> vector(output.values.size());

@@ -29,11 +29,11 @@ Result<OutputProjections> divergenceProjections(std::span<const OutputRole> role
                                                 const std::map<std::string, Value>& outputs,
                                                 std::size_t passes, std::uint64_t seed, std::size_t sample);
 
-/// For the relative error: of all floating-point outputs. `signals`: Σ z² of each over all samples, by name;
-/// an output without signal counts for nothing.
+/// For the relative error: of all floating-point outputs. `signalSums`: Σ z² of each over all samples, by
+/// name; an output without signal counts for nothing.
 Result<OutputProjections> valueProjections(std::span<const OutputRole> roles,
                                            const std::map<std::string, Value>& outputs,
-                                           const std::map<std::string, double>& signals, std::size_t passes,
-                                           std::uint64_t seed, std::size_t sample);
+                                           const std::map<std::string, double>& signalSums,
+                                           std::size_t passes, std::uint64_t seed, std::size_t sample);
 
 } // namespace halfstep

@@ -105,7 +105,7 @@ Slot slotFor(PreparedGraph& prepared, const std::string& name) {
   if (name.empty()) {
     return kNoSlot;
   }
-  const auto [found, added] = prepared.slots.emplace(name, prepared.names.size());
+  const auto [found, added] = prepared.slotsByName.emplace(name, prepared.names.size());
   if (added) {
     prepared.names.push_back(name);
   }
@@ -183,7 +183,7 @@ private:
     made.initializers.resize(made.names.size());
     for (const auto& [name, tensor] : graph.initializers) {
       if (!name.empty()) {
-        made.initializers[made.slots.at(name)] = tensor;
+        made.initializers[made.slotsByName.at(name)] = tensor;
       }
     }
     made.takers.resize(made.names.size(), 0);
@@ -208,8 +208,8 @@ private:
 } // namespace
 
 Slot PreparedGraph::slotOf(const std::string& name) const {
-  const auto found = slots.find(name);
-  return found != slots.end() ? found->second : kNoSlot;
+  const auto found = slotsByName.find(name);
+  return found != slotsByName.end() ? found->second : kNoSlot;
 }
 
 Error nodeError(const Node& node, Error error) {

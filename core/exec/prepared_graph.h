@@ -38,8 +38,8 @@ struct PreparedGraph {
   const std::map<std::string, std::int64_t>* opsets = nullptr; ///< that the operators were found for
   std::vector<PreparedNode> nodes;                             ///< in the order to run them
   std::vector<std::string> names;
-  std::unordered_map<std::string, Slot> slots; ///< by name
-  std::vector<Value> initializers;             ///< by slot; absent where it is none
+  std::unordered_map<std::string, Slot> slotsByName;
+  std::vector<Value> initializers; ///< by slot; absent where it is none
   std::vector<Slot> inputs;
   std::vector<Slot> outputs;
   std::vector<std::size_t> takers; ///< by slot: nodes that take it, and the graph's outputs

@@ -223,10 +223,10 @@ Result<std::size_t> Run::nodes(const PreparedNode& first, std::span<const std::s
   return done;
 }
 
-Result<std::vector<Value>> Run::outputsOf(const std::vector<Slot>& slots, const Frame& frame) const {
+Result<std::vector<Value>> Run::outputsOf(const std::vector<Slot>& places, const Frame& frame) const {
   std::vector<Value> results;
-  for (std::size_t i = 0; i < slots.size(); ++i) {
-    const Value* value = slots[i] != kNoSlot ? frame.find(slots[i]) : nullptr;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const Value* value = places[i] != kNoSlot ? frame.find(places[i]) : nullptr;
     if (value == nullptr) {
       return Error{ErrorKind::damagedFile, "nothing makes the output " + frame.graph->graph->outputs[i].name};
     }

@@ -80,7 +80,7 @@ private:
   /// A node and what it takes of `tail`; how many that are.
   Result<std::size_t> nodes(const PreparedNode& first, std::span<const std::size_t> tail, Frame& frame,
                             bool isMain);
-  Result<std::vector<Value>> outputsOf(const std::vector<Slot>& slots, const Frame& frame) const;
+  Result<std::vector<Value>> outputsOf(const std::vector<Slot>& places, const Frame& frame) const;
 
   Result<std::shared_ptr<const Schedule>> scheduleFor(const Frame& frame, bool isMain);
   Result<std::shared_ptr<const Schedule>> usualSchedule(const PreparedGraph& graph);

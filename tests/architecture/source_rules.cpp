@@ -249,7 +249,11 @@ std::vector<Finding> codeFindings(const std::string& path, std::string_view text
       findings.push_back({path, 0, "a header without #pragma once"});
     }
     static const std::regex usingNamespace("^using namespace\\b");
+    static const std::regex wordsOfQt("\\b(signals|slots|emit|foreach|forever)\\b");
     for (std::size_t i = 0; i < lines.size(); ++i) {
+      if (path.starts_with("core/") && std::regex_search(lines[i], wordsOfQt)) {
+        findings.push_back({path, static_cast<int>(i) + 1, "a word that is a macro where Qt came first"});
+      }
       if (std::regex_search(lines[i], usingNamespace)) {
         findings.push_back({path, static_cast<int>(i) + 1, "a header that opens a namespace for everybody"});
       }

@@ -140,6 +140,8 @@ private slots:
     row("constants", "core/io/a.cpp",
         "  static const std::map<int, int> table = {};\n  static constexpr int k = 1;\n", "");
     row("static functions", "core/io/a.h", "#pragma once\n  static Tensor zeros(int size);\n", "");
+    row("words of Qt", "core/io/a.h", "#pragma once\nvoid f(int signals);\n", "where Qt came first");
+    row("slots of a panel", "widgets/panels/a.h", "#pragma once\nclass A {\nprivate slots:\n};\n", "");
     row("events", "widgets/panels/a.cpp", "QCoreApplication::processEvents();\n", "waits for nothing");
     row("nested loop", "app/a.cpp", "QEventLoop loop;\n", "waits for nothing");
     row("printing", "core/io/a.cpp", "std::cerr << 1;\n", "prints nothing");
