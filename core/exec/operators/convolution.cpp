@@ -1,6 +1,7 @@
 // Conv and ConvTranspose: float32 by oneDNN, the rest by their definition.
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
+#include "core/exec/operators/convolution_forms.h"
 #include "core/exec/operators/plain_convolution.h"
 #include "core/exec/operators/primitive_tail.h"
 #include "core/exec/operators/results.h"
@@ -8,7 +9,6 @@
 #include "core/exec/operators/worth_sharing.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace halfstep {
@@ -103,44 +103,6 @@ struct Recipe {
   dnnl::memory::desc weights; ///< of the weights as the model has them
   std::int64_t side = 1;      ///< positions side by side that count as channels: sideBySide()
   Dims offsets;               ///< where the input begins within zeros around it; empty without
-};
-
-/// How a convolution is put to oneDNN; or how it may be, where there is code for it.
-struct Form {
-  std::int64_t side = 1;  ///< sideBySide()
-  bool surrounds = false; ///< zeros around the input are made first, and the primitive has no padding
-};
-
-/// An input within zeros, for a primitive without padding.
-class Surround {
-public:
-  Surround() = default;
-  Surround(const dnnl::memory::desc& whole, const dnnl::memory::desc& inside)
-      : m_whole(whole)
-      , m_inside(inside) {}
-
-  bool isWanted() const { return !m_whole.is_zero(); }
-  /// A copy of `source` with zeros around it, which `owner` keeps. Keeps the primitive for the next time.
-  dnnl::memory operator()(const dnnl::memory& source, std::shared_ptr<std::byte>& owner) {
-    onednn::OwnedMemory made = onednn::newMemory(m_whole);
-    std::memset(made.owner.get(), 0, m_whole.get_size());
-    if (const dnnl::memory::desc layout = source.get_desc(); m_from != layout) {
-      m_fill = onednn::Execution(
-          dnnl::reorder(dnnl::reorder::primitive_desc(onednn::engine(), layout, onednn::engine(), m_inside)));
-      m_from = layout;
-    }
-    m_fill.set(DNNL_ARG_FROM, source);
-    m_fill.set(DNNL_ARG_TO, dnnl::memory(m_inside, onednn::engine(), made.owner.get()));
-    m_fill();
-    owner = std::move(made.owner);
-    return made.memory;
-  }
-
-private:
-  dnnl::memory::desc m_whole;
-  dnnl::memory::desc m_inside;
-  dnnl::memory::desc m_from;
-  onednn::Execution m_fill;
 };
 
 /// A primitive for one node and one input shape, with its weights as it wants them.
@@ -280,44 +242,6 @@ void describe(Prepared<Primitive>& made, const Offer<Primitive>& offer) {
     made.execution.set(DNNL_ARG_DST, dnnl::memory(made.outputLayout, onednn::engine(), nullptr));
     made.outputLayout = {made.outputShape, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc};
   }
-}
-
-/// How many neighbouring positions of a row are worth computing as channels of their own. oneDNN computes 16
-/// channels at once, so with three most of the work would be for nothing. Weights [side·M, C, kh, kw + side −
-/// 1], those of one position shifted against those of the last, and a stride of `side` give [N, side·M, H,
-/// W/side]; with the channels last these are the same numbers in the same order.
-std::int64_t sideBySide(const Operands& all, const Windows& windows, const Shape& shape) {
-  constexpr std::int64_t kAtOnce = 16;
-  const std::int64_t outputs = all.weights.shape()[0];
-  if (all.groups != 1 || shape.size() != 4 || windows.strides[1] != 1 || windows.dilations[1] != 1) {
-    return 1;
-  }
-  const std::int64_t kernel = windows.kernel[1];
-  std::int64_t best = 1;
-  double cost = static_cast<double>(kernel); // of a position, in multiplications of all channels
-  for (std::int64_t side = 2; side * outputs <= kAtOnce; ++side) {
-    const double own = static_cast<double>(kernel + side - 1) / static_cast<double>(side);
-    if (shape[3] % side == 0 && own < 0.6 * cost && shape[3] >= kAtOnce * side) {
-      best = side;
-      cost = own / 0.6;
-    }
-  }
-  return best;
-}
-
-/// [M, C, kh, kw] as sideBySide() says.
-std::vector<float> spreadWeights(std::span<const float> weights, const Shape& shape, std::int64_t side) {
-  const auto kernel = static_cast<std::size_t>(shape[3]);
-  const std::size_t wide = kernel + static_cast<std::size_t>(side) - 1;
-  const std::size_t rows = weights.size() / kernel;
-  std::vector<float> spread(static_cast<std::size_t>(side) * rows * wide, 0.0f);
-  for (std::size_t shift = 0; shift < static_cast<std::size_t>(side); ++shift) {
-    for (std::size_t row = 0; row < rows; ++row) {
-      std::copy_n(weights.begin() + static_cast<std::ptrdiff_t>(row * kernel), kernel,
-                  spread.begin() + static_cast<std::ptrdiff_t>((shift * rows + row) * wide + shift));
-    }
-  }
-  return spread;
 }
 
 /// The weights and the bias, with what the tail does to them. `transpose`: weights [C, M/groups, …].
@@ -471,7 +395,7 @@ OpResult convolution(const OpCall& call) {
   const auto [leastBefore, mostBefore] = std::minmax_element(windows.before.begin(), windows.before.end());
   const auto [leastAfter, mostAfter] = std::minmax_element(windows.after.begin(), windows.after.end());
   const bool isPadded = std::min(*leastBefore, *leastAfter) >= 0 && std::max(*mostBefore, *mostAfter) > 0;
-  const Form possible{sideBySide(all, windows, shape), isPadded};
+  const Form possible{sideBySide(all.weights.shape(), all.groups, windows, shape), isPadded};
   return execute<dnnl::convolution_forward>(
       call, all, shape, false, possible, [&](bool withBias, const Form& form) {
         using Convolution = dnnl::convolution_forward;
