@@ -7,6 +7,7 @@
 #include "core/quant/scheme_grammar.h"
 #include "plugins/host/plugin_host.h"
 #include "tests/analysis/small_network.h"
+#include "tests/support/paths.h"
 #include "tests/support/test_case.h"
 
 #include <cmath>

@@ -4,6 +4,7 @@
 
 #include "app/commands.h"
 #include "app/main_window.h"
+#include "tests/support/paths.h"
 
 #include <QPushButton>
 #include <QSignalSpy>

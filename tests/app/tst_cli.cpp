@@ -3,6 +3,7 @@
 #include "core/quant/scheme_grammar.h"
 #include "tests/app/command_line.h"
 #include "tests/support/onnx_models.h"
+#include "tests/support/paths.h"
 
 #include <QDir>
 #include <QElapsedTimer>

@@ -2,6 +2,7 @@
 // write over what it reads.
 #include "tests/app/command_line.h"
 #include "tests/support/onnx_models.h"
+#include "tests/support/paths.h"
 
 #include <QDir>
 #include <QElapsedTimer>

@@ -2,6 +2,7 @@
 // ranges they take.
 #include "tests/app/command_line.h"
 #include "tests/support/data_files.h"
+#include "tests/support/paths.h"
 
 #include <QJsonArray>
 #include <QJsonDocument>

@@ -1,5 +1,6 @@
 // What the built libraries and programs ask the dynamic linker for: the walls between the floors, as they
 // stand in the files that are shipped.
+#include "tests/support/paths.h"
 #include "tests/support/test_case.h"
 
 #include <QDir>

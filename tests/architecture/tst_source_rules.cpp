@@ -1,6 +1,7 @@
 // Every source file of the project keeps the rules of source_rules.h; and every rule catches what it is for.
 #include "tests/architecture/source_rules.h"
 #include "tests/architecture/source_text.h"
+#include "tests/support/paths.h"
 #include "tests/support/test_case.h"
 
 #include <QDir>

@@ -11,6 +11,7 @@
 #include "tests/exec/allocation_limit.h"
 #include "tests/exec/graph_mutations.h"
 #include "tests/exec/operator_examples.h"
+#include "tests/support/paths.h"
 #include "tests/support/test_case.h"
 
 #include <QDirIterator>

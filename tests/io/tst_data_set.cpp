@@ -5,6 +5,7 @@
 #include "core/io/tokenizer.h"
 #include "plugins/host/plugin_host.h"
 #include "tests/support/data_files.h"
+#include "tests/support/paths.h"
 #include "tests/support/test_case.h"
 
 #include <QImage>

@@ -1,5 +1,6 @@
 // What `cmake --install` and cpack put on another machine: it starts from where it was put, finds its
 // plug-ins and samples there, and the desktop's own validators accept what describes it.
+#include "tests/support/paths.h"
 #include "tests/support/test_case.h"
 
 #include <QCoreApplication>

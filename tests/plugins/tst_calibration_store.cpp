@@ -2,6 +2,7 @@
 #include "core/analysis/calibration.h"
 #include "plugins/host/plugin_host.h"
 #include "tests/analysis/small_network.h"
+#include "tests/support/paths.h"
 #include "tests/support/test_case.h"
 
 #include <QTemporaryDir>

@@ -2,6 +2,7 @@
 #include "core/quant/weight_matrix.h"
 #include "plugins/host/plugin_host.h"
 #include "tests/support/onnx_models.h"
+#include "tests/support/paths.h"
 #include "tests/support/test_case.h"
 
 #include <QElapsedTimer>

@@ -1,6 +1,7 @@
 // Every ONNX file at hand opens: the real models with the parameter count of their index, and the models of
 // Debian's libonnx-testdata.
 #include "plugins/host/plugin_host.h"
+#include "tests/support/paths.h"
 #include "tests/support/test_case.h"
 
 #include <QDirIterator>

@@ -1,5 +1,6 @@
 // Every built plug-in loads; every file that is not one of ours is diagnosed without running its code.
 #include "plugins/host/plugin_host.h"
+#include "tests/support/paths.h"
 #include "tests/support/test_case.h"
 
 #include <QDir>

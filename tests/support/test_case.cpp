@@ -1,4 +1,5 @@
 #include "tests/support/test_case.h"
+#include "tests/support/paths.h"
 
 namespace halfstep::test {
 
