@@ -41,6 +41,11 @@ if(HALFSTEP_SANITIZE)
                                                      -fno-sanitize-recover=all)
   target_link_options(halfstep_settings INTERFACE -fsanitize=${HALFSTEP_SANITIZE})
 endif()
+if(HALFSTEP_SANITIZE MATCHES "address")
+  # Without what the address sanitizer finds too, and with its checks as calls, another third less to compile.
+  target_compile_options(halfstep_settings INTERFACE -fno-sanitize=null,object-size
+                                                     --param=asan-instrumentation-with-call-threshold=0)
+endif()
 
 # halfstep_precompile(TARGET HEADERS… | REUSE target): reads these headers, none of the project's own, and the standard
 # library's once for the whole target, where HALFSTEP_PRECOMPILE is on; or has those of another target of the same
