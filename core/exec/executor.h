@@ -4,6 +4,7 @@
 // any thread.
 #pragma once
 
+#include "core/exec/compute_type.h"
 #include "core/exec/value.h"
 #include "core/model/model.h"
 
@@ -49,13 +50,23 @@ struct RunOptions {
 class Executor {
 public:
   /// Orders the graph, its subgraphs and the functions' bodies. Errors: a cycle; a value that nothing makes.
-  static Result<Executor> create(std::shared_ptr<const Model> model);
+  /// `computeType`: in which products of constant weights (Conv, ConvTranspose, Gemm, MatMul and what is made
+  /// of them) are computed where oneDNN has code for it on this CPU; all else is float32 or what the model
+  /// says. int8 takes the range of a node's inputs from the first ones that it is given. For measuring time:
+  /// what quantization does to the values is simulated by edits, exactly and for every scheme.
+  static Result<Executor> create(std::shared_ptr<const Model> model,
+                                 ComputeType computeType = ComputeType::fp32);
 
   /// `inputs` by name; those of the graph that have no value must be optional. Returns the graph's outputs
   /// (and what `options.keep` names, where it was computed). Errors: an input that is missing; an operator
   /// that is not supported or refuses what it is given (with the node's name); cancelled.
   Result<std::map<std::string, Value>> run(const std::map<std::string, Value>& inputs, const JobContext& job,
                                            const RunOptions& options = {}) const;
+
+  /// Another one of the same model.
+  Result<Executor> inComputeType(ComputeType computeType) const { return create(m_model, computeType); }
+  /// How many nodes computed their products in another type than float32 when they last ran.
+  std::size_t lowPrecisionNodes() const;
 
   const Model& model() const { return *m_model; }
   /// The model's graph, its nodes in the order that they run in. For others in core/exec.

@@ -2,9 +2,11 @@
 // operators/; each has a function that returns its entries (operator_families.h).
 #pragma once
 
+#include "core/exec/compute_type.h"
 #include "core/exec/value.h"
 #include "core/model/graph.h"
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -18,6 +20,7 @@ namespace halfstep {
 struct NodeMemory {
   std::mutex mutex;
   std::shared_ptr<void> content;
+  std::atomic<ComputeType> computeType = ComputeType::fp32; ///< that the last call took for its products
 };
 
 /// Nodes behind one that it may do at once (tail.h).
@@ -48,6 +51,10 @@ public:
   /// Null where the node is not the same every time (in a function).
   NodeMemory* memory() const { return m_memory; }
   void setMemory(NodeMemory* memory) { m_memory = memory; }
+  /// In which type products of constant weights are to be computed, where this CPU has code for it. The same
+  /// for all that a node remembers.
+  ComputeType computeType() const { return m_computeType; }
+  void setComputeType(ComputeType type) { m_computeType = type; }
   /// The result is to go through a Relu, which nobody else will do.
   bool endsInRelu() const { return m_endsInRelu; }
   void setEndsInRelu(bool ends) { m_endsInRelu = ends; }
@@ -118,6 +125,7 @@ private:
   const Surroundings* m_surroundings = nullptr;
   std::uint64_t m_constants = 0;
   bool m_endsInRelu = false;
+  ComputeType m_computeType = ComputeType::fp32;
 };
 
 /// As many values as the node has outputs, or fewer where the last ones are not wanted.

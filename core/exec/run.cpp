@@ -323,6 +323,7 @@ Result<std::vector<Value>> Run::operation(const PreparedNode& prepared, const No
     OpCall call(node, opset, inputs, m_job, subgraphs);
     call.setMemory(&node == prepared.node ? prepared.memory.get() : nullptr);
     call.setConstants(constantInputs(prepared, frame));
+    call.setComputeType(m_state.computeType());
     const Surroundings surroundings{*frame.graph->graph, *frame.opsets, m_model.functions};
     call.setSurroundings(&surroundings);
     // The tail may be what is left of an earlier operator's, and begin with something else.

@@ -14,16 +14,19 @@ namespace halfstep {
 /// What an executor keeps between runs, beside what its nodes keep. Any thread.
 class ExecutorState {
 public:
-  ExecutorState()
-      : m_pool(std::make_shared<BufferPool>()) {}
+  explicit ExecutorState(ComputeType computeType)
+      : m_computeType(computeType)
+      , m_pool(std::make_shared<BufferPool>()) {}
   ~ExecutorState() { m_pool->close(); }
 
+  ComputeType computeType() const { return m_computeType; }
   BufferPool& pool() { return *m_pool; }
   /// The schedule of a run that nobody interferes with; null before there is one.
   std::shared_ptr<const Schedule> usual(const PreparedGraph& graph) const;
   void setUsual(const PreparedGraph& graph, std::shared_ptr<const Schedule> schedule);
 
 private:
+  const ComputeType m_computeType;
   std::shared_ptr<BufferPool> m_pool;
   mutable std::mutex m_mutex;
   std::map<const PreparedGraph*, std::shared_ptr<const Schedule>> m_usual;

@@ -2,6 +2,7 @@
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
 #include "core/exec/operators/convolution_forms.h"
+#include "core/exec/operators/low_precision.h"
 #include "core/exec/operators/plain_convolution.h"
 #include "core/exec/operators/primitive_tail.h"
 #include "core/exec/operators/results.h"
@@ -105,6 +106,32 @@ struct Recipe {
   Dims offsets;               ///< where the input begins within zeros around it; empty without
 };
 
+/// Which output channel a weight belongs to. `transpose`: weights [C, M/groups, …] instead of [M, …].
+class Channels {
+public:
+  Channels(const Operands& all, bool transpose) {
+    const Shape& shape = all.weights.shape();
+    const auto rows = static_cast<std::size_t>(shape[0]);
+    m_columns = transpose ? static_cast<std::size_t>(shape[1]) : 1;
+    m_rowsOfGroup = transpose ? rows / static_cast<std::size_t>(all.groups) : 1;
+    m_count = transpose ? m_columns * static_cast<std::size_t>(all.groups) : rows;
+    m_window = std::max<std::size_t>(1, all.weights.count() / (rows * m_columns));
+  }
+
+  std::size_t count() const { return m_count; }
+  /// Of weight `index` in row-major order.
+  std::size_t of(std::size_t index) const {
+    const std::size_t row = index / m_window / m_columns;
+    return row / m_rowsOfGroup * m_columns + index / m_window % m_columns;
+  }
+
+private:
+  std::size_t m_columns = 1;
+  std::size_t m_rowsOfGroup = 1;
+  std::size_t m_count = 1;
+  std::size_t m_window = 1; ///< weights between two channels
+};
+
 /// A primitive for one node and one input shape, with its weights as it wants them.
 template <class Primitive>
 struct Prepared {
@@ -121,6 +148,7 @@ struct Prepared {
   Tensor weightsTensor; ///< kept, so that its address tells whether the weights are still the same
   std::optional<Tensor> biasTensor;
   PrimitiveTail tail;
+  LowPrecision precision;
   Shape outputShape;
   bool isSmall = false;
   typename Primitive::primitive_desc description;
@@ -134,6 +162,12 @@ struct Prepared {
   onednn::Reordering reorderResidual;
 
   bool hasBias() const { return biasTensor.has_value() || tail.changesWeights(); }
+  /// `sum`: the layout of a residual sum, or null.
+  dnnl::primitive_attr attributes(const dnnl::memory::desc* sum) const {
+    dnnl::primitive_attr all = tail.attributes(sum);
+    precision.scaleResult(all, 1);
+    return all;
+  }
 
   /// Whether it is what would be made for this call, whose attributes are those of the node.
   bool fits(const OpCall& call) const {
@@ -149,12 +183,6 @@ struct Prepared {
   }
 };
 
-/// Whether oneDNN has no code of this CPU's own for it: a hundred times slower.
-template <class Description>
-bool isSlow(const Description& description) {
-  return std::string_view(description.impl_info_str()).find("ref") != std::string_view::npos;
-}
-
 enum class Code { none, reference, matrixProduct, direct };
 
 /// What oneDNN has for a recipe with what follows, but for the residual sum.
@@ -166,11 +194,11 @@ struct Offer {
 };
 
 template <class Primitive>
-Offer<Primitive> offerFor(Recipe<Primitive> recipe, const PrimitiveTail& tail) {
+Offer<Primitive> offerFor(Recipe<Primitive> recipe, const dnnl::primitive_attr& attributes) {
   using Description = typename Primitive::primitive_desc;
-  Description description(recipe.description, tail.attributes(nullptr), onednn::engine(), true);
+  Description description(recipe.description, attributes, onednn::engine(), true);
   Code code = Code::none;
-  if (description && isSlow(description)) {
+  if (description && onednn::isReferenceCode(description)) {
     code = Code::reference;
   } else if (description) {
     code = std::string_view(description.impl_info_str()).find("gemm") != std::string_view::npos
@@ -189,14 +217,15 @@ Offer<Primitive> bestOffer(const Prepared<Primitive>& made, const Form& possible
   PrimitiveTail alone = made.tail; // no form but the plain one takes a residual sum
   alone.dropResidual();
   if (possible.side > 1) {
-    auto offer = offerFor<Primitive>(makeRecipe(made.hasBias(), Form{possible.side, false}), alone);
+    auto offer = offerFor<Primitive>(makeRecipe(made.hasBias(), Form{possible.side, false}),
+                                     alone.attributes(nullptr));
     if (offer.code >= Code::matrixProduct) {
       return offer;
     }
   }
-  auto offer = offerFor<Primitive>(makeRecipe(made.hasBias(), Form{}), made.tail);
+  auto offer = offerFor<Primitive>(makeRecipe(made.hasBias(), Form{}), made.attributes(nullptr));
   if (possible.surrounds && !made.isSmall && offer.code != Code::direct) {
-    auto within = offerFor<Primitive>(makeRecipe(made.hasBias(), Form{1, true}), alone);
+    auto within = offerFor<Primitive>(makeRecipe(made.hasBias(), Form{1, true}), alone.attributes(nullptr));
     if (within.code == Code::direct && // and a layout that lets its inside be filled
         !within.description.src_desc()
              .submemory_desc(made.inputShape, within.recipe.offsets, true)
@@ -204,6 +233,43 @@ Offer<Primitive> bestOffer(const Prepared<Primitive>& made, const Form& possible
       return within;
     }
   }
+  return offer;
+}
+
+/// The largest magnitude of each output channel's weights, with what the tail does to them. `transpose`:
+/// weights [C, M/groups, …].
+std::vector<float> weightMagnitudes(const Operands& all, const PrimitiveTail& tail, bool transpose) {
+  const Elements<float> values(all.weights);
+  const Channels channels(all, transpose);
+  std::vector<float> magnitudes(channels.count(), 0.0f);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    float& most = magnitudes[channels.of(i)];
+    most = std::max(most, std::abs(values[i]));
+  }
+  for (std::size_t i = 0; tail.changesWeights() && i < magnitudes.size(); ++i) {
+    magnitudes[i] = static_cast<float>(static_cast<double>(magnitudes[i]) * std::abs(tail.scale()[i]));
+  }
+  return magnitudes;
+}
+
+/// Has it computed in the type that the call asks for, if this CPU has code for that.
+template <class Primitive, class MakeRecipe>
+std::optional<Offer<Primitive>> lowPrecisionOffer(Prepared<Primitive>& made, const OpCall& call,
+                                                  const Operands& all, bool transpose,
+                                                  const MakeRecipe& makeRecipe) {
+  if (call.computeType() == ComputeType::fp32 || !call.isConstant(1)) {
+    return std::nullopt;
+  }
+  made.precision =
+      LowPrecision(call.computeType(), all.input.memory, weightMagnitudes(all, made.tail, transpose));
+  auto offer = offerFor<Primitive>(
+      makeRecipe(made.hasBias(), Form{1, false, made.precision.inputType(), made.precision.weightsType()}),
+      made.attributes(nullptr));
+  if (offer.code < Code::matrixProduct) {
+    made.precision = {};
+    return std::nullopt;
+  }
+  made.reorderInput = onednn::Reordering(made.precision.codesPerUnit());
   return offer;
 }
 
@@ -218,16 +284,16 @@ void describe(Prepared<Primitive>& made, const Offer<Primitive>& offer) {
   // Made again where there is nothing to offer: that says why.
   made.description = offer.description
                          ? offer.description
-                         : Description(recipe.description, made.tail.attributes(nullptr), onednn::engine());
+                         : Description(recipe.description, made.attributes(nullptr), onednn::engine());
   if (made.tail.residual()) {
     const dnnl::memory::desc layout = made.description.dst_desc();
-    const dnnl::primitive_attr attributes = made.tail.attributes(&layout);
+    const dnnl::primitive_attr attributes = made.attributes(&layout);
     const Description summing(recipe.description, attributes, onednn::engine(), true); // empty: it cannot
-    if (summing && !isSlow(summing) && summing.dst_desc() == layout) {
+    if (summing && !onednn::isReferenceCode(summing) && summing.dst_desc() == layout) {
       made.description = summing;
     } else {
       made.tail.dropResidual();
-      made.description = Description(recipe.description, made.tail.attributes(nullptr), onednn::engine());
+      made.description = Description(recipe.description, made.attributes(nullptr), onednn::engine());
     }
   }
   made.execution = onednn::Execution(Primitive(made.description));
@@ -249,24 +315,30 @@ template <class Primitive>
 void takeWeights(Prepared<Primitive>& made, const Operands& all, const dnnl::memory::desc& layout,
                  bool transpose) {
   const Elements<float> values(all.weights);
-  const Shape& shape = all.weights.shape();
-  const auto rows = static_cast<std::size_t>(shape[0]);
-  const auto columns = transpose ? static_cast<std::size_t>(shape[1]) : 1;
-  const std::size_t length = values.size() / (rows * columns);
+  const Channels channels(all, transpose);
   std::vector<float> scaled;
   if (made.tail.changesWeights()) {
     scaled.resize(values.size());
-    const std::size_t perGroup = rows / static_cast<std::size_t>(all.groups);
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const std::size_t row = i / length / columns;
-      const std::size_t channel = transpose ? row / perGroup * columns + i / length % columns : row;
-      scaled[i] = static_cast<float>(static_cast<double>(values[i]) * made.tail.scale()[channel]);
+      scaled[i] = static_cast<float>(static_cast<double>(values[i]) * made.tail.scale()[channels.of(i)]);
     }
   }
   const float* factors = scaled.empty() ? values.data() : scaled.data();
   const std::vector<float> spread =
-      made.side > 1 ? spreadWeights({factors, values.size()}, shape, made.side) : std::vector<float>();
+      made.side > 1 ? spreadWeights({factors, values.size()}, all.weights.shape(), made.side)
+                    : std::vector<float>();
   dnnl::memory given = onednn::memoryOf(layout, spread.empty() ? factors : spread.data());
+  std::vector<std::int8_t> codes;
+  if (made.precision.type() == ComputeType::int8) {
+    codes.resize(values.size());
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      codes[i] = made.precision.codeOf(factors[i], channels.of(i));
+    }
+    dnnl::memory own(onednn::withType(layout, made.precision.weightsType()), onednn::engine(), codes.data());
+    // oneDNN takes sums of signed codes along with the weights, but only from row-major ones.
+    given = {onednn::withType(onednn::plain(layout.dims()), made.precision.weightsType()), onednn::engine()};
+    dnnl::reorder(own, given).execute(onednn::stream(), own, given);
+  }
   dnnl::memory weights(made.description.weights_desc(), onednn::engine());
   dnnl::reorder(given, weights).execute(onednn::stream(), given, weights);
   made.execution.set(DNNL_ARG_WEIGHTS, weights);
@@ -276,14 +348,14 @@ void takeWeights(Prepared<Primitive>& made, const Operands& all, const dnnl::mem
     const dnnl::memory summands(made.description.bias_desc(), onednn::engine());
     made.execution.set(DNNL_ARG_BIAS, summands);
     auto* out = static_cast<float*>(summands.get_data_handle());
-    const std::size_t channels = transpose ? columns * static_cast<std::size_t>(all.groups) : rows;
-    for (std::size_t i = 0; i < channels; ++i) {
+    for (std::size_t i = 0; i < channels.count(); ++i) {
       const double own = all.bias ? static_cast<double>(bias[i]) : 0.0;
-      out[i] = static_cast<float>(
-          made.tail.changesWeights() ? own * made.tail.scale()[i] + made.tail.shift()[i] : own);
+      const double shifted =
+          made.tail.changesWeights() ? own * made.tail.scale()[i] + made.tail.shift()[i] : own;
+      out[i] = static_cast<float>(shifted / static_cast<double>(made.precision.unitOf(i)));
     }
-    for (std::size_t i = channels; i < channels * static_cast<std::size_t>(made.side); ++i) {
-      out[i] = out[i - channels];
+    for (std::size_t i = channels.count(); i < channels.count() * static_cast<std::size_t>(made.side); ++i) {
+      out[i] = out[i - channels.count()];
     }
   }
 }
@@ -350,8 +422,10 @@ OpResult execute(const OpCall& call, const Operands& all, const Shape& shape, bo
     memory.content.reset();
     auto made = std::make_shared<Prepared<Primitive>>(all, call.tail(), shape);
     const OneThread few(made->isSmall);
-    const Offer<Primitive> offer = bestOffer(*made, possible, makeRecipe);
+    const auto narrow = lowPrecisionOffer(*made, call, all, transpose, makeRecipe);
+    const Offer<Primitive> offer = narrow ? *narrow : bestOffer(*made, possible, makeRecipe);
     describe(*made, offer);
+    memory.computeType = made->precision.type();
     takeWeights(*made, all, offer.recipe.weights, transpose);
     memory.content = made;
     result = executed(*made, call, all.input);
@@ -423,8 +497,8 @@ OpResult convolution(const OpCall& call) {
             xDims[axis + 2] += offsets[axis + 2] + std::exchange(after[axis], 0);
           }
         }
-        const dnnl::memory::desc x = onednn::any(xDims);
-        const dnnl::memory::desc w = onednn::any(wDims);
+        const dnnl::memory::desc x = onednn::any(xDims, form.input);
+        const dnnl::memory::desc w = onednn::any(wDims, form.weights);
         const dnnl::memory::desc y = form.side > 1 ? dnnl::memory::desc(yDims, dnnl::memory::data_type::f32,
                                                                         dnnl::memory::format_tag::nhwc)
                                                    : onednn::any(yDims);
@@ -512,13 +586,13 @@ OpResult convolutionTranspose(const OpCall& call) {
     strides.erase(strides.begin());
   }
   return execute<dnnl::deconvolution_forward>(
-      call, all, shape, true, Form{}, [&](bool withBias, const Form&) {
+      call, all, shape, true, Form{}, [&](bool withBias, const Form& form) {
         using Deconvolution = dnnl::deconvolution_forward;
         const auto kind = dnnl::prop_kind::forward_inference;
         const auto algorithm = dnnl::algorithm::deconvolution_direct;
         const Dims dilations = lessOne(windows.dilations);
-        const dnnl::memory::desc x = onednn::any(all.input.shape);
-        const dnnl::memory::desc w = onednn::any(dims);
+        const dnnl::memory::desc x = onednn::any(all.input.shape, form.input);
+        const dnnl::memory::desc w = onednn::any(dims, form.weights);
         const dnnl::memory::desc y = onednn::any(shape);
         return Recipe<Deconvolution>{
             withBias ? Deconvolution::desc(kind, algorithm, x, w, onednn::plain({shape[1]}), y,

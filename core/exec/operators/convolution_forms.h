@@ -15,6 +15,8 @@ namespace halfstep {
 struct Form {
   std::int64_t side = 1;  ///< sideBySide()
   bool surrounds = false; ///< zeros around the input are made first, and the primitive has no padding
+  dnnl::memory::data_type input = dnnl::memory::data_type::f32;
+  dnnl::memory::data_type weights = dnnl::memory::data_type::f32;
 };
 
 /// How many neighbouring positions of a row are worth computing as channels of their own, for weights of

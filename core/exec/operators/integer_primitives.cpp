@@ -31,9 +31,7 @@ dnnl::memory::desc channelsLast(const Dims& dims, DataType type) {
 }
 
 dnnl::memory::desc rowMajor(const Dims& dims, DataType type) {
-  dnnl::memory::desc plain = onednn::plain(dims);
-  plain.data.data_type = static_cast<dnnl_data_type_t>(type);
-  return plain;
+  return onednn::withType(onednn::plain(dims), type);
 }
 
 /// The codes of int8 weights; those of uint8 less 128.
@@ -103,7 +101,7 @@ dnnl::convolution_forward convolutionOf(const IntegerConvolution& of, const Kept
                                     kept.input, {dims, DataType::s8, dnnl::memory::format_tag::any}, result,
                                     of.windows.stride, dilations, of.windows.before, after);
   const Convolution::primitive_desc description(operation, attributes, onednn::engine(), true);
-  if (!description || std::string_view(description.impl_info_str()).find("ref") != std::string_view::npos) {
+  if (!description || onednn::isReferenceCode(description)) {
     return {};
   }
   dnnl::memory plain(rowMajor(dims, DataType::s8), onednn::engine(), const_cast<std::int8_t*>(codes.data()));

@@ -1,6 +1,7 @@
 // MatMul and Gemm: float32 by oneDNN, other types by a plain loop.
 #include "core/exec/elements.h"
 #include "core/exec/operator_families.h"
+#include "core/exec/operators/low_precision.h"
 #include "core/exec/operators/primitive_tail.h"
 #include "core/exec/operators/results.h"
 #include "core/exec/operators/worth_sharing.h"
@@ -52,6 +53,10 @@ struct KeptProduct {
   std::optional<Tensor> weightsTensor; ///< kept, so that its address tells whether it is still the same
   std::optional<Tensor> biasTensor;    ///< likewise
   PrimitiveTail tail;
+  LowPrecision precision;
+  onednn::Reordering reorderInput; ///< from `left` to `input`
+  dnnl::memory::desc left;         ///< of the first matrix, float32
+  dnnl::memory::desc input;        ///< what the primitive takes of it, where that is not float32; else zero
   Shape outShape;
   Shape aShape; ///< the operands as the model sees them
   Shape bShape;
@@ -70,9 +75,15 @@ struct KeptProduct {
   }
 };
 
-/// The primitive's layouts; `anyWeights`: it may choose that of the second matrix.
-void describe(KeptProduct& kept, bool anyWeights) {
-  const Product& p = kept.product;
+/// The layouts of the operands and the result, all float32.
+struct Layouts {
+  dnnl::memory::desc left;
+  dnnl::memory::desc right;
+  dnnl::memory::desc result;
+  dnnl::memory::desc bias;
+};
+
+Layouts layoutsOf(const Product& p) {
   const auto f32 = dnnl::memory::data_type::f32;
   const bool flat = p.batch == 1;
   const auto matrix = [&](std::int64_t batches, std::int64_t rows, std::int64_t columns, std::int64_t stride,
@@ -82,35 +93,121 @@ void describe(KeptProduct& kept, bool anyWeights) {
   };
   const std::int64_t aBatches = p.aBatch == 0 ? 1 : p.batch;
   const std::int64_t bBatches = p.bBatch == 0 ? 1 : p.batch;
-  const auto left = matrix(aBatches, p.m, p.k, aBatches == 1 ? p.m * p.k : p.aBatch, p.aRow, p.aColumn);
-  const auto right = matrix(bBatches, p.k, p.n, bBatches == 1 ? p.k * p.n : p.bBatch, p.bRow, p.bColumn);
-  const auto result = matrix(p.batch, p.m, p.n, p.m * p.n, p.n, 1);
-  const dnnl::memory::desc weights = anyWeights ? onednn::any(right.dims()) : right;
-  const dnnl::memory::desc bias = onednn::plain(flat ? onednn::Dims{1, p.n} : onednn::Dims{1, 1, p.n});
-  const dnnl::matmul::desc operation = kept.hasBias() ? dnnl::matmul::desc(left, weights, bias, result)
-                                                      : dnnl::matmul::desc(left, weights, result);
-  dnnl::matmul::primitive_desc description(operation, kept.tail.attributes(&result), onednn::engine(), true);
-  if (!description || (kept.tail.residual() &&
-                       std::string_view(description.impl_info_str()).find("ref") != std::string_view::npos)) {
+  return {matrix(aBatches, p.m, p.k, aBatches == 1 ? p.m * p.k : p.aBatch, p.aRow, p.aColumn),
+          matrix(bBatches, p.k, p.n, bBatches == 1 ? p.k * p.n : p.bBatch, p.bRow, p.bColumn),
+          matrix(p.batch, p.m, p.n, p.m * p.n, p.n, 1),
+          onednn::plain(flat ? onednn::Dims{1, p.n} : onednn::Dims{1, 1, p.n})};
+}
+
+dnnl::matmul::desc operationOf(const KeptProduct& kept, const dnnl::memory::desc& left,
+                               const dnnl::memory::desc& weights, const Layouts& layouts) {
+  return kept.hasBias() ? dnnl::matmul::desc(left, weights, layouts.bias, layouts.result)
+                        : dnnl::matmul::desc(left, weights, layouts.result);
+}
+
+/// The largest magnitude in each column of constant weights.
+std::vector<float> columnMagnitudes(const Product& p, const Elements<float>& weights) {
+  std::vector<float> magnitudes(static_cast<std::size_t>(p.n), 0.0f);
+  for (std::int64_t k = 0; k < p.k; ++k) {
+    for (std::int64_t n = 0; n < p.n; ++n) {
+      float& most = magnitudes[static_cast<std::size_t>(n)];
+      most = std::max(most, std::abs(weights[static_cast<std::size_t>(k * p.bRow + n * p.bColumn)]));
+    }
+  }
+  return magnitudes;
+}
+
+/// The primitive in `type`, if this CPU has code for it; empty, with everything as it was, if not.
+dnnl::matmul::primitive_desc describeNarrow(KeptProduct& kept, const Layouts& layouts, ComputeType type,
+                                            const float* a) {
+  const Product& p = kept.product;
+  if (type == ComputeType::fp32 || !kept.weightsTensor || p.bBatch != 0) {
+    return {};
+  }
+  const Elements<float> weights(*kept.weightsTensor);
+  kept.precision =
+      LowPrecision(type, onednn::memoryOf(layouts.left, a),
+                   type == ComputeType::int8 ? columnMagnitudes(p, weights) : std::vector<float>());
+  const auto left = onednn::withType(onednn::plain(layouts.left.dims()), kept.precision.inputType());
+  const auto attributes = [&](const dnnl::memory::desc* sum) {
+    dnnl::primitive_attr all = kept.tail.attributes(sum);
+    kept.precision.scaleResult(all, p.batch == 1 ? 1 : 2);
+    return all;
+  };
+  const dnnl::matmul::desc operation =
+      operationOf(kept, left, onednn::any(layouts.right.dims(), kept.precision.weightsType()), layouts);
+  dnnl::matmul::primitive_desc made(operation, attributes(&layouts.result), onednn::engine(), true);
+  if (kept.tail.residual() && (!made || onednn::isReferenceCode(made))) {
+    PrimitiveTail whole = kept.tail;
     kept.tail.dropResidual();
-    description = {operation, kept.tail.attributes(nullptr), onednn::engine()};
+    made = {operation, attributes(nullptr), onednn::engine(), true};
+    if (!made || onednn::isReferenceCode(made)) {
+      kept.tail = std::move(whole);
+    }
   }
-  kept.execution = onednn::Execution(dnnl::matmul(description));
-  kept.execution.set(DNNL_ARG_SRC, onednn::memoryOf(left, nullptr));
-  kept.execution.set(DNNL_ARG_DST, onednn::memoryOf(result, nullptr));
-  if (kept.tail.residual()) {
-    kept.execution.set(kept.tail.residualArgument(), onednn::memoryOf(result, nullptr));
+  if (!made || onednn::isReferenceCode(made)) {
+    kept.precision = {};
+    return {};
   }
-  if (!anyWeights) {
-    kept.execution.set(DNNL_ARG_WEIGHTS, onednn::memoryOf(right, nullptr));
-    return;
+  kept.input = left;
+  kept.reorderInput = onednn::Reordering(kept.precision.codesPerUnit());
+  return made;
+}
+
+/// The primitive in float32. `weights`: the layout of the second matrix.
+dnnl::matmul::primitive_desc describeFloat(KeptProduct& kept, const Layouts& layouts,
+                                           const dnnl::memory::desc& weights) {
+  const dnnl::matmul::desc operation = operationOf(kept, layouts.left, weights, layouts);
+  dnnl::matmul::primitive_desc made(operation, kept.tail.attributes(&layouts.result), onednn::engine(), true);
+  if (!made || (kept.tail.residual() && onednn::isReferenceCode(made))) {
+    kept.tail.dropResidual();
+    made = {operation, kept.tail.attributes(nullptr), onednn::engine()};
   }
+  return made;
+}
+
+/// Constant weights as the primitive wants them.
+void takeWeights(KeptProduct& kept, const Layouts& layouts, const dnnl::memory::desc& wanted) {
+  const Product& p = kept.product;
   const Elements<float> values(*kept.weightsTensor);
-  dnnl::memory reordered(description.weights_desc(), onednn::engine());
-  dnnl::memory given = onednn::memoryOf(right, values.data());
+  dnnl::memory given = onednn::memoryOf(layouts.right, values.data());
+  std::vector<std::int8_t> codes;
+  if (kept.precision.type() == ComputeType::int8) {
+    codes.resize(values.size());
+    for (std::int64_t k = 0; k < p.k; ++k) {
+      for (std::int64_t n = 0; n < p.n; ++n) {
+        const auto at = static_cast<std::size_t>(k * p.bRow + n * p.bColumn);
+        codes[at] = kept.precision.codeOf(values[at], static_cast<std::size_t>(n));
+      }
+    }
+    given = {onednn::withType(layouts.right, kept.precision.weightsType()), onednn::engine(), codes.data()};
+  }
+  dnnl::memory reordered(wanted, onednn::engine());
   dnnl::reorder(given, reordered).execute(onednn::stream(), given, reordered);
   kept.execution.set(DNNL_ARG_WEIGHTS, reordered);
   onednn::doneWith(*kept.weightsTensor);
+}
+
+/// Makes the primitive, in `type` where it can; `a`: the first values it is to take.
+void describe(KeptProduct& kept, ComputeType type, const float* a) {
+  const Layouts layouts = layoutsOf(kept.product);
+  dnnl::matmul::primitive_desc description = describeNarrow(kept, layouts, type, a);
+  if (!description) {
+    description =
+        describeFloat(kept, layouts, kept.weightsTensor ? onednn::any(layouts.right.dims()) : layouts.right);
+  }
+  kept.left = layouts.left;
+  kept.execution = onednn::Execution(dnnl::matmul(description));
+  kept.execution.set(DNNL_ARG_SRC, onednn::memoryOf(layouts.left, nullptr));
+  kept.execution.set(DNNL_ARG_DST, onednn::memoryOf(layouts.result, nullptr));
+  if (kept.tail.residual()) {
+    kept.execution.set(kept.tail.residualArgument(), onednn::memoryOf(layouts.result, nullptr));
+  }
+  if (kept.weightsTensor) {
+    takeWeights(kept, layouts, description.weights_desc());
+  } else {
+    kept.execution.set(DNNL_ARG_WEIGHTS, onednn::memoryOf(layouts.right, nullptr));
+  }
 }
 
 void takeBias(KeptProduct& kept) {
@@ -126,7 +223,7 @@ void takeBias(KeptProduct& kept) {
   auto* out = static_cast<float*>(bias.get_data_handle());
   for (std::size_t i = 0; i < static_cast<std::size_t>(columns); ++i) {
     const float shift = kept.tail.changesWeights() ? static_cast<float>(kept.tail.shift()[i]) : 0.0f;
-    out[i] = (own.size() == 0 ? 0.0f : own[own.size() == 1 ? 0 : i]) + shift;
+    out[i] = ((own.size() == 0 ? 0.0f : own[own.size() == 1 ? 0 : i]) + shift) / kept.precision.unitOf(i);
   }
 }
 
@@ -141,7 +238,12 @@ Shape shapeOfAll(const Tensor& operand, const float* data) {
 void run(KeptProduct& kept, const OpCall& call, const float* a, const float* b, float* out) {
   const Product& p = kept.product;
   const OneThread few(p.batch * p.m * p.n * p.k < kProductWorthSharing);
-  kept.execution.setData(DNNL_ARG_SRC, a);
+  std::shared_ptr<std::byte> codes;
+  if (kept.precision.isFloat32()) {
+    kept.execution.setData(DNNL_ARG_SRC, a);
+  } else {
+    kept.execution.set(DNNL_ARG_SRC, kept.reorderInput(onednn::memoryOf(kept.left, a), kept.input, codes));
+  }
   if (!kept.weightsTensor) {
     kept.execution.setData(DNNL_ARG_WEIGHTS, b);
   }
@@ -181,7 +283,8 @@ Result<void> floatProduct(const OpCall& call, const Product& p, const Elements<f
       memory.content.reset();
       kept = std::make_shared<KeptProduct>(p, constant, bias, call.tail(), shape);
       const OneThread few(p.batch * p.m * p.n * p.k < kProductWorthSharing);
-      describe(*kept, constant.has_value());
+      describe(*kept, call.computeType(), a.data());
+      memory.computeType = kept->precision.type();
       takeBias(*kept);
       kept->aShape = shapeOfAll(call.inputs()[0].tensor(), a.data());
       kept->bShape = constant ? bTensor.shape() : shapeOfAll(call.inputs()[1].tensor(), b.data());

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace halfstep::onednn {
@@ -121,9 +122,21 @@ inline dnnl::memory::desc plain(const Dims& dims) {
   return {dims, dnnl::memory::data_type::f32, strides};
 }
 
+/// The same layout for numbers of another type.
+inline dnnl::memory::desc withType(dnnl::memory::desc layout, dnnl::memory::data_type type) {
+  layout.data.data_type = static_cast<dnnl_data_type_t>(type);
+  return layout;
+}
+
 /// Whatever layout the primitive likes best.
-inline dnnl::memory::desc any(const Dims& dims) {
-  return {dims, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any};
+inline dnnl::memory::desc any(const Dims& dims, dnnl::memory::data_type type = dnnl::memory::data_type::f32) {
+  return {dims, type, dnnl::memory::format_tag::any};
+}
+
+/// Whether a description's implementation is no code of this CPU's own: a hundred times slower.
+template <class Description>
+bool isReferenceCode(const Description& description) {
+  return std::string_view(description.impl_info_str()).find("ref") != std::string_view::npos;
 }
 
 inline dnnl::memory memoryOf(const dnnl::memory::desc& description, const float* data) {
@@ -160,6 +173,11 @@ inline Result<void> product(std::int64_t rows, std::int64_t columns, std::int64_
 /// Brings memory into another layout, the same at every call; keeps the primitive for the next time.
 class Reordering {
 public:
+  Reordering() = default;
+  /// Multiplies by `factor` on the way (to integers, rounded and clipped).
+  explicit Reordering(float factor)
+      : m_factor(factor) {}
+
   /// `source` in the layout `wanted`: itself, or a copy that `owner` keeps.
   dnnl::memory operator()(const dnnl::memory& source, const dnnl::memory::desc& wanted,
                           std::shared_ptr<std::byte>& owner) {
@@ -172,8 +190,12 @@ public:
       return source;
     }
     if (!m_made || m_from != layout) {
-      m_execution =
-          Execution(dnnl::reorder(dnnl::reorder::primitive_desc(engine(), layout, engine(), wanted)));
+      dnnl::primitive_attr attributes;
+      if (m_factor != 1.0f) {
+        attributes.set_output_scales(0, {m_factor});
+      }
+      m_execution = Execution(
+          dnnl::reorder(dnnl::reorder::primitive_desc(engine(), layout, engine(), wanted, attributes)));
       m_from = layout;
       m_made = true;
     }
@@ -186,6 +208,7 @@ public:
   }
 
 private:
+  float m_factor = 1.0f;
   dnnl::memory m_asItIs; ///< the last one that had the layout, so that it need not be compared again
   dnnl::memory::desc m_from;
   Execution m_execution;
