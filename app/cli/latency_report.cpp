@@ -136,19 +136,35 @@ std::string reasonsText(const LatencyReport& report, const Latency& latency) {
   return text;
 }
 
-/// What the whole network would take in the other types.
-std::string reckonedText(const LatencyReport& report, const Latency& latency) {
-  std::string text;
+std::string spreadText(const Timing& timing) {
+  return milliseconds(timing.lowerQuartile) + "…" + milliseconds(timing.upperQuartile) + ", " +
+         std::to_string(timing.runs) + " runs";
+}
+
+/// The whole network: measured in every type that it ran in, and what it would take without conversions.
+std::string networkText(const LatencyReport& report, const Latency& latency) {
+  if (!latency.network) {
+    return {};
+  }
+  std::string text = "\nThe whole network in float32: " + milliseconds(latency.network->median) + " ms (" +
+                     spreadText(*latency.network) + ")\n";
+  for (const auto& [type, network] : latency.narrowNetworks) {
+    text += "with its layers in " + keyOf(type) + ": " + milliseconds(network.timing.median) + " ms (" +
+            spreadText(network.timing) + "; " + std::to_string(network.nodes) +
+            (network.nodes == 1 ? " node" : " nodes") + " in " + keyOf(type) +
+            ", everything else and the values between them in float32)\n";
+  }
+  std::string reckoned;
   for (const LatencyType type : report.types) {
-    const auto reckoned = latency.networkIn(type);
-    if (reckoned && type != LatencyType::fp32) {
-      text += (text.empty() ? "" : ", ") + keyOf(type) + " " + milliseconds(*reckoned) + " ms";
+    const auto seconds = latency.networkIn(type);
+    if (seconds && type != LatencyType::fp32) {
+      reckoned += (reckoned.empty() ? "" : ", ") + keyOf(type) + " " + milliseconds(*seconds) + " ms";
     }
   }
-  return text.empty() ? text
-                      : "In the other types it was not run. Reckoned from its layers, which are " +
-                            formatShare(latency.total(LatencyType::fp32) / latency.network->median) +
-                            " of it: " + text + "\n";
+  return reckoned.empty() ? text
+                          : text + "Reckoned from its layers, which are " +
+                                formatShare(latency.total(LatencyType::fp32) / latency.network->median) +
+                                " of it, without conversions between them: " + reckoned + "\n";
 }
 
 double estimatedSeconds(const LayerShape& shape, const DeviceProfile& device, LatencyType type) {
@@ -200,6 +216,14 @@ Json latencyJson(const LatencyReport& report, const Latency& latency) {
         {"fp32", latency.network->median * kMilli},
         {"spread", {latency.network->lowerQuartile * kMilli, latency.network->upperQuartile * kMilli}},
         {"runs", latency.network->runs}};
+    json["network_in"] = Json::object(); // see Latency::narrowNetworks
+    for (const auto& [type, network] : latency.narrowNetworks) {
+      json["network_in"][keyOf(type)] = {
+          {"median", network.timing.median * kMilli},
+          {"spread", {network.timing.lowerQuartile * kMilli, network.timing.upperQuartile * kMilli}},
+          {"runs", network.timing.runs},
+          {"nodes", network.nodes}};
+    }
     json["network_reckoned"] = Json::object(); // see Latency::networkIn()
     for (const LatencyType type : report.types) {
       const auto reckoned = latency.networkIn(type);
@@ -240,13 +264,7 @@ std::string latencyText(const LatencyReport& report, const Latency& latency) {
       text += displayText(name) + (name == names.back() ? ".\n" : ", ");
     }
   }
-  if (latency.network) {
-    text += "\nThe whole network in float32: " + milliseconds(latency.network->median) + " ms (" +
-            milliseconds(latency.network->lowerQuartile) + "…" +
-            milliseconds(latency.network->upperQuartile) + ", " + std::to_string(latency.network->runs) +
-            " runs)\n";
-  }
-  text += reckonedText(report, latency);
+  text += networkText(report, latency);
   if (const std::string remark = remarkOnSum(latency); !remark.empty()) {
     text += remark + ".\n";
   }

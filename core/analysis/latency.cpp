@@ -4,6 +4,7 @@
 #include "core/support/parallel.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace halfstep {
@@ -20,12 +21,58 @@ Result<double> secondsOf(const std::function<void()>& work, const Clock& clock) 
   return clock() - start;
 }
 
+/// Something that is run again and again, in turns with others.
+struct Runner {
+  std::function<Result<double>()> run; ///< the seconds of one run
+  std::vector<double> seconds;
+  double spent = 0.0;
+};
+
+/// Up to kTurn runs, and if it `refills`, one before them that fills the caches with its own again. Whether
+/// there is more to do.
+Result<bool> takeTurn(Runner& runner, bool refills, double share, const LatencyOptions& options,
+                      const JobContext& job) {
+  const auto wanted = static_cast<std::size_t>(std::max(1, options.runs));
+  const std::size_t least = std::min<std::size_t>(wanted, kFewestRuns);
+  const auto isDone = [&] {
+    const std::size_t runs = runner.seconds.size();
+    return runs >= wanted || (runs >= least && runner.spent > share);
+  };
+  if (isDone()) {
+    return false;
+  }
+  if (refills) {
+    HALFSTEP_TRY(const double refill, runner.run());
+    runner.spent += refill;
+  }
+  for (int i = 0; i < kTurn && !isDone(); ++i) {
+    HALFSTEP_CHECK(job.checkpoint());
+    HALFSTEP_TRY(const double once, runner.run());
+    runner.seconds.push_back(once);
+    runner.spent += once;
+  }
+  return !isDone();
+}
+
+/// All of them, until each has its runs or its share of the seconds.
+Result<void> runInTurns(const std::vector<Runner*>& runners, const LatencyOptions& options,
+                        const JobContext& job) {
+  const double share = options.seconds / static_cast<double>(std::max<std::size_t>(1, runners.size()));
+  for (bool more = true; more;) {
+    more = false;
+    for (Runner* const runner : runners) {
+      HALFSTEP_TRY(const bool unfinished, takeTurn(*runner, runners.size() > 1, share, options, job));
+      more = more || unfinished;
+    }
+  }
+  return {};
+}
+
 /// A layer in one type while it is measured.
 struct Candidate {
   LatencyType type;
   PreparedLayer prepared;
-  std::vector<double> seconds;
-  double spent = 0.0;
+  Runner runner;
 };
 
 Result<double> medianOf(const std::function<void()>& conversion, const LatencyOptions& options) {
@@ -56,17 +103,15 @@ public:
         HALFSTEP_CHECK(callPrepared(candidate.prepared.run));
       }
     }
-    bool more = true;
-    while (more) {
-      more = false;
-      for (Candidate& candidate : m_candidates) {
-        HALFSTEP_TRY(const bool unfinished, takeTurn(candidate));
-        more = more || unfinished;
-      }
+    std::vector<Runner*> runners;
+    for (Candidate& candidate : m_candidates) {
+      candidate.runner.run = [&] { return secondsOf(candidate.prepared.run, m_options.clock); };
+      runners.push_back(&candidate.runner);
     }
+    HALFSTEP_CHECK(runInTurns(runners, m_options, m_job));
     for (Candidate& candidate : m_candidates) {
       LayerTiming& timing = m_result.types[candidate.type];
-      timing.alone = timingOf(std::move(candidate.seconds));
+      timing.alone = timingOf(std::move(candidate.runner.seconds));
       HALFSTEP_TRY(const double in, medianOf(candidate.prepared.convertInput, m_options));
       HALFSTEP_TRY(const double out, medianOf(candidate.prepared.convertOutput, m_options));
       timing.around = in + out;
@@ -104,33 +149,9 @@ private:
         }
       }
       m_result.types[type].implementation = prepared->implementation;
-      m_candidates.push_back({type, std::move(*prepared), {}, 0.0});
+      m_candidates.push_back({type, std::move(*prepared), {}});
     }
     return {};
-  }
-
-  /// Up to kTurn runs, and one before them that fills the caches with this type's weights again. Whether
-  /// there is more to do.
-  Result<bool> takeTurn(Candidate& candidate) {
-    const auto wanted = static_cast<std::size_t>(std::max(1, m_options.runs));
-    const std::size_t least = std::min<std::size_t>(wanted, kFewestRuns);
-    const double share = m_options.seconds / static_cast<double>(m_candidates.size());
-    const auto isDone = [&] {
-      const std::size_t runs = candidate.seconds.size();
-      return runs >= wanted || (runs >= least && candidate.spent > share);
-    };
-    if (isDone()) {
-      return false;
-    }
-    HALFSTEP_TRY(const double refill, secondsOf(candidate.prepared.run, m_options.clock));
-    candidate.spent += refill;
-    for (int i = 0; i < kTurn && !isDone(); ++i) {
-      HALFSTEP_CHECK(m_job.checkpoint());
-      HALFSTEP_TRY(const double once, secondsOf(candidate.prepared.run, m_options.clock));
-      candidate.seconds.push_back(once);
-      candidate.spent += once;
-    }
-    return !isDone();
   }
 
   const LatencyOptions& m_options;
@@ -153,22 +174,60 @@ LayerLatency shareOf(const LayerLatency& node, const LayerShape& shape) {
   return layer;
 }
 
-Result<Timing> measureNetwork(const Executor& executor, const std::map<std::string, Value>& inputs,
-                              const LatencyOptions& options, const JobContext& job) {
-  std::vector<double> seconds;
-  double spent = 0.0;
-  const int least = std::min(options.runs, kFewestRuns);
-  const int warmUp = std::min(options.warmUp, 2); // the first run builds primitives, the second one uses them
-  for (int i = -warmUp; i < options.runs && (i < least || spent < options.seconds); ++i) {
-    const double start = options.clock();
-    HALFSTEP_CHECK(executor.run(inputs, job));
-    const double once = options.clock() - start;
-    spent += once;
-    if (i >= 0) {
-      seconds.push_back(once);
+/// The whole network in one type while it is measured.
+struct NetworkRuns {
+  LatencyType type;
+  Executor executor;
+  Runner runner;
+};
+
+/// An executor of the network in each type asked for, warm; without the types that none of its nodes runs in.
+Result<std::vector<NetworkRuns>> preparedNetworks(const Executor& executor,
+                                                  const std::map<std::string, Value>& inputs,
+                                                  const LatencyOptions& options, const JobContext& job) {
+  constexpr std::array kComputeTypes = {std::pair(LatencyType::fp32, ComputeType::fp32),
+                                        std::pair(LatencyType::bf16, ComputeType::bf16),
+                                        std::pair(LatencyType::int8, ComputeType::int8)};
+  std::vector<NetworkRuns> networks;
+  for (const auto& [type, computeType] : kComputeTypes) {
+    const bool isWide = type == LatencyType::fp32;
+    if (!isWide && std::find(options.types.begin(), options.types.end(), type) == options.types.end()) {
+      continue;
+    }
+    HALFSTEP_TRY(Executor own, isWide ? Result<Executor>(executor) : executor.inComputeType(computeType));
+    // The first run builds primitives, the second one uses them.
+    for (int i = 0; i < std::clamp(options.warmUp, isWide ? 0 : 1, 2); ++i) {
+      HALFSTEP_CHECK(own.run(inputs, job));
+    }
+    if (isWide || own.lowPrecisionNodes() > 0) {
+      networks.push_back({type, std::move(own), {}});
     }
   }
-  return timingOf(std::move(seconds));
+  return networks;
+}
+
+Result<void> measureNetwork(const Executor& executor, const std::map<std::string, Value>& inputs,
+                            const LatencyOptions& options, const JobContext& job, Latency& latency) {
+  HALFSTEP_TRY(std::vector<NetworkRuns> networks, preparedNetworks(executor, inputs, options, job));
+  std::vector<Runner*> runners;
+  for (NetworkRuns& network : networks) {
+    network.runner.run = [&]() -> Result<double> {
+      const double start = options.clock();
+      HALFSTEP_CHECK(network.executor.run(inputs, job));
+      return options.clock() - start;
+    };
+    runners.push_back(&network.runner);
+  }
+  HALFSTEP_CHECK(runInTurns(runners, options, job));
+  for (NetworkRuns& network : networks) {
+    const Timing timing = timingOf(std::move(network.runner.seconds));
+    if (network.type == LatencyType::fp32) {
+      latency.network = timing;
+    } else {
+      latency.narrowNetworks[network.type] = {timing, network.executor.lowPrecisionNodes()};
+    }
+  }
+  return {};
 }
 
 } // namespace
@@ -249,7 +308,7 @@ Result<Latency> measureLatency(const Executor& executor, const std::map<std::str
                                const LatencyOptions& options, const JobContext& job) {
   HALFSTEP_TRY(const std::vector<LayerShape> shapes, findLayerShapes(executor, inputs, job));
   HALFSTEP_TRY(Latency latency, measureLatency(shapes, options, job.part(0.0, 0.9)));
-  HALFSTEP_TRY(latency.network, measureNetwork(executor, inputs, options, job.part(0.9, 1.0)));
+  HALFSTEP_CHECK(measureNetwork(executor, inputs, options, job.part(0.9, 1.0), latency));
   return latency;
 }
 

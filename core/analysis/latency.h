@@ -1,5 +1,6 @@
 // Latency measured on this CPU: every layer alone in float32, bfloat16 and int8 with oneDNN's kernels, in
-// weight-only int4 with our own, and the whole network in float32. Results are values.
+// weight-only int4 with our own, and the whole network in float32 and with its layers in bfloat16 and int8.
+// Results are values.
 #pragma once
 
 #include "core/analysis/machine_speed.h"
@@ -27,6 +28,12 @@ struct LayerLatency {
   std::map<LatencyType, LayerTiming> types; ///< those asked for, and fp32
 };
 
+/// The whole network with its layers in one type.
+struct NetworkTiming {
+  Timing timing;
+  std::size_t nodes = 0; ///< that ran in the type; the others stayed in float32
+};
+
 struct Latency {
   DeviceProfile machine; ///< this one, measured in the same run
   int threads = 0;
@@ -34,6 +41,9 @@ struct Latency {
   std::vector<LayerLatency> layers; ///< the first ones while it is being measured, or where it was stopped
   std::size_t layerCount = 0;       ///< of the network
   std::optional<Timing> network;    ///< the whole network in float32, everything included
+  /// The whole network with convolutions and products of weights in bf16 and in int8, everything else and the
+  /// values between them in float32; without the types that none of them ran in.
+  std::map<LatencyType, NetworkTiming> narrowNetworks;
 
   /// Σ calls × median over the layers; a layer that was not measured in `type` counts in fp32, one that was
   /// not measured at all with nothing.
@@ -81,7 +91,9 @@ std::string remarkOnSum(const Latency& latency);
 Result<Latency> measureLatency(const std::vector<LayerShape>& shapes, const LatencyOptions& options,
                                const JobContext& job);
 
-/// The same with the network's own time on `inputs`: layers seen, measured, and whole runs by `executor`.
+/// The same with the network's own time on `inputs`: layers seen, measured, and whole runs by `executor`, and
+/// by others in the types asked for that it can run in, in turns. Those hold the weights again, in their
+/// type.
 Result<Latency> measureLatency(const Executor& executor, const std::map<std::string, Value>& inputs,
                                const LatencyOptions& options, const JobContext& job);
 

@@ -49,6 +49,14 @@ Json latencyJson(const Latency& latency) {
         {"fp32", latency.network->median * kMilli},
         {"spread", {latency.network->lowerQuartile * kMilli, latency.network->upperQuartile * kMilli}},
         {"runs", latency.network->runs}};
+    json["network_in"] = Json::object();
+    for (const auto& [type, network] : latency.narrowNetworks) {
+      json["network_in"][std::string(latencyTypeName(type))] = {
+          {"median", network.timing.median * kMilli},
+          {"spread", {network.timing.lowerQuartile * kMilli, network.timing.upperQuartile * kMilli}},
+          {"runs", network.timing.runs},
+          {"nodes", network.nodes}};
+    }
   }
   return json;
 }

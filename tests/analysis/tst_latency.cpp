@@ -5,13 +5,10 @@
 #include "core/io/device_profile.h"
 #include "tests/analysis/small_network.h"
 #include "tests/support/onnx_models.h"
+#include "tests/support/paths.h"
 #include "tests/support/test_case.h"
 
 #include <QDir>
-#include <QJsonArray>
-#include <QJsonDocument>
-#include <QJsonObject>
-#include <QProcess>
 #include <QTemporaryDir>
 
 #include <cmath>
@@ -426,6 +423,16 @@ private slots:
     QVERIFY(std::abs(latency->total(LatencyType::fp32) - 3e-3) < 1e-9);
     QVERIFY(std::abs(latency->total(LatencyType::int4) - 3e-3) < 1e-9); // its convolutions count in fp32
     QCOMPARE(latency->network->runs, 1);
+    QVERIFY(!hasVnni() || latency->narrowNetworks.contains(LatencyType::int8));
+    for (const auto& [type, network] : latency->narrowNetworks) {
+      QVERIFY(type == LatencyType::bf16 || type == LatencyType::int8);
+      QCOMPARE(network.timing.runs, 1);
+      QVERIFY(network.nodes >= 1 && network.nodes <= 3);
+    }
+    options.types = {LatencyType::fp32, LatencyType::int4};
+    const auto without = measureLatency(*executor, test::SmallSamples(1).inputs(0).value(), options, {});
+    VERIFY_OK(without);
+    QVERIFY(without->narrowNetworks.empty());
   }
 
   // Its two matrices are layers of their own; the node is measured whole and once, and they share its time.
@@ -636,61 +643,6 @@ private slots:
     QCOMPARE(profile.error().kind, ErrorKind::damagedFile);
     QVERIFY2(profile.error().what.find(what.toStdString()) != std::string::npos,
              profile.error().what.c_str());
-  }
-
-  void commandLine() {
-    QTemporaryDir folder;
-    const QString file = folder.filePath("conv.onnx");
-    onnx::ModelProto model = test::emptyModel();
-    onnx::GraphProto& graph = *model.mutable_graph();
-    test::addValue(*graph.mutable_input(), "x", {1, 3, 8, 8});
-    test::addFloats(graph, "w", {4, 3, 3, 3});
-    test::addFloats(graph, "v", {6, 5});
-    test::addNode(graph, "Conv", "conv1", {"x", "w"}, {"c"});
-    test::addNode(graph, "MatMul", "last", {"c", "v"}, {"y"});
-    test::addValue(*graph.mutable_output(), "y", {1, 4, 6, 5});
-    test::writeFile(file.toStdString(), model.SerializeAsString());
-    const auto run = [&](const QStringList& more, const QString& threads = {}) {
-      QProcess process;
-      QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
-      if (!threads.isEmpty()) {
-        environment.insert("OMP_NUM_THREADS", threads);
-      }
-      process.setProcessEnvironment(environment);
-      process.start(QStringLiteral(HALFSTEP_BUILD_DIR "/bin/halfstep-cli"),
-                    QStringList{"latency", file} + more);
-      process.waitForFinished(60000);
-      return std::pair(process.exitCode(), process.readAllStandardOutput());
-    };
-    const auto [status, output] = run({"--json", "--runs", "1", "--types", "fp32,int8"});
-    QCOMPARE(status, 0);
-    const QJsonObject json = QJsonDocument::fromJson(output).object();
-    QVERIFY(!json["device"].toString().isEmpty() && !json["estimate"].toBool());
-    QCOMPARE(json["layers"].toArray().size(), 2);
-    const QJsonObject layer = json["layers"].toArray()[0].toObject();
-    QCOMPARE(layer["name"].toString(), "conv1");
-    QVERIFY(layer["times"].toObject()["fp32"].toDouble() > 0.0);
-    QCOMPARE(layer["spread"].toObject()["fp32"].toArray().size(), 2);
-    QVERIFY(!layer["implementation"].toObject()["fp32"].toString().isEmpty());
-    QVERIFY(layer["reason"].isObject());
-    QVERIFY(json["total"].toObject()["int8"].toDouble() > 0.0);
-    QVERIFY(json["network"].toObject()["fp32"].toDouble() > 0.0);
-    QVERIFY(json["memory"].toObject()["int8"].toInteger() > 0);
-
-    const auto [estimated, text] = run({"--json", "--device", "raspberry-pi-5"});
-    QCOMPARE(estimated, 0);
-    const QJsonObject estimate = QJsonDocument::fromJson(text).object();
-    QVERIFY(estimate["estimate"].toBool());
-    const QJsonObject times = estimate["layers"].toArray()[0].toObject()["times"].toObject();
-    QVERIFY(times["bf16"].isNull() && times["int8"].toDouble() > 0.0);
-    QCOMPARE(run({"--device", "nothing"}).first, 2);
-    QCOMPARE(run({"--types", "fp31"}).first, 2);
-    QCOMPARE(run({"--shape", "nothing=1"}).first, 2);
-    QCOMPARE(run({"--shape", "x=1,a"}).first, 2);
-    const QByteArray table = run({"--runs", "1"}, "2").second;
-    QVERIFY(table.contains("all layers") && table.contains(", 2 threads"));
-    QVERIFY(run({"--runs", "1"}, "1").second.contains(", 1 thread"));
-    QVERIFY(!run({"--runs", "1"}, "1").second.contains("1 threads"));
   }
 };
 

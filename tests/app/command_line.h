@@ -1,11 +1,13 @@
 // halfstep-cli as a person or script meets it: the built program, run on files of a folder of its own.
 #pragma once
 
+#include "tests/support/paths.h"
 #include "tests/support/test_case.h"
 
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QProcess>
+#include <QProcessEnvironment>
 #include <QTemporaryDir>
 #include <QTest>
 
@@ -22,8 +24,14 @@ class CommandLineTest : public TestCase {
 protected:
   QString path(const char* name) const { return m_folder.filePath(name); }
 
-  static Finished run(const QStringList& arguments) {
+  /// `threads`: how many it may use; empty: as many as it wants.
+  static Finished run(const QStringList& arguments, const QString& threads = {}) {
     QProcess process;
+    if (!threads.isEmpty()) {
+      QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+      environment.insert("OMP_NUM_THREADS", threads);
+      process.setProcessEnvironment(environment);
+    }
     process.start(QStringLiteral(HALFSTEP_BUILD_DIR "/bin/halfstep-cli"), arguments);
     process.waitForFinished(60000);
     return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -1,

@@ -29,6 +29,34 @@ QString typeName(LatencyType type) {
   return QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size()));
 }
 
+/// The whole network: measured in every type that it ran in, and what it would take without conversions.
+QStringList networkWords(const Latency& latency) {
+  if (!latency.network) {
+    return {};
+  }
+  QStringList words = {QObject::tr("whole network in float32 %1").arg(timeText(latency.network->median))};
+  for (const auto& [type, network] : latency.narrowNetworks) {
+    words << QObject::tr(
+                 "with its layers in %1 %2 (nodes in %1: %3; the rest and the values between in float32)")
+                 .arg(typeName(type), timeText(network.timing.median))
+                 .arg(network.nodes);
+  }
+  QStringList reckoned;
+  for (const LatencyType type : kLatencyTypes) {
+    const auto seconds = latency.networkIn(type);
+    if (seconds && type != LatencyType::fp32) {
+      reckoned << QObject::tr("%1 %2").arg(typeName(type), timeText(*seconds));
+    }
+  }
+  if (!reckoned.isEmpty()) {
+    words << QObject::tr("reckoned from its layers, which are %1 of it, without conversions between them: %2")
+                 .arg(QString::fromStdString(
+                          formatShare(latency.total(LatencyType::fp32) / latency.network->median)),
+                      reckoned.join(QStringLiteral(", ")));
+  }
+  return words;
+}
+
 } // namespace
 
 LatencyPanel::LatencyPanel(Document& document, Selection& selection, NetworkAnalysis& analysis,
@@ -247,22 +275,7 @@ void LatencyPanel::showTotals() {
           << (latency->threads == 1 ? tr("1 thread") : tr("%1 threads").arg(latency->threads))
           << (latency->vnni ? tr("with VNNI") : tr("without VNNI"))
           << tr("medians; a layer without a kernel counts in fp32");
-    if (latency->network) {
-      words << tr("whole network in float32 %1").arg(timeText(latency->network->median));
-      QStringList reckoned;
-      for (const LatencyType type : kLatencyTypes) {
-        const auto seconds = latency->networkIn(type);
-        if (seconds && type != LatencyType::fp32) {
-          reckoned << tr("%1 %2").arg(typeName(type), timeText(*seconds));
-        }
-      }
-      if (!reckoned.isEmpty()) {
-        words << tr("in the other types not run, but reckoned from its layers, which are %1 of it: %2")
-                     .arg(QString::fromStdString(
-                              formatShare(latency->total(LatencyType::fp32) / latency->network->median)),
-                          reckoned.join(QStringLiteral(", ")));
-      }
-    }
+    words << networkWords(*latency);
   }
   m_origin->setText(words.join(QStringLiteral(" · ")));
 }

@@ -193,7 +193,12 @@ herr_t writeLatency(hid_t file, const Latency& latency) {
     }
   }
   const std::vector<hsize_t> shape = {layers.size(), types.size()};
-  return worstOf({writeText(group.id(), "device", latency.machine.name),
+  herr_t narrow = 0;
+  for (const auto& [type, network] : latency.narrowNetworks) {
+    const std::string name = "network_" + std::string(latencyTypeName(type)) + "_ms";
+    narrow = worstOf({narrow, writeNumber(group.id(), name.c_str(), network.timing.median * kMilli)});
+  }
+  return worstOf({narrow, writeText(group.id(), "device", latency.machine.name),
                   writeNumber(group.id(), "threads", std::int64_t{latency.threads}),
                   writeNumber(group.id(), "vnni", std::int64_t{latency.vnni}),
                   writeNumber(group.id(), "network_fp32_ms",
