@@ -29,17 +29,12 @@ QString typeName(LatencyType type) {
   return QString::fromUtf8(name.data(), static_cast<qsizetype>(name.size()));
 }
 
-/// The whole network: measured in every type that it ran in, and what it would take without conversions.
+/// What the whole network's times hold, and what it would take without conversions.
 QStringList networkWords(const Latency& latency) {
-  if (!latency.network) {
-    return {};
-  }
-  QStringList words = {QObject::tr("whole network in float32 %1").arg(timeText(latency.network->median))};
-  for (const auto& [type, network] : latency.narrowNetworks) {
+  QStringList words;
+  if (!latency.narrowNetworks.empty()) {
     words << QObject::tr(
-                 "with its layers in %1 %2 (nodes in %1: %3; the rest and the values between in float32)")
-                 .arg(typeName(type), timeText(network.timing.median))
-                 .arg(network.nodes);
+        "the whole network has everything but its layers, and the values between them, in float32");
   }
   QStringList reckoned;
   for (const LatencyType type : kLatencyTypes) {
@@ -49,7 +44,7 @@ QStringList networkWords(const Latency& latency) {
     }
   }
   if (!reckoned.isEmpty()) {
-    words << QObject::tr("reckoned from its layers, which are %1 of it, without conversions between them: %2")
+    words << QObject::tr("reckoned from its layers, which are %1 of it, without conversions: %2")
                  .arg(QString::fromStdString(
                           formatShare(latency.total(LatencyType::fp32) / latency.network->median)),
                       reckoned.join(QStringLiteral(", ")));

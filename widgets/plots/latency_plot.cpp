@@ -9,10 +9,10 @@
 namespace halfstep {
 
 namespace {
-constexpr double kHalfBar = 0.36;       ///< of a row's height
-constexpr double kSeparatedPixels = 4;  ///< narrower segments touch each other
-constexpr double kRoomForTotals = 1.22; ///< of the longest bar's length
-constexpr int kTextGap = 6;             ///< pixels between a bar's end and its total
+constexpr double kHalfBar = 0.36;      ///< of a row's height
+constexpr double kSeparatedPixels = 4; ///< narrower segments touch each other
+constexpr double kRoomForTotals = 1.5; ///< of the longest bar's length
+constexpr int kTextGap = 6;            ///< pixels between a bar's end and its total
 
 double rowOf(std::size_t stack, std::size_t stacks) {
   return static_cast<double>(stacks - 1 - stack);

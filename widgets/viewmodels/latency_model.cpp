@@ -151,7 +151,23 @@ LatencyStack LatencyModel::stack(LatencyType type) const {
   for (std::size_t layer = 0; m_latency && layer < m_latency->layers.size(); ++layer) {
     stack.segments.push_back(segment(layer, type));
   }
-  return finished(std::move(stack));
+  stack = finished(std::move(stack));
+  if (const auto whole = wholeNetwork(type)) {
+    stack.label += tr("; whole network %1").arg(timeText(*whole));
+  }
+  return stack;
+}
+
+std::optional<double> LatencyModel::wholeNetwork(LatencyType type) const {
+  if (!m_latency || m_device || !m_latency->network) {
+    return std::nullopt;
+  }
+  if (type == LatencyType::fp32) {
+    return m_latency->network->median;
+  }
+  const auto narrow = m_latency->narrowNetworks.find(type);
+  return narrow != m_latency->narrowNetworks.end() ? std::optional(narrow->second.timing.median)
+                                                   : std::nullopt;
 }
 
 LatencyStack LatencyModel::stack(const std::vector<LayerPlan>& plans) const {
@@ -222,10 +238,12 @@ QString LatencyModel::whyNotFaster() const {
       alsoThere << tr("what recurrent layers take beyond oneDNN's kernels");
     }
     const QString outside = timeText(m_latency->network->median - fp32.total());
-    parts << (alsoThere.isEmpty()
-                  ? tr("%1 of the network lie outside the layers and stay as they are").arg(outside)
-                  : tr("%1 of the network are what lies outside the layers, with %2")
-                        .arg(outside, alsoThere.join(tr(" and "))));
+    parts << (alsoThere.isEmpty() ? tr("%1 of the network lie outside the layers").arg(outside)
+                                  : tr("%1 of the network are what lies outside the layers, with %2")
+                                        .arg(outside, alsoThere.join(tr(" and "))));
+  }
+  if (wholeNetwork(LatencyType::int8)) {
+    parts << tr("in the whole network, values between the layers are float32");
   }
   sentences.push_front(parts.join(QStringLiteral("; ")) + '.');
   return sentences.join(' ');

@@ -62,6 +62,8 @@ public:
   double around(std::size_t layer, LatencyType type) const;
   /// All layers in `type`; those without a time in it count in fp32.
   LatencyStack stack(LatencyType type) const;
+  /// Seconds that the whole network takes with its layers in `type`; nothing where that was not measured.
+  std::optional<double> wholeNetwork(LatencyType type) const;
   /// The same as `plans` have them, one per layer; see latencyTypeOf(). Empty where nothing was measured.
   LatencyStack stack(const std::vector<LayerPlan>& plans) const;
   /// What keeps int8 from being four times as fast, and which layers have no time and so count nowhere:
