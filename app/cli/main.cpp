@@ -28,28 +28,57 @@ constexpr const char* kFooter = R"(Examples:
 Exit status: 0 done; 1 the work failed; 2 wrong usage; 3 a file is damaged; 4 something in it is not supported;
 130 interrupted.)";
 
+void addOptionNames(const CLI::App& app, std::vector<std::string>& names) {
+  for (const CLI::Option* one : app.get_options()) {
+    for (const std::string& name : one->get_lnames()) {
+      names.push_back("--" + name);
+    }
+  }
+}
+
+std::string optionName(const char* argument) {
+  return std::string(argument).substr(0, std::string(argument).find('='));
+}
+
+/// The first option that neither `command` nor the program has, with those that are called nearly like it;
+/// empty where each is known.
+std::string unknownOption(const CLI::App& main, const CLI::App& command, int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string option = optionName(argv[i]);
+    if (!option.starts_with("--") || option == "--") {
+      continue;
+    }
+    if (main.get_option_no_throw(option) == nullptr && command.get_option_no_throw(option) == nullptr) {
+      std::vector<std::string> options;
+      addOptionNames(command, options);
+      addOptionNames(main, options);
+      return command.get_name() + " has no option " + option + nearNamesText(option, options);
+    }
+  }
+  return {};
+}
+
 /// What is wrong with the command's name, or with an option before it: the parser only says that a command is
 /// missing.
 std::string commandProblem(const CLI::App& main, int argc, char** argv) {
   std::string names;
+  std::vector<std::string> commands;
   for (const CLI::App* command :
        main.get_subcommands([](const CLI::App* app) { return !app->get_group().empty(); })) {
     names += (names.empty() ? "" : ", ") + command->get_name();
+    commands.push_back(command->get_name());
   }
   for (int i = 1; i < argc; ++i) {
     if (argv[i][0] == '-') {
-      const std::string option = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+      const std::string option = optionName(argv[i]);
       if (main.get_option_no_throw(option) == nullptr) {
         std::vector<std::string> options;
-        for (const CLI::Option* one : main.get_options()) {
-          for (const std::string& name : one->get_lnames()) {
-            options.push_back("--" + name);
-          }
-        }
+        addOptionNames(main, options);
         return "there is no option " + option + nearNamesText(option, options);
       }
     } else {
-      return "there is no command \"" + std::string(argv[i]) + "\"; there are: " + names;
+      return "there is no command \"" + std::string(argv[i]) + "\"" + nearNamesText(argv[i], commands) +
+             "; there are: " + names;
     }
   }
   return "which command? There are: " + names;
@@ -61,6 +90,10 @@ int sayUsage(const CLI::ParseError& error, const CLI::App& main, int argc, char*
   std::string what = given.empty() && error.get_name() == "RequiredError" ? commandProblem(main, argc, argv)
                                                                           : std::string(error.what());
   for (const CLI::App* command : given) {
+    if (const std::string unknown = unknownOption(main, *command, argc, argv);
+        error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError) && !unknown.empty()) {
+      what = unknown;
+    }
     what += "; halfstep-cli " + command->get_name() + " --help tells more";
   }
   cli::printError({ErrorKind::usage, what});

@@ -440,6 +440,12 @@ private slots:
     expectFailure({"frob"}, 2, "no command \"frob\"");
     expectFailure({"--json"}, 2, "which command?");
     expectFailure({"--help-me"}, 2, "no option --help-me; near: --help");
+    expectFailure(
+        {"quantize", "m.onnx", "--weigths", "int8"}, 2,
+        "quantize has no option --weigths; near: --weights; halfstep-cli quantize --help tells more");
+    expectFailure({"inspect", "m.onnx", "--jsn=1"}, 2, "inspect has no option --jsn; near: --json");
+    expectFailure({"inspect", "m.onnx", "n.onnx"}, 2, "not expected: n.onnx");
+    expectFailure({"inspct", "m.onnx"}, 2, "no command \"inspct\"; near: inspect; there are: inspect, ");
     expectFailure({"inspect"}, 2, "MODEL");
     expectFailure({"inspect", file, "--nonsense"}, 2, "--nonsense");
     expectFailure({"quantize", file}, 2, "which scheme?");
