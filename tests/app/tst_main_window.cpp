@@ -370,9 +370,10 @@ private slots:
     table->selectRow(0);
     QTest::keySequence(table, QKeySequence::Copy);
     QStringList lines = QApplication::clipboard()->text().split('\n');
-    QCOMPARE(lines[0], QString("Layer\tWeights\tScheme\tBits\tSQNR dB"));
+    QCOMPARE(lines[0], QString("Layer\tWeights\tScheme\tBits\tSQNR dB\tOperator"));
     QStringList cells = lines[1].split('\t');
     QCOMPARE(cells[1].toInt(), 78400);
+    QCOMPARE(cells[5], QString("Gemm"));
     QCOMPARE(cells[4].toDouble(), program.session.document().summary(0)->errors.sqnrDb());
     program.figures().setFocus();
     QTest::keySequence(&program.figures(), QKeySequence::Copy);
@@ -388,6 +389,13 @@ private slots:
     emit menu->aboutToShow();
     menu->actions().at(1)->trigger();
     QCOMPARE(table->model()->index(0, 0).data().toString(), QString("fc1"));
+    // By what another column's cells show, too.
+    emit menu->aboutToShow();
+    QAction* byOperator =
+        menu->actions().at(menu->actions().size() - 3); // before a line and the model's order
+    QCOMPARE(byOperator->text(), QString("Operator"));
+    byOperator->trigger();
+    QVERIFY(table->isColumnHidden(table->horizontalHeader()->sortIndicatorSection()));
     emit menu->aboutToShow();
     menu->actions().back()->trigger();
     QCOMPARE(table->horizontalHeader()->sortIndicatorSection(), -1);

@@ -207,6 +207,7 @@ void LayersPanel::readSelection() {
 void LayersPanel::layOutColumns() {
   m_layingOut = true;
   m_table->setColumnHidden(LayersModel::sensitivityColumn, !m_hasSweep);
+  m_table->setColumnHidden(LayersModel::operatorColumn, true);
   if (!m_columnsChosen) {
     shareWidth();
   } else if (m_hasSweep && m_table->columnWidth(LayersModel::sensitivityColumn) < kStripWidth) {

@@ -31,7 +31,13 @@ QString plainText(const QVariant& plain, const QVariant& shown) {
              : plain.toString();
 }
 
-/// "Sort by", with an entry for each column that is shown. A second choice of the same one turns the order
+/// Whether a column counts: those that are shown, and those that another one's cells show.
+bool isListed(const QTableView& view, int column) {
+  return !view.isColumnHidden(column) ||
+         view.model()->headerData(column, Qt::Horizontal, kUnseenRole).toBool();
+}
+
+/// "Sort by", with an entry for each column. A second choice of the same one turns the order
 /// round, as a second click on its header does.
 QMenu* sortMenu(QTableView& view) {
   auto* menu = new QMenu(QObject::tr("Sort by"), &view);
@@ -40,7 +46,7 @@ QMenu* sortMenu(QTableView& view) {
     menu->clear();
     QHeaderView& header = *view.horizontalHeader();
     for (int column = 0; column < header.count(); ++column) {
-      if (view.isColumnHidden(column)) {
+      if (!isListed(view, column)) {
         continue;
       }
       const bool current = header.sortIndicatorSection() == column;
@@ -87,7 +93,7 @@ QString tableText(const QTableView& view, QChar separator, bool selectedOnly) {
   const auto line = [&](const auto& cellAt) {
     QStringList cells;
     for (int column = 0; column < model->columnCount(); ++column) {
-      if (!view.isColumnHidden(column)) {
+      if (isListed(view, column)) {
         cells << tableCell(cellAt(column), separator);
       }
     }

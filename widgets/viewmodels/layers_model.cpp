@@ -140,6 +140,8 @@ QVariant LayersModel::textOf(int row, int column) const {
   case sqnrColumn:
     return figures == nullptr ? QStringLiteral("…")
                               : QString::fromStdString(formatReal(figures->errors.sqnrDb()));
+  case operatorColumn:
+    return operatorText(layer);
   default:
     return {};
   }
@@ -220,8 +222,9 @@ QVariant LayersModel::headerData(int section, Qt::Orientation orientation, int r
   if (orientation != Qt::Horizontal || section < 0 || section >= columnCountValue) {
     return {};
   }
-  static const char* const kTitles[] = {QT_TR_NOOP("Layer"), QT_TR_NOOP("Size"),    QT_TR_NOOP("Scheme"),
-                                        QT_TR_NOOP("Bits"),  QT_TR_NOOP("SQNR dB"), QT_TR_NOOP("Output")};
+  static const char* const kTitles[] = {QT_TR_NOOP("Layer"),   QT_TR_NOOP("Size"),    QT_TR_NOOP("Scheme"),
+                                        QT_TR_NOOP("Bits"),    QT_TR_NOOP("SQNR dB"), QT_TR_NOOP("Output"),
+                                        QT_TR_NOOP("Operator")};
   static const char* const kTips[] = {
       QT_TR_NOOP("A quantizable weight and the operation that uses it"),
       QT_TR_NOOP("Number of weights"),
@@ -229,7 +232,11 @@ QVariant LayersModel::headerData(int section, Qt::Orientation orientation, int r
       QT_TR_NOOP("Bits per weight, with scales and zero points counted"),
       QT_TR_NOOP("Signal to quantization noise of the weights, in decibel; higher is better"),
       QT_TR_NOOP("Sensitivity, measured: what this layer alone does to the output, one box per scheme of the "
-                 "sweep; brighter is worse")};
+                 "sweep; brighter is worse"),
+      QT_TR_NOOP("What the model does with the weight, and the size of its windows")};
+  if (role == kUnseenRole) {
+    return section == operatorColumn;
+  }
   if (role == kPlainRole && section == sizeColumn) {
     return tr("Weights");
   }

@@ -22,6 +22,7 @@ public:
     bitsColumn,
     sqnrColumn,
     sensitivityColumn,
+    operatorColumn, ///< unseen: layerColumn's cells show it
     columnCountValue
   };
   enum Role {

@@ -10,4 +10,8 @@ namespace halfstep {
 /// without it is copied as it is shown.
 inline constexpr int kPlainRole = Qt::UserRole + 64;
 
+/// Of a header, true: its column has no room of its own on the screen (another one's cells show what it
+/// says), but tables are sorted by it, and it is saved and copied with the others.
+inline constexpr int kUnseenRole = kPlainRole + 1;
+
 } // namespace halfstep
