@@ -168,6 +168,10 @@ class Reports(unittest.TestCase):
         self.assertIn("Judged on its own calibration.", self.page.text)
         self.assertIn("halfstep-cli report model.onnx --plan plan.halfstep.json --schemes int8,int4 --metric kl "
                       "--latency --out report.html", self.page.text)
+        self.assertIn("The whole network: fp32 ", self.page.text)
+        for name, network in self.json["measured"]["latency"]["network_in"].items():
+            self.assertGreater(network["median"], 0)
+            self.assertIn(f", with its layers in {name} ", self.page.text)
 
     def test_no_words_of_a_plot_are_cut_off(self):
         """Every text is within its picture, at the average width of a digit in the 12 px font."""
@@ -295,6 +299,9 @@ class Reports(unittest.TestCase):
             np.testing.assert_array_equal(file["evaluation"].attrs["kl"], [kl["value"], kl["low"], kl["high"]])
             np.testing.assert_allclose(file["evaluation/per_sample/kl"][:].mean(), kl["value"], rtol=1e-9)
             self.assertEqual(file["latency"]["median"].shape, (3, 4))
+            whole = {key for key in file["latency"].attrs if key.startswith("network_")}
+            narrow = self.json["measured"]["latency"]["network_in"]
+            self.assertEqual(whole, {"network_fp32_ms"} | {f"network_{name}_ms" for name in narrow})
             values = {group.attrs["name"].decode(): group for group in file["calibration/values"].values()}
             np.testing.assert_allclose(values["x"]["sample_max"][:], self.samples.max(axis=1))
 

@@ -326,11 +326,20 @@ std::string latencyFigure(const ReportContent& content) {
     totals += (totals.empty() ? " All layers: " : ", ") + std::string(latencyTypeName(type)) + " " +
               formatReal(latency.total(type) * 1e3) + " ms";
   }
+  totals += '.';
+  if (latency.network) {
+    totals += " The whole network: fp32 " + formatReal(latency.network->median * 1e3) + " ms";
+    for (const auto& [type, network] : latency.narrowNetworks) {
+      totals += ", with its layers in " + std::string(latencyTypeName(type)) + ' ' +
+                formatReal(network.timing.median * 1e3) + " ms";
+    }
+    totals += '.';
+  }
   return figure(drawBars(plot),
                 shownText(order.size(), content.layers.size(), "that take longest in fp32") +
                     " Median of one call, each layer alone, in every type whatever the plan says." + totals +
-                    ". Measured on " + escaped(latency.machine.name) + ", " +
-                    std::to_string(latency.threads) + " threads.");
+                    " Measured on " + escaped(latency.machine.name) + ", " + std::to_string(latency.threads) +
+                    " threads.");
 }
 
 } // namespace halfstep
