@@ -196,10 +196,15 @@ Result<std::vector<NetworkRuns>> preparedNetworks(const Executor& executor,
     }
     HALFSTEP_TRY(Executor own, isWide ? Result<Executor>(executor) : executor.inComputeType(computeType));
     // The first run builds primitives, the second one uses them.
-    for (int i = 0; i < std::clamp(options.warmUp, isWide ? 0 : 1, 2); ++i) {
-      HALFSTEP_CHECK(own.run(inputs, job));
+    bool runs = true;
+    for (int i = 0; runs && i < std::clamp(options.warmUp, isWide ? 0 : 1, 2); ++i) {
+      const auto done = own.run(inputs, job);
+      if (!done && (isWide || done.error().kind == ErrorKind::cancelled)) {
+        return done.error();
+      }
+      runs = done.has_value(); // what oneDNN refuses in a narrow type keeps nobody from float32's time
     }
-    if (isWide || own.lowPrecisionNodes() > 0) {
+    if (isWide || (runs && own.lowPrecisionNodes() > 0)) {
       networks.push_back({type, std::move(own), {}});
     }
   }
