@@ -13,7 +13,7 @@ namespace {
 
 constexpr auto kPatience = std::chrono::milliseconds(200);
 constexpr auto kEvery = std::chrono::milliseconds(100);
-constexpr std::size_t kLongestName = 50;
+constexpr std::size_t kLongestShown = 50;
 
 } // namespace
 
@@ -34,7 +34,7 @@ JobContext::ProgressSink ProgressLine::sink() {
 void ProgressLine::show(double fraction, std::string_view what) {
   m_shown = true;
   std::fprintf(stderr, "\r\033[K%3.0f %%  %s", 100.0 * fraction,
-               displayText(what.substr(0, kLongestName)).c_str());
+               displayText(what.substr(0, kLongestShown)).c_str());
   std::fflush(stderr);
 }
 

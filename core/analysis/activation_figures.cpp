@@ -59,7 +59,7 @@ void forEachBin(const BinaryHistogram& histogram, double step, Visit visit) {
   }
 }
 
-Sums sumsOf(const BinaryHistogram& histogram, const Levels& levels) {
+Sums histogramSums(const BinaryHistogram& histogram, const Levels& levels) {
   Sums sums;
   // Codes saturate half a step beyond the last level.
   const double low = levels.lowest - 0.5;
@@ -125,7 +125,7 @@ ActivationFigures activationFigures(const ActivationStatistics& statistics, cons
   if (!(finite > 0.0) || !(levels.step > 0.0)) {
     return figures;
   }
-  const Sums sums = sumsOf(statistics.histogram, levels);
+  const Sums sums = histogramSums(statistics.histogram, levels);
   const double square = levels.step * levels.step / finite;
   figures.rounding = sums.rounding * square;
   figures.clipping = sums.clipping * square;
@@ -147,7 +147,7 @@ ClippingCurve activationCurve(const ActivationStatistics& statistics, const Sche
   const auto finite = static_cast<double>(statistics.moments.finite);
   const auto errorsWith = [&](const ValueRange& range) {
     const Levels levels(rule, range);
-    const Sums sums = sumsOf(statistics.histogram, levels);
+    const Sums sums = histogramSums(statistics.histogram, levels);
     const double square = levels.step * levels.step / finite;
     return std::pair(sums.rounding * square, sums.clipping * square);
   };

@@ -110,8 +110,11 @@ bool isBetterWhenLarger(OutputMetric metric);
 double metricOf(OutputMetric metric, std::span<const OutputFigures> samples,
                 std::span<const std::uint32_t> picks = {});
 
+inline constexpr int kBootstrapDraws = 1000;
+
 /// A figure with the interval that holds it with 95 % confidence: percentile bootstrap over the samples,
-/// 1,000 draws. Source: Efron, "Bootstrap methods", 1979. One sample has no interval: low = high = NaN.
+/// kBootstrapDraws draws. Source: Efron, "Bootstrap methods", 1979. One sample has no interval: low = high =
+/// NaN.
 struct Estimate {
   double value = 0.0;
   double low = 0.0;

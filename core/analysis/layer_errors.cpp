@@ -10,8 +10,6 @@ namespace halfstep {
 
 namespace {
 
-constexpr int kDraws = 1000;
-
 Result<OutputSums> compare(const Value& reference, const Value& quantized) {
   const Tensor& a = reference.tensor();
   const Tensor& b = quantized.tensor();
@@ -56,7 +54,7 @@ double LayerErrors::sqnrDb(const std::vector<OutputSums>& samples) {
 Estimate LayerErrors::sqnrEstimate(const std::vector<OutputSums>& samples, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::vector<double> draws;
-  for (int draw = 0; draw < kDraws && samples.size() >= 2; ++draw) {
+  for (int draw = 0; draw < kBootstrapDraws && samples.size() >= 2; ++draw) {
     double signal = 0.0;
     double noise = 0.0;
     for (std::size_t i = 0; i < samples.size(); ++i) {

@@ -23,7 +23,7 @@ struct SeenCall {
   std::int64_t calls = 0;
 };
 
-Shape shapeOf(const Value& value) {
+Shape valueShape(const Value& value) {
   if (const LazyTensor* lazy = value.lazy()) {
     return lazy->shape();
   }
@@ -281,7 +281,7 @@ findLayerShapes(const Executor& executor, const std::map<std::string, Value>& in
       for (const auto& [index, use] : layers) {
         if (seen[index].calls++ == 0) {
           seen[index].use = use;
-          std::transform(given.begin(), given.end(), std::back_inserter(seen[index].inputs), shapeOf);
+          std::transform(given.begin(), given.end(), std::back_inserter(seen[index].inputs), valueShape);
         }
       }
       return {};
@@ -289,7 +289,7 @@ findLayerShapes(const Executor& executor, const std::map<std::string, Value>& in
   }
   std::map<std::string, Shape> values;
   options.tap = [&](const std::string& name, Value& value) -> Result<void> {
-    values[name] = shapeOf(value);
+    values[name] = valueShape(value);
     return {};
   };
   HALFSTEP_CHECK(executor.run(inputs, job, options));

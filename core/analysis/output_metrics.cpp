@@ -28,7 +28,6 @@ constexpr std::array<NamedMetric, 11> kMetrics = {
      {OutputMetric::floatAccuracy, "float-accuracy", true},
      {OutputMetric::perplexity, "perplexity", false},
      {OutputMetric::floatPerplexity, "float-perplexity", false}}};
-constexpr int kDraws = 1000;
 
 const NamedMetric& factsOf(OutputMetric metric) {
   return *std::find_if(kMetrics.begin(), kMetrics.end(), [&](const auto& m) { return m.metric == metric; });
@@ -274,7 +273,7 @@ Estimate estimateOf(OutputMetric metric, std::span<const OutputFigures> samples,
   std::vector<double> draws;
   std::mt19937_64 random(seed);
   std::vector<std::uint32_t> picks(samples.size());
-  for (int draw = 0; draw < kDraws && samples.size() >= 2; ++draw) {
+  for (int draw = 0; draw < kBootstrapDraws && samples.size() >= 2; ++draw) {
     for (std::uint32_t& pick : picks) { // the standard's distributions differ between libraries
       pick = static_cast<std::uint32_t>(random() % samples.size());
     }

@@ -8,8 +8,6 @@ namespace halfstep {
 
 namespace {
 
-constexpr int kDraws = 1000;
-
 std::int64_t bytesOf(const RunOptions& options) {
   std::int64_t bytes = 0;
   for (const auto& [place, tensor] : options.constants) {
@@ -26,7 +24,7 @@ Estimate addedDamageEstimate(OutputMetric metric, const std::vector<OutputFigure
   if (samples.size() > 1) {
     std::mt19937_64 random(seed);
     std::vector<std::uint32_t> picks(samples.size());
-    for (int draw = 0; draw < kDraws; ++draw) {
+    for (int draw = 0; draw < kBootstrapDraws; ++draw) {
       for (std::uint32_t& pick : picks) {
         pick = static_cast<std::uint32_t>(random() % samples.size());
       }

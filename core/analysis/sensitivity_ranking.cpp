@@ -11,7 +11,7 @@ namespace halfstep {
 
 namespace {
 
-constexpr int kDraws = 400;
+constexpr int kTieDraws = 400;
 
 double damageOf(OutputMetric metric, std::span<const OutputFigures> samples,
                 std::span<const std::uint32_t> picks) {
@@ -28,7 +28,7 @@ bool isTied(const Sensitivity& sensitivity, std::span<const OutputFigures> a,
   std::mt19937_64 random(sensitivity.seed);
   std::vector<std::uint32_t> picks(a.size());
   std::vector<double> differences;
-  for (int draw = 0; draw < kDraws; ++draw) {
+  for (int draw = 0; draw < kTieDraws; ++draw) {
     for (std::uint32_t& pick : picks) {
       pick = static_cast<std::uint32_t>(random() % a.size());
     }

@@ -10,7 +10,7 @@ namespace halfstep {
 
 namespace {
 
-constexpr auto kAlignment = std::align_val_t(64);
+constexpr auto kBufferAlignment = std::align_val_t(64);
 /// Up to this much, idle memory may come on top of what is in use.
 constexpr std::size_t kFreely = std::size_t{32} << 20;
 /// Values of at least this size are cut out of regions; smaller ones are kept by size, which is faster.
@@ -26,7 +26,7 @@ std::size_t sizeClass(std::size_t bytes) {
 }
 
 void freeMemory(std::byte* memory) {
-  ::operator delete(memory, kAlignment);
+  ::operator delete(memory, kBufferAlignment);
 }
 
 } // namespace
@@ -85,7 +85,7 @@ std::byte* BufferPool::takeSmall(std::size_t bytes) {
   if (m_idleBytes > kFreely) {
     dropSmall();
   }
-  return static_cast<std::byte*>(::operator new(bytes, kAlignment, std::nothrow));
+  return static_cast<std::byte*>(::operator new(bytes, kBufferAlignment, std::nothrow));
 }
 
 std::byte* BufferPool::takeLarge(std::size_t bytes) {

@@ -13,7 +13,7 @@ namespace halfstep {
 
 namespace {
 
-constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kElementAlignment = 64;
 
 /// More than the machine has could only be swapped.
 std::size_t mostBytes() {
@@ -48,12 +48,12 @@ Result<std::shared_ptr<std::byte>> allocateBytes(std::size_t bytes) {
     }
   }
   auto* memory = static_cast<std::byte*>(
-      ::operator new(std::max<std::size_t>(bytes, 1), std::align_val_t(kAlignment), std::nothrow));
+      ::operator new(std::max<std::size_t>(bytes, 1), std::align_val_t(kElementAlignment), std::nothrow));
   if (memory == nullptr) {
     return Error{ErrorKind::failed, "there is not enough memory for " + std::to_string(bytes) + " bytes"};
   }
-  return std::shared_ptr<std::byte>(memory,
-                                    [](std::byte* p) { ::operator delete(p, std::align_val_t(kAlignment)); });
+  return std::shared_ptr<std::byte>(
+      memory, [](std::byte* p) { ::operator delete(p, std::align_val_t(kElementAlignment)); });
 }
 
 Tensor integersTensor(const std::vector<std::int64_t>& values) {

@@ -9,7 +9,7 @@ namespace halfstep {
 
 namespace {
 
-constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kRegionAlignment = 64;
 /// Pages that are never touched cost nothing, so small requests share a region of this size.
 constexpr std::size_t kLeastRegion = std::size_t{4} << 20;
 /// The large pages of x86-64 and AArch64: one page fault instead of 512. A region that is not much larger
@@ -47,7 +47,7 @@ RegionHeap::~RegionHeap() {
 }
 
 std::byte* RegionHeap::cut(std::size_t bytes) {
-  bytes = roundedUp(bytes, kAlignment);
+  bytes = roundedUp(bytes, kRegionAlignment);
   const auto found = m_free.lower_bound({bytes, nullptr});
   if (found == m_free.end()) {
     return nullptr;
@@ -70,7 +70,7 @@ std::byte* RegionHeap::cutFromNew(std::size_t bytes) {
   m_mappedBytes += region;
   m_free.emplace(region, start);
   const auto piece = m_pieces.emplace(start, Piece{region, true, region}).first;
-  setUsed(piece, roundedUp(bytes, kAlignment));
+  setUsed(piece, roundedUp(bytes, kRegionAlignment));
   return start;
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kHeadBytes = 64;
+constexpr std::size_t kSniffedBytes = 64;
 
 Error inFile(Error error, const fs::path& file) {
   if (error.file.empty()) {
@@ -61,7 +61,7 @@ bool isArchive(std::span<const std::byte> head) {
 
 Result<std::vector<std::byte>> headOf(const fs::path& path) {
   HALFSTEP_TRY(const auto file, MappedFile::open(path));
-  const auto head = file->bytes().first(std::min(file->bytes().size(), kHeadBytes));
+  const auto head = file->bytes().first(std::min(file->bytes().size(), kSniffedBytes));
   return std::vector<std::byte>(head.begin(), head.end());
 }
 

@@ -13,10 +13,6 @@ constexpr std::uint64_t kMostBytes = std::uint64_t{64} << 30;
 /// Deflate makes 258 bytes of 2 bits at best (RFC 1951): 1032 : 1.
 constexpr std::uint64_t kDeflateRatio = 1032;
 
-Error damaged(std::string what) {
-  return Error{ErrorKind::damagedFile, std::move(what)};
-}
-
 /// The length that the file must have, once its head says so.
 class LengthCheck {
 public:

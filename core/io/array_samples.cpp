@@ -13,16 +13,16 @@ namespace {
 constexpr std::array<std::string_view, 6> kInputNames = {"x", "input", "inputs", "images", "image", "data"};
 
 /// Type, shape and up to 64 KiB of evenly spread bytes: not the whole of a large file.
-std::uint64_t fingerprintOf(const NamedArray& array, std::uint64_t before) {
+std::uint64_t arrayFingerprint(const NamedArray& array, std::uint64_t before) {
   constexpr std::size_t kPiece = 4096;
   constexpr std::size_t kPieces = 16;
   const auto bytes = array.tensor.bytes();
-  std::uint64_t print = halfstep::fingerprintOf(
-      array.name + std::string(elementTypeName(array.tensor.type())) + shapeText(array.tensor.shape()),
-      before);
+  std::uint64_t print = fingerprintOf(array.name + std::string(elementTypeName(array.tensor.type())) +
+                                          shapeText(array.tensor.shape()),
+                                      before);
   const std::size_t step = std::max(bytes.size() / kPieces, kPiece);
   for (std::size_t at = 0; at < bytes.size(); at += step) {
-    print = halfstep::fingerprintOf(bytes.subspan(at, std::min(kPiece, bytes.size() - at)), print);
+    print = fingerprintOf(bytes.subspan(at, std::min(kPiece, bytes.size() - at)), print);
   }
   return print;
 }
@@ -178,7 +178,7 @@ Result<std::shared_ptr<const SampleSource>> arraySamples(std::vector<NamedArray>
     HALFSTEP_TRY(ArrayInput fitted, ArrayInput::fit(*array, input, settings, content));
     inputs.push_back(std::move(fitted));
     const ArrayInput& last = inputs.back();
-    origin.fingerprint = fingerprintOf(*array, origin.fingerprint);
+    origin.fingerprint = arrayFingerprint(*array, origin.fingerprint);
     pictures = pictures.empty() ? last.description() : pictures;
     if (last.count() && counted != nullptr && *counted->count() != *last.count()) {
       return Error{ErrorKind::damagedFile,
@@ -199,7 +199,7 @@ Result<std::shared_ptr<const SampleSource>> arraySamples(std::vector<NamedArray>
     });
     if (isLabelName(array.name) && !isInput) {
       HALFSTEP_TRY(labels, labelsFrom(array, count, model));
-      origin.fingerprint = fingerprintOf(array, origin.fingerprint);
+      origin.fingerprint = arrayFingerprint(array, origin.fingerprint);
       break;
     }
   }
@@ -217,7 +217,7 @@ Result<std::shared_ptr<const SampleSource>> arraySeries(std::vector<std::filesys
   SampleOrigin origin;
   if (labels) {
     HALFSTEP_TRY(read, labelsFrom(*labels, files.size(), model));
-    origin.fingerprint = fingerprintOf(*labels, origin.fingerprint);
+    origin.fingerprint = arrayFingerprint(*labels, origin.fingerprint);
   }
   for (const auto& file : files) {
     std::error_code ignored;

@@ -6,27 +6,27 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Error damaged(std::string what, const std::string& key = {}) {
+Error damagedData(std::string what, const std::string& key = {}) {
   return Error{ErrorKind::damagedFile, std::move(what), key.empty() ? "data" : "data, \"" + key + "\""};
 }
 
 Result<std::string> text(const Json& json) {
   if (!json.is_string()) {
-    return damaged("must be text");
+    return damagedData("must be text");
   }
   return json.get<std::string>();
 }
 
 Result<std::uint64_t> natural(const Json& json) {
   if (!json.is_number_unsigned()) {
-    return damaged("must be a whole number of at least 0");
+    return damagedData("must be a whole number of at least 0");
   }
   return json.get<std::uint64_t>();
 }
 
 Result<double> number(const Json& json) {
   if (!json.is_number()) {
-    return damaged("must be a number");
+    return damagedData("must be a number");
   }
   return json.get<double>();
 }
@@ -34,7 +34,7 @@ Result<double> number(const Json& json) {
 Result<std::vector<double>> numbers(const Json& json) {
   std::vector<double> values;
   if (!json.is_array()) {
-    return damaged("must be a list of numbers");
+    return damagedData("must be a list of numbers");
   }
   for (const Json& item : json) {
     HALFSTEP_TRY(const double value, number(item));
@@ -53,16 +53,16 @@ auto parsed(const Json& json, Parse parse) -> decltype(parse(std::string_view())
 Result<std::map<std::string, std::vector<std::int64_t>>> shapes(const Json& json) {
   std::map<std::string, std::vector<std::int64_t>> all;
   if (!json.is_object()) {
-    return damaged("must be an object of shapes");
+    return damagedData("must be an object of shapes");
   }
   for (const auto& [name, shape] : json.items()) {
     if (!shape.is_array()) {
-      return damaged("the shape of " + name + " must be a list of whole numbers");
+      return damagedData("the shape of " + name + " must be a list of whole numbers");
     }
     auto& dimensions = all[name];
     for (const Json& dimension : shape) {
       if (!dimension.is_number_integer()) {
-        return damaged("the shape of " + name + " must be a list of whole numbers");
+        return damagedData("the shape of " + name + " must be a list of whole numbers");
       }
       dimensions.push_back(dimension.get<std::int64_t>());
     }
@@ -96,7 +96,7 @@ Result<void> read(const std::string& key, const Json& value, DataSettings& setti
   } else if (key == "shapes") {
     HALFSTEP_TRY(settings.shapes, shapes(value));
   } else {
-    return damaged("unknown key");
+    return damagedData("unknown key");
   }
   return {};
 }
@@ -144,16 +144,16 @@ Json dataSettingsToJson(const DataSettings& settings) {
 
 Result<DataSettings> dataSettingsFromJson(const Json& json) {
   if (!json.is_object()) {
-    return damaged("expected an object");
+    return damagedData("expected an object");
   }
   DataSettings settings;
   for (const auto& [key, value] : json.items()) {
     if (auto done = read(key, value, settings); !done) {
-      return damaged(done.error().what, key);
+      return damagedData(done.error().what, key);
     }
   }
   if (auto checked = checkDataSettings(settings); !checked) {
-    return damaged(checked.error().what);
+    return damagedData(checked.error().what);
   }
   return settings;
 }

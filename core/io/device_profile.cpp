@@ -12,11 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kVersion = 1;
-
-Error damaged(std::string what, std::string where = {}) {
-  return {ErrorKind::damagedFile, std::move(what), std::move(where)};
-}
+constexpr int kProfileVersion = 1;
 
 /// A figure that must be positive, or with `zeroToo` not negative.
 Result<double> figure(const Json& value, const std::string& key, bool zeroToo) {
@@ -73,8 +69,8 @@ Result<DeviceProfile> deviceProfileFromJson(std::string_view json) {
   if (!document.is_object() || !document.contains("halfstep_device")) {
     return damaged("is not a device profile: there is no \"halfstep_device\"");
   }
-  if (document["halfstep_device"] != kVersion) {
-    return damaged("is a device profile of a version other than " + std::to_string(kVersion));
+  if (document["halfstep_device"] != kProfileVersion) {
+    return damaged("is a device profile of a version other than " + std::to_string(kProfileVersion));
   }
   for (const char* key : {"name", "source", "peak", "bandwidth", "overhead"}) {
     if (!document.contains(key)) {

@@ -13,17 +13,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kVersion = 1;
-
-Error damaged(std::string what, std::string where) {
-  return Error{ErrorKind::damagedFile, std::move(what), std::move(where)};
-}
+constexpr int kPlanFileVersion = 1;
 
 } // namespace
 
 std::string planToJson(const Plan& plan) {
   Json json;
-  json["halfstep_plan"] = kVersion;
+  json["halfstep_plan"] = kPlanFileVersion;
   json["model"] = Json{{"file", plan.modelFile}, {"sha256", plan.modelSha256}};
   json["default"] = layerPlanToJson(plan.fallback);
   json["layers"] = layersToJson(plan.layers);
@@ -42,9 +38,10 @@ Result<Plan> planFromJson(std::string_view text) {
   if (!json.is_object() || !json.contains("halfstep_plan")) {
     return damaged("is not a Halfstep plan: there is no \"halfstep_plan\"", {});
   }
-  if (json["halfstep_plan"] != kVersion) {
+  if (json["halfstep_plan"] != kPlanFileVersion) {
     return Error{ErrorKind::unsupported, "is a plan of version " + json["halfstep_plan"].dump() +
-                                             "; this program reads version " + std::to_string(kVersion)};
+                                             "; this program reads version " +
+                                             std::to_string(kPlanFileVersion)};
   }
   Plan plan;
   if (json.contains("model")) {

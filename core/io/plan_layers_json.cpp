@@ -8,10 +8,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Error damaged(std::string what, std::string where) {
-  return Error{ErrorKind::damagedFile, std::move(what), std::move(where)};
-}
-
 } // namespace
 
 Json layerPlanToJson(const LayerPlan& plan) {

@@ -10,10 +10,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Error damaged(std::string what, std::string where) {
-  return Error{ErrorKind::damagedFile, std::move(what), std::move(where)};
-}
-
 Json optionalNumber(const std::optional<double>& value) {
   return value ? Json(*value) : Json(nullptr);
 }

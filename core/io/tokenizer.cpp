@@ -17,10 +17,6 @@ constexpr std::size_t kPiece = std::size_t{1} << 16;
 constexpr std::size_t kMostTokens = std::size_t{1} << 24;
 constexpr std::size_t kLongestToken = 4096;
 
-Error damaged(std::string what, std::string where) {
-  return Error{ErrorKind::damagedFile, std::move(what), std::move(where)};
-}
-
 /// Collects tokens and hands them on in pieces.
 class Collector {
 public:

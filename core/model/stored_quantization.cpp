@@ -6,10 +6,6 @@ namespace halfstep {
 
 namespace {
 
-Error odd(std::string what) {
-  return Error{ErrorKind::damagedFile, std::move(what)};
-}
-
 /// The same bytes under another shape and, for equal widths, another element type.
 Result<Tensor> viewed(const Tensor& tensor, ElementType type, Shape shape) {
   return Tensor::share(type, std::move(shape), std::make_shared<const Tensor>(tensor), tensor.bytes());
@@ -19,17 +15,17 @@ Result<void> checkCodes(const Tensor& codes) {
   const bool narrow = elementBits(codes.type()) > 0 && elementBits(codes.type()) <= 32;
   if (!narrow ||
       !(isInteger(codes.type()) || (isFloatingPoint(codes.type()) && !isQuantizable(codes.type())))) {
-    return odd("its codes are of type " + std::string(elementTypeName(codes.type())));
+    return damaged("its codes are of type " + std::string(elementTypeName(codes.type())));
   }
   if (codes.count() == 0) {
-    return odd("it has no elements");
+    return damaged("it has no elements");
   }
   return {};
 }
 
 Result<void> checkScales(const Tensor& scales) {
   if (!isFloatingPoint(scales.type())) {
-    return odd("its scales are of type " + std::string(elementTypeName(scales.type())));
+    return damaged("its scales are of type " + std::string(elementTypeName(scales.type())));
   }
   return {};
 }
@@ -40,15 +36,15 @@ Result<std::optional<Tensor>> fittingZeroPoints(const Tensor* zeroPoints, const 
     return std::optional<Tensor>();
   }
   if (!isInteger(zeroPoints->type()) && !isFloatingPoint(zeroPoints->type())) {
-    return odd("its zero points are of type " + std::string(elementTypeName(zeroPoints->type())));
+    return damaged("its zero points are of type " + std::string(elementTypeName(zeroPoints->type())));
   }
   if (zeroPoints->count() == scales.count()) {
     HALFSTEP_TRY(Tensor fitting, viewed(*zeroPoints, zeroPoints->type(), scales.shape()));
     return std::optional(std::move(fitting));
   }
   if (zeroPoints->count() != 1) {
-    return odd("it has " + std::to_string(scales.count()) + " scales and " +
-               std::to_string(zeroPoints->count()) + " zero points");
+    return damaged("it has " + std::to_string(scales.count()) + " scales and " +
+                   std::to_string(zeroPoints->count()) + " zero points");
   }
   const auto value = static_cast<float>(zeroPoints->valueAt(0));
   std::vector<std::byte> bytes(scales.count() * sizeof(float));
@@ -85,8 +81,8 @@ Result<Tensor> unpadded(const Tensor& packed, std::size_t rows, std::size_t coun
                         std::int64_t bits) {
   const Shape shape = {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(count)};
   if (packed.bytes().size() != rows * rowBytes) {
-    return odd("it has " + std::to_string(packed.bytes().size()) + " packed bytes, expected " +
-               std::to_string(rows * rowBytes));
+    return damaged("it has " + std::to_string(packed.bytes().size()) + " packed bytes, expected " +
+                   std::to_string(rows * rowBytes));
   }
   const auto width = static_cast<std::size_t>(bits);
   if (count * width == rowBytes * 8) {
@@ -127,8 +123,8 @@ Result<StoredQuantization> storedPerAxis(const Tensor& codes, const Tensor& scal
   if (scales.count() != 1) {
     if (!isAxisOf(codes, axis) ||
         static_cast<std::size_t>(codes.shape()[static_cast<std::size_t>(axis)]) != scales.count()) {
-      return odd("it has " + std::to_string(scales.count()) + " scales for axis " + std::to_string(axis) +
-                 " of " + shapeText(codes.shape()));
+      return damaged("it has " + std::to_string(scales.count()) + " scales for axis " + std::to_string(axis) +
+                     " of " + shapeText(codes.shape()));
     }
     stored.axis = axis;
   }
@@ -141,16 +137,16 @@ Result<StoredQuantization> storedBlocked(const Tensor& codes, const Tensor& scal
   HALFSTEP_CHECK(checkCodes(codes));
   HALFSTEP_CHECK(checkScales(scales));
   if (!isAxisOf(codes, axis) || blockSize <= 0) {
-    return odd("it has blocks of " + std::to_string(blockSize) + " along axis " + std::to_string(axis) +
-               " of " + shapeText(codes.shape()));
+    return damaged("it has blocks of " + std::to_string(blockSize) + " along axis " + std::to_string(axis) +
+                   " of " + shapeText(codes.shape()));
   }
   Shape shape = codes.shape();
   std::int64_t& blocks = shape[static_cast<std::size_t>(axis)];
   blocks = blocks / blockSize + (blocks % blockSize != 0 ? 1 : 0);
   HALFSTEP_TRY(const std::size_t expected, elementCount(shape));
   if (scales.count() != expected) {
-    return odd("it has " + std::to_string(scales.count()) + " scales, expected " + shapeText(shape) +
-               " for blocks of " + std::to_string(blockSize));
+    return damaged("it has " + std::to_string(scales.count()) + " scales, expected " + shapeText(shape) +
+                   " for blocks of " + std::to_string(blockSize));
   }
   StoredQuantization stored;
   stored.codes = codes;
@@ -171,8 +167,8 @@ Result<StoredQuantization> storedMatMulNBits(const Tensor& packed, const Tensor&
   }
   if (n <= 0 || k <= 0 || blockSize < 8 || n > kLimit || k > kLimit || blockSize > kLimit ||
       blockSize % 8 != 0 || packed.type() != ElementType::uint8) {
-    return odd("its N " + std::to_string(n) + ", K " + std::to_string(k) + " and block size " +
-               std::to_string(blockSize) + " make no sense");
+    return damaged("its N " + std::to_string(n) + ", K " + std::to_string(k) + " and block size " +
+                   std::to_string(blockSize) + " make no sense");
   }
   HALFSTEP_CHECK(elementCount({n, k + blockSize}));
   const auto rows = static_cast<std::size_t>(n);
@@ -204,7 +200,7 @@ Result<StoredQuantization> storedGatherBlocks(const Tensor& data, const Tensor& 
     return stored;
   }
   if (data.shape().empty()) {
-    return odd("its table has no dimensions");
+    return damaged("its table has no dimensions");
   }
   Shape shape = data.shape();
   shape.back() *= 2;

@@ -10,10 +10,6 @@ namespace {
 
 using AxisOrigins = std::vector<std::optional<std::vector<int>>>;
 
-Error odd(std::string what) {
-  return Error{ErrorKind::damagedFile, std::move(what)};
-}
-
 std::string inputAt(const Node& node, int index) {
   return index >= 0 && index < static_cast<int>(node.inputs.size())
              ? node.inputs[static_cast<std::size_t>(index)]
@@ -64,12 +60,12 @@ Result<Decoders> decodersAt(const GraphScope& scope, const Node& node, int scale
   Decoders decoders;
   decoders.scales = constantTensor(scope, inputAt(node, scale));
   if (decoders.scales == nullptr) {
-    return odd("its scales are not constants of the file");
+    return damaged("its scales are not constants of the file");
   }
   const std::string name = inputAt(node, zeroPoint);
   decoders.zeroPoints = constantTensor(scope, name);
   if (!name.empty() && decoders.zeroPoints == nullptr) {
-    return odd("its zero points are not constants of the file");
+    return damaged("its zero points are not constants of the file");
   }
   return decoders;
 }
@@ -174,7 +170,8 @@ Result<void> checkGroupIndex(const GraphScope& scope, const Node& node, std::int
     return {};
   }
   const Tensor* indices = constantTensor(scope, name);
-  const auto values = indices == nullptr ? Result<std::vector<std::int64_t>>(odd("")) : toIntegers(*indices);
+  const auto values =
+      indices == nullptr ? Result<std::vector<std::int64_t>>(damaged("")) : toIntegers(*indices);
   bool identity = values.has_value() && blockSize > 0;
   for (std::size_t k = 0; identity && k < values->size(); ++k) {
     identity = (*values)[k] == static_cast<std::int64_t>(k) / blockSize;

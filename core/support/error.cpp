@@ -1,5 +1,7 @@
 #include "core/support/error.h"
 
+#include <utility>
+
 namespace halfstep {
 
 std::string Error::message() const {
@@ -12,6 +14,10 @@ std::string Error::message() const {
     text += " (" + where + ")";
   }
   return text;
+}
+
+Error damaged(std::string what, std::string where) {
+  return {ErrorKind::damagedFile, std::move(what), std::move(where)};
 }
 
 int exitStatus(ErrorKind kind) {

@@ -26,6 +26,9 @@ struct Error {
   bool operator==(const Error&) const = default;
 };
 
+/// An error of kind `damagedFile`.
+Error damaged(std::string what, std::string where = {});
+
 /// The exit status of the command line for errors of this kind.
 int exitStatus(ErrorKind kind);
 

@@ -25,10 +25,6 @@ namespace {
 constexpr double kOutlierTimes = 10.0;
 constexpr std::size_t kShownOutliers = 6;
 
-QString real(double value) {
-  return QString::fromStdString(formatReal(value));
-}
-
 } // namespace
 
 ActivationPanel::ActivationPanel(Document& document, Selection& selection, NetworkAnalysis& analysis,
@@ -234,14 +230,14 @@ void ActivationPanel::showOther() {
                                   [&](const Drift& one) { return own != nullptr && one.value == own->name; });
   if (drift != other.drifts.end()) {
     caption += tr(": mean shifted by %1 σ, %2 outside the range, distance %3")
-                   .arg(real(drift->meanShift), QString::fromStdString(formatShare(drift->outside)),
-                        real(drift->distance));
+                   .arg(numberText(drift->meanShift), QString::fromStdString(formatShare(drift->outside)),
+                        numberText(drift->distance));
   }
   m_caption->setText(caption);
   QStringList largest;
   for (std::size_t i = 0; i < std::min<std::size_t>(other.drifts.size(), 12); ++i) {
     largest << tr("%1: %2").arg(QString::fromStdString(other.drifts[i].value),
-                                real(other.drifts[i].distance));
+                                numberText(other.drifts[i].distance));
   }
   m_caption->setToolTip(
       largest.isEmpty() ? QString()
@@ -284,9 +280,9 @@ QString ActivationPanel::facts(const ActivationStatistics& statistics) const {
   }
   const kernels::MomentPartials& moments = statistics.moments;
   words << tr("%1 (%2) to %3 (%4)")
-               .arg(real(moments.min), nameOf(statistics.lowestSample()), real(moments.max),
+               .arg(numberText(moments.min), nameOf(statistics.lowestSample()), numberText(moments.max),
                     nameOf(statistics.highestSample()))
-        << tr("mean %1, standard deviation %2").arg(real(moments.mean), real(statistics.std()))
+        << tr("mean %1, standard deviation %2").arg(numberText(moments.mean), numberText(statistics.std()))
         << tr("%1 zeros")
                .arg(QString::fromStdString(formatShare(static_cast<double>(statistics.zeros()) /
                                                        static_cast<double>(moments.finite))));
@@ -299,7 +295,7 @@ QString ActivationPanel::facts(const ActivationStatistics& statistics) const {
   if (!outliers.empty()) {
     QStringList list;
     for (std::size_t i = 0; i < std::min(outliers.size(), kShownOutliers); ++i) {
-      list << tr("%1 (%2 ×)").arg(outliers[i].channel).arg(real(outliers[i].ratio));
+      list << tr("%1 (%2 ×)").arg(outliers[i].channel).arg(numberText(outliers[i].ratio));
     }
     words << tr("outlier channels, beside the median one: %1").arg(list.join(QStringLiteral(", ")));
   }
@@ -353,8 +349,8 @@ void ActivationPanel::showCurrent() {
   if (quantized) {
     figures = tr("As %1: SQNR %2 dB, squared error %3 by rounding and %4 by clipping, %5 clipped")
                   .arg(QString::fromStdString(printActivationScheme(m_shownScheme)),
-                       real(quantized->figures.sqnrDb), real(quantized->figures.rounding),
-                       real(quantized->figures.clipping),
+                       numberText(quantized->figures.sqnrDb), numberText(quantized->figures.rounding),
+                       numberText(quantized->figures.clipping),
                        QString::fromStdString(formatShare(quantized->figures.clippedShare)));
   }
   m_histogram->setStatistics(calibration, own, std::move(quantized));

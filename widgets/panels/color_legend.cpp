@@ -9,7 +9,7 @@ namespace halfstep {
 
 namespace {
 constexpr int kBarWidth = 180;
-constexpr int kBarHeight = 8;
+constexpr int kLegendHeight = 8;
 } // namespace
 
 ColorLegend::ColorLegend(QWidget* parent)
@@ -46,7 +46,7 @@ void ColorLegend::paintEvent(QPaintEvent*) {
   };
   text(m_least);
   for (int x = 0; x < kBarWidth; ++x) {
-    painter.fillRect(at + x, (height() - kBarHeight) / 2, 1, kBarHeight,
+    painter.fillRect(at + x, (height() - kLegendHeight) / 2, 1, kLegendHeight,
                      sequentialColor(static_cast<double>(x) / (kBarWidth - 1)));
   }
   at += kBarWidth + kSpace;

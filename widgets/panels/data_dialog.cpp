@@ -20,7 +20,7 @@ namespace halfstep {
 namespace {
 
 constexpr int kThumbnail = 96;
-constexpr int kMostSamples = 1000000;
+constexpr int kMostPickedSamples = 1000000;
 
 QLineEdit* field(const char* name, const QString& placeholder, const QString& tooltip, const QString& text) {
   auto* made = new QLineEdit(text);
@@ -100,11 +100,12 @@ DataDialog::DataDialog(const DataSettings& settings, Opener opener, const QStrin
   setWindowTitle(tr("Data"));
   resize(760, 620);
   m_samples->setObjectName(QStringLiteral("data_samples"));
-  m_samples->setRange(0, kMostSamples);
+  m_samples->setRange(0, kMostPickedSamples);
   m_samples->setSpecialValueText(tr("all"));
   m_samples->setButtonSymbols(QAbstractSpinBox::NoButtons);
-  m_samples->setValue(
-      settings.samples ? static_cast<int>(std::min<std::uint64_t>(*settings.samples, kMostSamples)) : 0);
+  m_samples->setValue(settings.samples
+                          ? static_cast<int>(std::min<std::uint64_t>(*settings.samples, kMostPickedSamples))
+                          : 0);
   m_layout->setObjectName(QStringLiteral("data_layout"));
   m_layout->addItems({tr("as the input's shape says"), QStringLiteral("nchw"), QStringLiteral("nhwc")});
   m_channels->setObjectName(QStringLiteral("data_channels"));

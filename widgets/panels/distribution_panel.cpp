@@ -28,10 +28,6 @@ QString count(std::size_t value) {
   return QString::fromStdString(formatCount(static_cast<std::int64_t>(value)));
 }
 
-QString real(double value) {
-  return QString::fromStdString(formatReal(value));
-}
-
 } // namespace
 
 DistributionPanel::DistributionPanel(Document& document, Selection& selection, LayerExplorer& explorer,
@@ -206,8 +202,9 @@ void DistributionPanel::showHeader() {
   }
   if (ready) {
     const Moments& moments = view->profile->moments;
-    facts << (layer.stored ? tr("decoded %1 … %2") : tr("%1 … %2")).arg(real(moments.min), real(moments.max))
-          << tr("σ %1").arg(real(moments.std)) << tr("kurtosis %1").arg(real(moments.kurtosis));
+    facts << (layer.stored ? tr("decoded %1 … %2") : tr("%1 … %2"))
+                 .arg(numberText(moments.min), numberText(moments.max))
+          << tr("σ %1").arg(numberText(moments.std)) << tr("kurtosis %1").arg(numberText(moments.kurtosis));
   }
   // A line breaks between facts only, not within one; a sentence may break anywhere.
   facts.replaceInStrings(QStringLiteral(" "), QString(QChar::Nbsp));

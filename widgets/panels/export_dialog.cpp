@@ -38,7 +38,7 @@ QTableWidget* table(const char* name, const QString& accessibleName, const QStri
   return made;
 }
 
-QString text(const std::string& words) {
+QString fromUtf8(const std::string& words) {
   return QString::fromStdString(words);
 }
 
@@ -69,9 +69,9 @@ ExportDialog::ExportDialog(std::vector<const Exporter*> exporters, Previewer pre
   resize(980, 640);
   layOut();
   for (const Exporter* exporter : m_exporters) {
-    auto* item = new QListWidgetItem(text(exporter->title()), m_formats);
-    item->setData(Qt::UserRole, text(exporter->formatName()));
-    item->setToolTip(tr("%1 (%2)").arg(text(exporter->title()), text(exporter->formatName())));
+    auto* item = new QListWidgetItem(fromUtf8(exporter->title()), m_formats);
+    item->setData(Qt::UserRole, fromUtf8(exporter->formatName()));
+    item->setToolTip(tr("%1 (%2)").arg(fromUtf8(exporter->title()), fromUtf8(exporter->formatName())));
   }
   connect(m_formats, &QListWidget::currentRowChanged, this, &ExportDialog::refresh);
   connect(m_files, &QComboBox::currentIndexChanged, this, &ExportDialog::showFile);
@@ -173,8 +173,8 @@ void ExportDialog::refresh() {
   if (exporter == nullptr) {
     return;
   }
-  m_title->setText(text(exporter->title()));
-  m_explanation->setText(text(exporter->explanation()));
+  m_title->setText(fromUtf8(exporter->title()));
+  m_explanation->setText(fromUtf8(exporter->explanation()));
   const int asked = ++m_asked;
   m_export->setEnabled(false);
   m_calibrate->setVisible(false);
@@ -203,26 +203,26 @@ void ExportDialog::show(const Result<ExportPreview>& preview) {
   m_preview = preview ? *preview : ExportPreview();
   m_export->setEnabled(preview && !m_preview.wantsCalibration);
   m_calibrate->setVisible(m_preview.wantsCalibration);
-  m_note->setText(preview ? m_preview.note : text(preview.error().message()));
+  m_note->setText(preview ? m_preview.note : fromUtf8(preview.error().message()));
   m_note->setVisible(!m_note->text().isEmpty());
   std::vector<QStringList> losses;
   for (const ExportLoss& loss : m_preview.losses) {
-    losses.push_back({loss.layer == "*" ? tr("all layers") : text(loss.layer), text(loss.what)});
+    losses.push_back({loss.layer == "*" ? tr("all layers") : fromUtf8(loss.layer), fromUtf8(loss.what)});
   }
   fill(*m_losses, losses);
   std::vector<QStringList> findings;
   for (const ExportFinding& finding : m_preview.findings) {
-    findings.push_back({finding.layer == "*" ? tr("all layers") : text(finding.layer), text(finding.what),
-                        text(finding.why)});
+    findings.push_back({finding.layer == "*" ? tr("all layers") : fromUtf8(finding.layer),
+                        fromUtf8(finding.what), fromUtf8(finding.why)});
   }
   fill(*m_findings, findings);
   std::vector<QStringList> patterns;
   for (const ExportPattern& pattern : m_preview.patterns) {
     QStringList layers;
     for (const std::string& layer : pattern.layers) {
-      layers << text(layer);
+      layers << fromUtf8(layer);
     }
-    patterns.push_back({text(pattern.pattern), text(pattern.matching), text(pattern.meaning),
+    patterns.push_back({fromUtf8(pattern.pattern), fromUtf8(pattern.matching), fromUtf8(pattern.meaning),
                         tr("%1: %2").arg(layers.size()).arg(layers.join(QStringLiteral(", ")))});
   }
   fill(*m_patterns, patterns);

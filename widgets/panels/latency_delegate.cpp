@@ -9,7 +9,7 @@
 namespace halfstep {
 
 namespace {
-constexpr int kPadding = 8;
+constexpr int kLatencyPadding = 8;
 constexpr double kBarHeight = 6.0;
 } // namespace
 
@@ -25,7 +25,7 @@ void LatencyDelegate::paint(QPainter* painter, const QStyleOptionViewItem& optio
   if (option.state.testFlag(QStyle::State_Selected)) {
     painter->fillRect(option.rect, theme.selection);
   }
-  const QRect cell = option.rect.adjusted(kPadding, 0, -kPadding, 0);
+  const QRect cell = option.rect.adjusted(kLatencyPadding, 0, -kLatencyPadding, 0);
   if (index.column() == LatencyModel::barsColumn) {
     painter->setRenderHint(QPainter::Antialiasing);
     painter->setPen(Qt::NoPen);

@@ -10,7 +10,7 @@ namespace halfstep {
 
 namespace {
 
-constexpr int kPadding = 8;
+constexpr int kSensitivityPadding = 8;
 
 void paintHeat(QPainter& painter, const QRect& cell, const QModelIndex& index, const Theme& theme) {
   const QVariant share = index.data(SensitivityModel::shareRole);
@@ -34,7 +34,7 @@ void paintBar(QPainter& painter, const QRect& cell, const QModelIndex& index, co
   if (!length.isValid()) {
     return;
   }
-  const QRectF room = QRectF(cell).adjusted(kPadding, 0, -kPadding, 0);
+  const QRectF room = QRectF(cell).adjusted(kSensitivityPadding, 0, -kSensitivityPadding, 0);
   const double middle = room.center().y();
   const bool tied = index.data(SensitivityModel::tiedRole).toBool();
   const QRectF bar(room.left(), middle - 6, std::max(2.0, length.toDouble() * room.width()), 12);
@@ -63,7 +63,7 @@ void SensitivityDelegate::paint(QPainter* painter, const QStyleOptionViewItem& o
   }
   const int last = index.model()->columnCount() - 1;
   if (index.column() == 0) {
-    const QRect text = option.rect.adjusted(kPadding, 0, -kPadding, 0);
+    const QRect text = option.rect.adjusted(kSensitivityPadding, 0, -kSensitivityPadding, 0);
     painter->setPen(theme.text);
     painter->drawText(
         text, Qt::AlignLeft | Qt::AlignVCenter,
@@ -77,7 +77,8 @@ void SensitivityDelegate::paint(QPainter* painter, const QStyleOptionViewItem& o
 }
 
 QSize SensitivityDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const {
-  return {QFontMetrics(option.font).horizontalAdvance(index.data().toString()) + 2 * kPadding, kRowHeight};
+  return {QFontMetrics(option.font).horizontalAdvance(index.data().toString()) + 2 * kSensitivityPadding,
+          kRowHeight};
 }
 
 } // namespace halfstep

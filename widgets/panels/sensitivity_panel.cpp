@@ -28,7 +28,7 @@ namespace {
 constexpr int kSchemeWidth = 84;
 constexpr int kNameWidth = 190;
 constexpr int kMostSamples = 100000;
-const QString kStartSchemes = QStringLiteral("int8, int6, int4, int2");
+const QString kSweptSchemes = QStringLiteral("int8, int6, int4, int2");
 
 QLabel* quiet(const char* name) {
   auto* label = new QLabel;
@@ -54,7 +54,7 @@ SensitivityPanel::SensitivityPanel(Document& document, Selection& selection, Net
     , m_selection(selection)
     , m_analysis(analysis)
     , m_figure(new SegmentedControl(QStringLiteral("sensitivity_figure"), tr("Figure"), 3))
-    , m_schemes(new QLineEdit(kStartSchemes))
+    , m_schemes(new QLineEdit(kSweptSchemes))
     , m_samples(new QSpinBox)
     , m_metric(new QComboBox)
     , m_measure(new QPushButton(tr("Measure")))

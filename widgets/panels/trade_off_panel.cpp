@@ -26,7 +26,7 @@ namespace {
 
 constexpr int kSteps = 1000;
 constexpr std::size_t kSamples = 16;
-const QString kStartSchemes =
+const QString kCandidateSchemes =
     QStringLiteral("int8, int6:mse, int5:mse, int4:mse, int4:group64:mse, int3:group64:mse");
 
 /// Bits per weight of the presets.
@@ -57,7 +57,7 @@ TradeOffPanel::TradeOffPanel(Document& document, Selection& selection, NetworkAn
     , m_budget(new QLabel)
     , m_measure(new QPushButton(tr("Measure plans")))
     , m_empty(new QLabel)
-    , m_schemes(new QLineEdit(kStartSchemes))
+    , m_schemes(new QLineEdit(kCandidateSchemes))
     , m_start(new QPushButton(tr("Measure the sensitivities")))
     , m_difference(new DifferenceCard(document, selection, tradeOff, comparison))
     , m_content(new QStackedWidget) {

@@ -11,11 +11,7 @@ namespace halfstep {
 
 namespace {
 
-constexpr int kMostColumns = 512; // more channels than this are joined, keeping their extremes
-
-QString number(float value) {
-  return QString::fromStdString(formatReal(static_cast<double>(value)));
-}
+constexpr int kMostChannelColumns = 512; // more channels than this are joined, keeping their extremes
 
 } // namespace
 
@@ -72,7 +68,7 @@ void ChannelRangePlot::setView(std::shared_ptr<const LayerView> view) {
 void ChannelRangePlot::rebuild() {
   QVector<double> keys, high, low, clipHigh, clipLow;
   const int channels = channelCount();
-  const int joined = std::max(1, (channels + kMostColumns - 1) / kMostColumns);
+  const int joined = std::max(1, (channels + kMostChannelColumns - 1) / kMostChannelColumns);
   const bool canClip = m_view && formatFacts(m_view->scheme.format).family != FormatFamily::floating;
   for (int first = 0; first < channels; first += joined) {
     ValueRange values = m_view->profile->channelRanges[static_cast<std::size_t>(first)];
@@ -138,11 +134,11 @@ QString ChannelRangePlot::describe(double key, double) const {
   const auto index = static_cast<std::size_t>(channel);
   const ValueRange& range = m_view->profile->channelRanges[index];
   const ErrorSums& errors = m_view->quantization->channels[index];
-  const QString text =
-      tr("channel %1: %2 to %3\nSQNR %4 dB, %5 clipped")
-          .arg(channel)
-          .arg(number(range.lo), number(range.hi), QString::fromStdString(formatReal(errors.sqnrDb())),
-               QString::fromStdString(formatShare(errors.clippedShare())));
+  const QString text = tr("channel %1: %2 to %3\nSQNR %4 dB, %5 clipped")
+                           .arg(channel)
+                           .arg(numberText(range.lo), numberText(range.hi),
+                                QString::fromStdString(formatReal(errors.sqnrDb())),
+                                QString::fromStdString(formatShare(errors.clippedShare())));
   const auto [scale, zeroPoint] = inTheFile(index);
   return std::isnan(scale) ? text
                            : text + tr("\nin the file: scale %1, zero point %2")

@@ -7,12 +7,6 @@
 
 namespace halfstep {
 
-namespace {
-QString number(double value) {
-  return QString::fromStdString(formatReal(value));
-}
-} // namespace
-
 ClippingCurvePlot::ClippingCurvePlot(QWidget* parent)
     : Plot(QStringLiteral("clipping_curve"), tr("clipping range / min–max"), tr("mean squared error"),
            parent) {
@@ -171,12 +165,13 @@ QString ClippingCurvePlot::describe(double key, double) const {
   }
   const auto after = std::lower_bound(m_curve->ratio.begin(), m_curve->ratio.end(), key);
   const auto i = static_cast<std::size_t>(after - m_curve->ratio.begin());
-  QString text = tr("range × %1: MSE %2\nrounding %3, clipping %4")
-                     .arg(number(m_curve->ratio[i]), number(m_curve->rounding[i] + m_curve->clipping[i]),
-                          number(m_curve->rounding[i]), number(m_curve->clipping[i]));
+  QString text =
+      tr("range × %1: MSE %2\nrounding %3, clipping %4")
+          .arg(numberText(m_curve->ratio[i]), numberText(m_curve->rounding[i] + m_curve->clipping[i]),
+               numberText(m_curve->rounding[i]), numberText(m_curve->clipping[i]));
   for (const ClippingCurve::Mark& mark : m_curve->marks) {
     text += tr("\n%1: × %2, MSE %3")
-                .arg(QString::fromStdString(mark.estimator), number(mark.ratio), number(mark.mse));
+                .arg(QString::fromStdString(mark.estimator), numberText(mark.ratio), numberText(mark.mse));
   }
   return text;
 }

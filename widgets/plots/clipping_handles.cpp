@@ -11,10 +11,6 @@ namespace {
 
 constexpr int kGrabPixels = 7;
 
-QString number(double value) {
-  return QString::fromStdString(formatReal(value));
-}
-
 } // namespace
 
 ClippingHandles::ClippingHandles(QCustomPlot& plot)
@@ -91,9 +87,9 @@ void ClippingHandles::place() {
     m_lines[side]->end->setCoords(end, 0.0);
     m_grips[side]->position->setCoords(end, 0.0);
     m_values[side]->position->setCoords(end, 0.0);
-    m_values[side]->setText(number(end));
+    m_values[side]->setText(numberText(end));
     // Outside the range where there is room for it, otherwise inside.
-    const int room = QFontMetrics(m_values[side]->font()).horizontalAdvance(number(end)) + 18;
+    const int room = QFontMetrics(m_values[side]->font()).horizontalAdvance(numberText(end)) + 18;
     const double pixel = axis.coordToPixel(end);
     const bool outside = side == 0 ? pixel - rect.left() > room : rect.right() - pixel > room;
     m_values[side]->setPositionAlignment(((side == 0) == outside ? Qt::AlignRight : Qt::AlignLeft) |

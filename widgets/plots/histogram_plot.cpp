@@ -10,12 +10,8 @@ namespace halfstep {
 
 namespace {
 
-constexpr double kMostColumns = 256;
+constexpr double kMostHistogramColumns = 256;
 constexpr double kLogFloor = 0.7; // below one value per bin, so that single values still show
-
-QString number(double value) {
-  return QString::fromStdString(formatReal(value));
-}
 
 /// Sums `perColumn` bins at a time; one key at the left edge of every column and one at the very end, for
 /// step lines.
@@ -109,7 +105,7 @@ void HistogramPlot::rebuild() {
   const int bins = static_cast<int>(histogram.counts.size());
   // Few values make a comb of many columns; the cube root is Rice's rule, with room for detail.
   const double wanted =
-      std::clamp(6.0 * std::cbrt(static_cast<double>(m_view->matrix->count())), 32.0, kMostColumns);
+      std::clamp(6.0 * std::cbrt(static_cast<double>(m_view->matrix->count())), 32.0, kMostHistogramColumns);
   m_binsPerColumn = 1;
   while (bins * shown / m_binsPerColumn > wanted) {
     m_binsPerColumn *= 2;
@@ -206,16 +202,17 @@ QString HistogramPlot::describe(double key, double) const {
   if (column < 0 || column >= m_floats->dataCount() - 1) {
     return {};
   }
-  QString text = tr("%1 to %2: %3 values")
-                     .arg(number(histogram.lo + column * width), number(histogram.lo + (column + 1) * width),
-                          QString::fromStdString(
-                              formatCount(static_cast<std::int64_t>(m_floats->data()->at(column)->value))));
+  QString text =
+      tr("%1 to %2: %3 values")
+          .arg(numberText(histogram.lo + column * width), numberText(histogram.lo + (column + 1) * width),
+               QString::fromStdString(
+                   formatCount(static_cast<std::int64_t>(m_floats->data()->at(column)->value))));
   const auto& levels = m_view->shape->levels;
   if (!levels.empty()) {
     const auto nearest = std::min_element(levels.begin(), levels.end(), [&](float a, float b) {
       return std::abs(static_cast<double>(a) - key) < std::abs(static_cast<double>(b) - key);
     });
-    text += tr("\nnearest level %1").arg(number(static_cast<double>(*nearest)));
+    text += tr("\nnearest level %1").arg(numberText(static_cast<double>(*nearest)));
   }
   return text;
 }

@@ -26,6 +26,10 @@ QFont axisFont(const QWidget& widget) {
 
 } // namespace
 
+QString numberText(double value, int digits) {
+  return QString::fromStdString(formatReal(value, digits));
+}
+
 double NumberTicker::getTickStep(const QCPRange& range) {
   m_step = QCPAxisTicker::getTickStep(range);
   if (range.size() < 2.0 * m_step) { // a single number says nothing about the axis

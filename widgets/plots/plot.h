@@ -105,6 +105,9 @@ private:
   int m_paintCount = 0;
 };
 
+/// A real number as plots tell it, with `digits` significant ones.
+QString numberText(double value, int digits = 3);
+
 /// Tick labels with a true minus sign and no more digits than needed.
 class NumberTicker : public QCPAxisTicker {
 protected:

@@ -9,11 +9,7 @@ namespace halfstep {
 
 namespace {
 
-constexpr std::size_t kMostColumns = 512; // more entries than this are joined, keeping their extremes
-
-QString number(float value) {
-  return QString::fromStdString(formatReal(static_cast<double>(value)));
-}
+constexpr std::size_t kMostBandColumns = 512; // more entries than this are joined, keeping their extremes
 
 } // namespace
 
@@ -57,7 +53,8 @@ void RangeBandPlot::setRanges(std::vector<ValueRange> ranges, ValueRange clip,
   m_clip = clip;
   m_nameOf = std::move(nameOf);
   QVector<double> keys, high, low;
-  const std::size_t joined = std::max<std::size_t>(1, (m_ranges.size() + kMostColumns - 1) / kMostColumns);
+  const std::size_t joined =
+      std::max<std::size_t>(1, (m_ranges.size() + kMostBandColumns - 1) / kMostBandColumns);
   for (std::size_t first = 0; first < m_ranges.size(); first += joined) {
     ValueRange together = m_ranges[first];
     for (std::size_t i = first; i < std::min(first + joined, m_ranges.size()); ++i) {
@@ -134,7 +131,7 @@ QString RangeBandPlot::describe(double key, double) const {
   }
   const auto entry = static_cast<std::size_t>(index);
   const QString name = m_nameOf ? m_nameOf(entry) : QStringLiteral("%1 %2").arg(m_keyTitle).arg(index);
-  return tr("%1: %2 to %3").arg(name, number(m_ranges[entry].lo), number(m_ranges[entry].hi));
+  return tr("%1: %2 to %3").arg(name, numberText(m_ranges[entry].lo), numberText(m_ranges[entry].hi));
 }
 
 PlotTable RangeBandPlot::table() const {

@@ -10,10 +10,6 @@ namespace {
 
 constexpr int kPoints = 768;
 
-QString number(double value) {
-  return QString::fromStdString(formatReal(value, 4));
-}
-
 } // namespace
 
 TransferPlot::TransferPlot(QWidget* parent)
@@ -75,8 +71,8 @@ QString TransferPlot::describe(double key, double) const {
   const auto decoded = transferFunction(m_view->quantization->parameters, m_view->segment, x, x, 1);
   return decoded.empty() ? QString()
                          : tr("%1 becomes %2\nerror %3")
-                               .arg(number(key), number(static_cast<double>(decoded[0])),
-                                    number(static_cast<double>(decoded[0]) - key));
+                               .arg(numberText(key, 4), numberText(static_cast<double>(decoded[0]), 4),
+                                    numberText(static_cast<double>(decoded[0]) - key, 4));
 }
 
 PlotTable TransferPlot::table() const {

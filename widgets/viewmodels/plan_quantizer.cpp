@@ -10,7 +10,7 @@ namespace halfstep {
 namespace {
 
 constexpr int kSettleMilliseconds = 120; // a drag changes the plan at every mouse move
-constexpr auto kSnapshotEvery = std::chrono::milliseconds(100);
+constexpr auto kTotalsEvery = std::chrono::milliseconds(100);
 
 using Figures = std::vector<std::pair<int, LayerSummary>>;
 
@@ -55,7 +55,7 @@ Result<std::vector<int>> quantizeAll(const Model& model, const std::vector<Task>
         firstError = "layer " + layer.name + ": " + summary.error().message();
       }
     }
-    if (std::chrono::steady_clock::now() - last > kSnapshotEvery) {
+    if (std::chrono::steady_clock::now() - last > kTotalsEvery) {
       publish(std::exchange(done, {}));
       last = std::chrono::steady_clock::now();
     }

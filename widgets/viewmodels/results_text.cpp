@@ -10,12 +10,12 @@ namespace halfstep {
 
 namespace {
 
-QString text(const std::string& utf8) {
+QString fromUtf8(const std::string& utf8) {
   return QString::fromStdString(utf8);
 }
 
 QString decibel(double value) {
-  return text(formatReal(value)) + QStringLiteral("\u202fdB");
+  return fromUtf8(formatReal(value)) + QStringLiteral("\u202fdB");
 }
 
 /// Sizes follow from the scheme alone.
@@ -34,7 +34,7 @@ struct Definition {
 
 std::vector<Definition> definitions(std::int64_t originalBytes) {
   const auto tr = [](const char* source) { return QObject::tr(source); };
-  const auto real = [](double value) { return text(formatReal(value)); };
+  const auto real = [](double value) { return fromUtf8(formatReal(value)); };
   return {
       {"sqnr", tr("SQNR"),
        tr("Signal to quantization noise ratio of the weights: 10·log₁₀(Σx² / Σ(x−x̂)²).\n6 dB is one bit."),
@@ -53,18 +53,18 @@ std::vector<Definition> definitions(std::int64_t originalBytes) {
        tr("Mean error"), [](const LayerSummary& s) { return s.errors.meanError(); }, real},
       {"cosine", tr("Cosine"), tr("Cosine of the angle between original and dequantized weights."),
        tr("Cosine"), [](const LayerSummary& s) { return s.errors.cosine(); },
-       [](double value) { return text(formatReal(value, 5)); }},
+       [](double value) { return fromUtf8(formatReal(value, 5)); }},
       {"clipped", tr("Clipped"), tr("The share of weights whose code was saturated."), tr("Clipped, share"),
        [](const LayerSummary& s) { return s.errors.clippedShare(); },
-       [](double value) { return text(formatShare(value)); }},
+       [](double value) { return fromUtf8(formatShare(value)); }},
       {"bits", tr("Bits per weight"),
        tr("All bytes of the layer, scales and zero points counted, over its weights."), tr("Bits per weight"),
        [](const LayerSummary& s) { return s.bitsPerWeight; }, real},
       {"bytes", tr("Size"),
        tr("Codes, scales (float32) and zero points; the original is %1.")
-           .arg(text(formatBytes(originalBytes))),
+           .arg(fromUtf8(formatBytes(originalBytes))),
        tr("Size, bytes"), [](const LayerSummary& s) { return static_cast<double>(s.bytes); },
-       [](double value) { return text(formatBytes(static_cast<std::int64_t>(value))); }},
+       [](double value) { return fromUtf8(formatBytes(static_cast<std::int64_t>(value))); }},
   };
 }
 
@@ -108,7 +108,7 @@ std::vector<FigureRow> figureRows(const LayerSummary* current, const LayerSummar
     rows.push_back(
         {"non_finite",
          QObject::tr("NaN and ∞"),
-         text(formatCount(current->errors.nonFinite)),
+         fromUtf8(formatCount(current->errors.nonFinite)),
          {},
          {},
          QObject::tr("Weights that are not finite numbers. They are counted and left out of every figure."),
@@ -131,8 +131,8 @@ QString totalsText(const PlanTotals& totals) {
                            ? static_cast<double>(totals.bytesBefore) / static_cast<double>(totals.bytesAfter)
                            : 0.0;
   return QObject::tr("%1 → %2 (%3×)    weight SQNR %4")
-      .arg(text(formatBytes(totals.bytesBefore)), text(formatBytes(totals.bytesAfter)),
-           text(formatReal(ratio)), decibel(totals.errors.sqnrDb()));
+      .arg(fromUtf8(formatBytes(totals.bytesBefore)), fromUtf8(formatBytes(totals.bytesAfter)),
+           fromUtf8(formatReal(ratio)), decibel(totals.errors.sqnrDb()));
 }
 
 } // namespace halfstep

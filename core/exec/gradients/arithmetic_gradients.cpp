@@ -176,7 +176,7 @@ Gradient extreme(const GradientCall& call) {
   return made;
 }
 
-constexpr GradientEntry kEntries[] = {
+constexpr GradientEntry kArithmeticGradients[] = {
     {"", "Add", sum}, {"", "Div", div}, {"", "Max", extreme}, {"", "Mean", mean},   {"", "Min", extreme},
     {"", "Mul", mul}, {"", "Pow", pow}, {"", "Sub", sub},     {"", "PRelu", prelu}, {"", "Sum", sum},
 };
@@ -184,7 +184,7 @@ constexpr GradientEntry kEntries[] = {
 } // namespace
 
 std::span<const GradientEntry> arithmeticGradients() {
-  return kEntries;
+  return kArithmeticGradients;
 }
 
 } // namespace halfstep

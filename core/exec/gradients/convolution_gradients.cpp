@@ -192,7 +192,7 @@ Gradient convolutionTranspose(const GradientCall& call) {
   return made;
 }
 
-constexpr GradientEntry kEntries[] = {
+constexpr GradientEntry kConvolutionGradients[] = {
     {"", "Conv", convolution},
     {"", "ConvTranspose", convolutionTranspose},
 };
@@ -200,7 +200,7 @@ constexpr GradientEntry kEntries[] = {
 } // namespace
 
 std::span<const GradientEntry> convolutionGradients() {
-  return kEntries;
+  return kConvolutionGradients;
 }
 
 } // namespace halfstep

@@ -225,7 +225,7 @@ Gradient atanOf(const GradientCall& call) {
   return through(call, [](double x, double) { return 1.0 / (1.0 + x * x); });
 }
 
-constexpr GradientEntry kEntries[] = {
+constexpr GradientEntry kFunctionGradients[] = {
     {"", "Abs", absolute},
     {"", "Affine", affine},
     {"", "Atan", atanOf},
@@ -268,7 +268,7 @@ constexpr GradientEntry kEntries[] = {
 } // namespace
 
 std::span<const GradientEntry> functionGradients() {
-  return kEntries;
+  return kFunctionGradients;
 }
 
 } // namespace halfstep

@@ -210,7 +210,7 @@ Gradient dequantize(const GradientCall& call) {
   return onlyFor(0, std::move(made));
 }
 
-constexpr GradientEntry kEntries[] = {
+constexpr GradientEntry kMovementGradients[] = {
     {"", "Cast", cast},
     {"", "Concat", all},
     {"", "Crop", first},
@@ -243,7 +243,7 @@ constexpr GradientEntry kEntries[] = {
 } // namespace
 
 std::span<const GradientEntry> movementGradients() {
-  return kEntries;
+  return kMovementGradients;
 }
 
 } // namespace halfstep

@@ -204,7 +204,7 @@ Gradient batchNormalization(const GradientCall& call) {
   return made;
 }
 
-constexpr GradientEntry kEntries[] = {
+constexpr GradientEntry kNormalizationGradients[] = {
     {"", "BatchNormalization", batchNormalization},
     {"", "GroupNormalization", groupNormalization},
     {"", "InstanceNormalization", instanceNormalization},
@@ -217,7 +217,7 @@ constexpr GradientEntry kEntries[] = {
 } // namespace
 
 std::span<const GradientEntry> normalizationGradients() {
-  return kEntries;
+  return kNormalizationGradients;
 }
 
 } // namespace halfstep

@@ -131,7 +131,7 @@ Gradient resize(const GradientCall& call) {
   return onlyFor(0, std::move(gradient));
 }
 
-constexpr GradientEntry kEntries[] = {
+constexpr GradientEntry kPoolingGradients[] = {
     {"", "AveragePool", averagePool},
     {"", "MaxPool", maxPool},
     {"", "Resize", resize},
@@ -140,7 +140,7 @@ constexpr GradientEntry kEntries[] = {
 } // namespace
 
 std::span<const GradientEntry> poolingGradients() {
-  return kEntries;
+  return kPoolingGradients;
 }
 
 } // namespace halfstep

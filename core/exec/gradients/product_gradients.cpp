@@ -199,7 +199,7 @@ Gradient einsum(const GradientCall& call) {
   return made;
 }
 
-constexpr GradientEntry kEntries[] = {
+constexpr GradientEntry kProductGradients[] = {
     {"", "Einsum", einsum},
     {"", "Gemm", gemm},
     {"", "MatMul", matMul},
@@ -208,7 +208,7 @@ constexpr GradientEntry kEntries[] = {
 } // namespace
 
 std::span<const GradientEntry> productGradients() {
-  return kEntries;
+  return kProductGradients;
 }
 
 } // namespace halfstep

@@ -413,7 +413,7 @@ Gradient recurrent(const GradientCall& call) {
   return gradients;
 }
 
-constexpr GradientEntry kEntries[] = {
+constexpr GradientEntry kRecurrentGradients[] = {
     {"", "GRU", recurrent<Cell::gru>},
     {"", "LSTM", recurrent<Cell::lstm>},
     {"", "RNN", recurrent<Cell::rnn>},
@@ -422,7 +422,7 @@ constexpr GradientEntry kEntries[] = {
 } // namespace
 
 std::span<const GradientEntry> recurrentGradients() {
-  return kEntries;
+  return kRecurrentGradients;
 }
 
 } // namespace halfstep

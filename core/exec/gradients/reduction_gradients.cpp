@@ -83,11 +83,11 @@ double average(double, double, double length) {
   return 1.0 / length;
 }
 
-Gradient sum(const GradientCall& call) {
+Gradient reducedSum(const GradientCall& call) {
   return reduced(call, [](double, double, double) { return 1.0; });
 }
 
-Gradient mean(const GradientCall& call) {
+Gradient reducedMean(const GradientCall& call) {
   return reduced(call, average);
 }
 
@@ -200,7 +200,7 @@ Gradient logSoftmax(const GradientCall& call) {
       [](double dy, double y, double sum) { return dy - std::exp(y) * sum; });
 }
 
-constexpr GradientEntry kEntries[] = {
+constexpr GradientEntry kReductionGradients[] = {
     {"", "GlobalAveragePool", globalAverage},
     {"", "GlobalMaxPool", globalMax},
     {"", "LogSoftmax", logSoftmax},
@@ -209,9 +209,9 @@ constexpr GradientEntry kEntries[] = {
     {"", "ReduceLogSum", logSum},
     {"", "ReduceLogSumExp", logSumExp},
     {"", "ReduceMax", reducedExtreme},
-    {"", "ReduceMean", mean},
+    {"", "ReduceMean", reducedMean},
     {"", "ReduceMin", reducedExtreme},
-    {"", "ReduceSum", sum},
+    {"", "ReduceSum", reducedSum},
     {"", "ReduceSumSquare", sumSquare},
     {"", "Softmax", softmax},
 };
@@ -219,7 +219,7 @@ constexpr GradientEntry kEntries[] = {
 } // namespace
 
 std::span<const GradientEntry> reductionGradients() {
-  return kEntries;
+  return kReductionGradients;
 }
 
 } // namespace halfstep

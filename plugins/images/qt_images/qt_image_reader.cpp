@@ -18,10 +18,6 @@ bool isLeftOut(const QByteArray& format) {
   return std::any_of(kLeftOut.begin(), kLeftOut.end(), [&](const char* name) { return format == name; });
 }
 
-Error damaged(const std::string& what) {
-  return Error{ErrorKind::damagedFile, what};
-}
-
 } // namespace
 
 std::vector<std::string> QtImageReader::suffixes() const {

@@ -8,10 +8,6 @@ namespace halfstep {
 
 namespace {
 
-Error damaged(std::string what) {
-  return Error{ErrorKind::damagedFile, std::move(what)};
-}
-
 /// A non-negative decimal number; `fallback` where there is no such entry.
 Result<std::uint64_t> numberIn(const ExternalEntries& entries, const std::string& key,
                                std::uint64_t fallback) {

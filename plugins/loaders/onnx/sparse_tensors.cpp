@@ -7,10 +7,6 @@ namespace halfstep {
 
 namespace {
 
-Error damaged(std::string what) {
-  return Error{ErrorKind::damagedFile, std::move(what)};
-}
-
 /// The row-major index that the sparse tensor's entry `at` stands for. `indices`: one number per entry, or
 /// one per entry and dimension.
 Result<std::size_t> denseIndex(const std::vector<std::int64_t>& indices, bool perDimension,

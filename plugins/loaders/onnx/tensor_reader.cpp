@@ -23,10 +23,6 @@ constexpr int kMaxRank = 255; // ONNX sets no limit; what is beyond is no tensor
 constexpr std::uint64_t kFixedDenseBudget = std::uint64_t{64} << 20;
 constexpr std::uint64_t kDensePerByte = 64;
 
-Error damaged(std::string what) {
-  return Error{ErrorKind::damagedFile, std::move(what)};
-}
-
 /// The field of TensorProto that holds elements of `type` where raw_data does not (onnx.proto). Smaller types
 /// than 32 bits are widened to int32; sub-byte types put one packed byte into each.
 std::uint32_t typedField(ElementType type) {
