@@ -1,7 +1,5 @@
 #include "widgets/plots/clipping_curve_plot.h"
 
-#include "core/support/units.h"
-
 #include <algorithm>
 #include <limits>
 

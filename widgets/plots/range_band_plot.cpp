@@ -1,6 +1,5 @@
 #include "widgets/plots/range_band_plot.h"
 
-#include "core/support/units.h"
 #include "widgets/plots/step_fill.h"
 
 #include <algorithm>

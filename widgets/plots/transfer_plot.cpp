@@ -1,7 +1,5 @@
 #include "widgets/plots/transfer_plot.h"
 
-#include "core/support/units.h"
-
 #include <algorithm>
 
 namespace halfstep {
