@@ -84,12 +84,12 @@ Result<OutputProjections> divergenceProjections(std::span<const OutputRole> role
       const std::vector<double> p = distributionOf(rows.subspan(row, classes), found->kind);
       applyRoot(p, found->kind, std::span(vector).subspan(row, classes));
     }
-    std::vector<double> seed(count); // as the output has them
+    std::vector<double> inOutputOrder(count);
     for (std::size_t i = 0; i < count; ++i) {
-      seed[layout.indexOf(i / classes, i % classes)] = vector[i];
+      inOutputOrder[layout.indexOf(i / classes, i % classes)] = vector[i];
     }
     OutputProjection one;
-    HALFSTEP_TRY(one.seeds[found->name], tensorOf(found->shape, seed));
+    HALFSTEP_TRY(one.seeds[found->name], tensorOf(found->shape, inOutputOrder));
     one.weight = 0.5 / (made.exact ? 1.0 : static_cast<double>(vectors));
     made.vectors.push_back(std::move(one));
   }

@@ -65,6 +65,9 @@ Plot::Plot(const QString& name, const QString& keyTitle, const QString& valueTit
   setMinimumSize(120, 110);
   setNoAntialiasingOnDrag(true);
   setPlottingHint(QCP::phCacheLabels, true);
+  // One buffer for a plot, not one more for the rectangle of a zoom: every paint clears and blends all of
+  // them.
+  layer(QStringLiteral("overlay"))->setMode(QCPLayer::lmLogical);
   setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
   axisRect()->setAutoMargins(QCP::msLeft | QCP::msBottom);
   axisRect()->setMargins(QMargins(0, 22, 10, 0));
